@@ -1,0 +1,72 @@
+//! The seam between Loadmaster and the servers it runs.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{BackendError, Estimate, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model};
+
+/// How an instance is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "health", rename_all = "kebab-case")]
+pub enum Health {
+    /// Loads its model; answers later.
+    Loading,
+    /// Answers.
+    Ready,
+    /// Lives, and does not answer as it should.
+    Failing {
+        /// What it answered.
+        cause: String,
+    },
+    /// Its process is gone.
+    Dead,
+}
+
+/// Runs one kind of server.
+///
+/// Implemented by a crate of its own and registered with [`submit_backend!`](crate::submit_backend).
+/// The orchestrator is the only caller: it calls `plan`, `estimate_resources` and `start` in this
+/// order, never `start` without room for the estimate, and `stop` exactly once for each instance
+/// that `start` returned and that did not end by itself.
+///
+/// All methods take `&self` and may be called concurrently. Dropping the future of any method must
+/// leave nothing behind: a `start` that is dropped halfway ends its process.
+#[async_trait]
+pub trait Backend: Debug + Send + Sync {
+    /// Its name in plans, configuration and errors: short, lower case, never changed.
+    fn id(&self) -> &'static str;
+
+    /// Whether it can serve `model`, judged by kind and file name alone: fast, no I/O.
+    fn supports(&self, model: &Model) -> bool;
+
+    /// Resolves every value of what was asked for, for this machine with the memory it has free now.
+    ///
+    /// # Errors
+    /// The model cannot be read, a setting is unknown or impossible, the server is not installed.
+    async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError>;
+
+    /// What `plan` will take, per device, in bytes. Must not depend on what is free now.
+    ///
+    /// # Errors
+    /// The model cannot be read, or the plan is of another backend.
+    async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError>;
+
+    /// Starts `plan` and returns when the instance answers requests.
+    ///
+    /// # Errors
+    /// The server ended ([`BackendError::StartFailed`], at once and with its reason), never became
+    /// ready, or another one answers in its place. Nothing is left running then.
+    async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError>;
+
+    /// Ends `instance` and returns when its process is gone. It is asked kindly first, and ended by
+    /// force after `patience`. Stopping what has ended already is no error.
+    ///
+    /// # Errors
+    /// The process could not be ended: it may still hold memory.
+    async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError>;
+
+    /// Asks the instance how it is. Answers within a few seconds, whatever the server does.
+    async fn health(&self, instance: &Instance) -> Health;
+}

@@ -1,0 +1,43 @@
+//! What happens, told to whoever listens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Estimate, InstanceId, InstanceState};
+
+/// Something that happened in the orchestrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Memory was reserved and the instance is being started.
+    Reserved {
+        /// The instance.
+        instance: InstanceId,
+        /// What it is expected to take.
+        estimate: Estimate,
+    },
+    /// The server said what it really took.
+    Measured {
+        /// The instance.
+        instance: InstanceId,
+        /// What was expected.
+        predicted: Estimate,
+        /// What it took.
+        actual: Estimate,
+    },
+    /// An instance went from one state to another.
+    State {
+        /// The instance.
+        instance: InstanceId,
+        /// Its new state.
+        #[serde(flatten)]
+        state: InstanceState,
+    },
+    /// A request was turned away.
+    Refused {
+        /// The model that it asked for.
+        model: String,
+        /// Why.
+        cause: String,
+    },
+}
