@@ -1,0 +1,14 @@
+//! Tests of the reader against files made byte by byte, against a reader of other people, and
+//! against arbitrary bytes.
+
+mod allocation;
+mod arrays;
+mod facts;
+mod files;
+mod hostile;
+mod oracle;
+mod prefixes;
+mod properties;
+mod reading;
+mod weights;
+mod writer;
