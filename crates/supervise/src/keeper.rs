@@ -1,0 +1,65 @@
+//! The one thread that starts, reads and reaps every child.
+//!
+//! It lives as long as the program. Linux sends the parent-death signal when the *thread* that
+//! forked the child ends, not the process: a child started by a thread of a pool dies when the
+//! pool shrinks. The thread runs a tokio runtime of its own, so that children depend on nobody
+//! else's.
+
+use std::future::{Future, pending};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::time::Sleep;
+
+use crate::error::SuperviseError;
+
+static KEEPER: Mutex<Option<Keeper>> = Mutex::new(None);
+
+/// A way to the keeper's thread; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeper(Handle);
+
+impl Keeper {
+    /// The program's one keeper, started on first use.
+    pub(crate) fn get() -> Result<Self, SuperviseError> {
+        let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keeper) = &*keeper {
+            return Ok(keeper.clone());
+        }
+        let started = start().map_err(|source| SuperviseError::Keeper { source })?;
+        Ok(keeper.insert(started).clone())
+    }
+
+    /// Runs `task` on the keeper's thread. It must not block.
+    pub(crate) fn run<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.spawn(task)
+    }
+
+    /// Runs `work` that may wait for a disk, on a thread beside the keeper's.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.0.spawn_blocking(work).await.ok()
+    }
+
+    /// Waits in real time, whatever the clock of the caller's runtime does.
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        let _inside = self.0.enter();
+        tokio::time::sleep(duration)
+    }
+}
+
+fn start() -> std::io::Result<Keeper> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let keeper = Keeper(runtime.handle().clone());
+    std::thread::Builder::new()
+        .name("supervise-keeper".to_owned())
+        // A task that panics is caught by the runtime; this future never ends.
+        .spawn(move || runtime.block_on(pending::<()>()))?;
+    Ok(keeper)
+}

@@ -1,0 +1,224 @@
+//! Starting a child: the journal before and after, the fork between.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::child::Child;
+use crate::error::SuperviseError;
+use crate::exit::ExitWatch;
+use crate::group;
+use crate::journal::{Journal, Record};
+use crate::keeper::Keeper;
+use crate::log::LogQueue;
+use crate::monitor::Monitor;
+use crate::nonce::{self, NONCE_VARIABLE};
+use crate::reader::{Sink, read_lines};
+use crate::ring::{Ring, Stream};
+use crate::spec::Spec;
+
+/// Starts children. One per program; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    journal: Option<Journal>,
+}
+
+impl Supervisor {
+    /// A supervisor that writes its children down in `journal`, so that the next start of the
+    /// program finds those it left behind.
+    ///
+    /// Without a journal, orphans of a killed program are prevented only where the system does so
+    /// (see the crate's guarantees).
+    #[must_use]
+    pub fn new(journal: Option<Journal>) -> Self {
+        Self { journal }
+    }
+
+    /// Starts a child.
+    ///
+    /// Works on any async runtime. If the caller stops waiting, a child that was already started
+    /// is killed.
+    ///
+    /// # Errors
+    ///
+    /// [`SuperviseError`] names the program and what is wrong with it, its log or the journal; no
+    /// child runs then.
+    pub async fn spawn(&self, spec: Spec) -> Result<Child, SuperviseError> {
+        let program = spec.program.clone();
+        let keeper = Keeper::get()?;
+        let (answer, answered) = oneshot::channel();
+        let task = launch(spec, self.journal.clone(), keeper.clone());
+        keeper.run(async move {
+            // If nobody waits any more, the child comes back here, and dropping it kills it.
+            drop(answer.send(task.await));
+        });
+        answered.await.unwrap_or(Err(SuperviseError::Abandoned { program }))
+    }
+}
+
+/// Runs on the keeper's thread.
+async fn launch(spec: Spec, journal: Option<Journal>, keeper: Keeper) -> Result<Child, SuperviseError> {
+    let nonce = nonce::fresh();
+    // Written down before there is a child, so that there is no moment at which a child runs that
+    // nobody would find again.
+    let mut record = match journal {
+        Some(journal) => Some(announce(&keeper, journal, &nonce, &spec).await?),
+        None => None,
+    };
+    let started = start(&spec, &nonce);
+    let (mut process, log) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            forget(&keeper, record).await;
+            return Err(error);
+        }
+    };
+    let pid = process.pid();
+    if let Some(announced) = record.take() {
+        match complete(&keeper, announced, pid).await {
+            Ok(completed) => record = Some(completed),
+            Err((announced, error)) => {
+                process.leash().kill();
+                let _ = process.ended().await;
+                forget(&keeper, announced).await;
+                return Err(error);
+            }
+        }
+    }
+    tracing::debug!(pid, program = %spec.program.display(), "started a child");
+    Ok(attach(&spec, process, log, record, &keeper))
+}
+
+/// Sets readers and a monitor on a child that has been started.
+fn attach(
+    spec: &Spec,
+    mut process: group::Process,
+    log: Option<Log>,
+    record: Option<Record>,
+    keeper: &Keeper,
+) -> Child {
+    let (log, logged) = log.unzip();
+    let ring = Ring::new(spec.ring_lines);
+    let sink = Sink { ring: ring.clone(), log };
+    let (cut, cut_seen) = watch::channel(false);
+    let stdout = process.take_stdout().map(|pipe| {
+        let read = read_lines(pipe, Stream::Stdout, sink.clone(), cut_seen.clone());
+        keeper.run(read)
+    });
+    let stderr =
+        process.take_stderr().map(|pipe| keeper.run(read_lines(pipe, Stream::Stderr, sink, cut_seen)));
+    let (exit, published) = watch::channel(None);
+    let (ask, stops) = mpsc::unbounded_channel();
+    let child = Child {
+        pid: process.pid(),
+        keeper: keeper.clone(),
+        ring: ring.clone(),
+        leash: process.leash().clone(),
+        stops: ask,
+        exit: ExitWatch::new(published),
+    };
+    let monitor = Monitor {
+        process,
+        keeper: keeper.clone(),
+        stops,
+        ring,
+        readers: stdout.into_iter().chain(stderr).collect(),
+        cut,
+        logged,
+        record,
+        exit,
+    };
+    keeper.run(monitor.run());
+    child
+}
+
+/// The log of a child, and the answer that it is written.
+type Log = (LogQueue, oneshot::Receiver<()>);
+
+/// Opens the log and forks.
+fn start(spec: &Spec, nonce: &str) -> Result<(group::Process, Option<Log>), SuperviseError> {
+    let log = spec.log.as_ref().map(LogQueue::open).transpose()?;
+    let process =
+        group::start(command(spec, nonce), spec.parent_death_signal).map_err(|error| explain(spec, error))?;
+    Ok((process, log))
+}
+
+/// The command line, environment and streams of the child.
+fn command(spec: &Spec, nonce: &str) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where children are made")]
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in &spec.env_remove {
+        command.env_remove(name);
+    }
+    for (name, value) in &spec.env {
+        command.env(name, value);
+    }
+    command.env(NONCE_VARIABLE, nonce);
+    if let Some(folder) = &spec.cwd {
+        command.current_dir(folder);
+    }
+    command
+}
+
+/// What a refusal by the system means. ENOENT alone has three causes.
+fn explain(spec: &Spec, source: io::Error) -> SuperviseError {
+    let program = spec.program.clone();
+    if let Some(folder) = spec.cwd.as_ref().filter(|folder| !folder.is_dir()) {
+        return SuperviseError::WorkingFolder { program, folder: folder.clone() };
+    }
+    let wrong_format = source.raw_os_error() == Some(group::WRONG_FORMAT);
+    match source.kind() {
+        io::ErrorKind::NotFound if exists(spec) => SuperviseError::NoLoader { program },
+        io::ErrorKind::NotFound => SuperviseError::NotFound { program },
+        io::ErrorKind::PermissionDenied => SuperviseError::NotExecutable { program, source },
+        _ if wrong_format => SuperviseError::NotExecutable { program, source },
+        _ => SuperviseError::Spawn { program, source },
+    }
+}
+
+/// Whether the program was given as a path and there is a file.
+fn exists(spec: &Spec) -> bool {
+    let is_path = spec.program.components().count() > 1;
+    let folder = spec.cwd.as_deref().unwrap_or(Path::new("."));
+    is_path && folder.join(&spec.program).is_file()
+}
+
+async fn announce(
+    keeper: &Keeper,
+    journal: Journal,
+    nonce: &str,
+    spec: &Spec,
+) -> Result<Record, SuperviseError> {
+    let (nonce, program) = (nonce.to_owned(), spec.program.clone());
+    let announced = keeper.blocking(move || journal.announce(nonce, program));
+    let program = spec.program.clone();
+    announced.await.unwrap_or(Err(SuperviseError::Abandoned { program }))
+}
+
+/// Adds the process to its record; gives the record back when that fails.
+async fn complete(
+    keeper: &Keeper,
+    mut record: Record,
+    pid: u32,
+) -> Result<Record, (Option<Record>, SuperviseError)> {
+    let program = record.program().to_owned();
+    let completed = keeper.blocking(move || {
+        let result = record.complete(pid);
+        (record, result)
+    });
+    match completed.await {
+        Some((record, Ok(()))) => Ok(record),
+        Some((record, Err(error))) => Err((Some(record), error)),
+        None => Err((None, SuperviseError::Abandoned { program })),
+    }
+}
+
+async fn forget(keeper: &Keeper, record: Option<Record>) {
+    if let Some(record) = record {
+        keeper.blocking(move || record.remove()).await;
+    }
+}
