@@ -1,0 +1,270 @@
+//! The backend itself: plans, estimates, starts, watches and stops `llama-server`.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use loadmaster_core::{
+    Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
+    InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+};
+use loadmaster_gguf::{GgufError, Header};
+use loadmaster_supervise::{Child, Journal, Supervisor};
+use loadmaster_upstream::{Method, Upstream};
+use serde::Deserialize;
+
+use crate::{
+    diagnose::diagnose,
+    instance::{self, Address, PROBE_DEADLINE},
+    memory::{self, ModelShape},
+    output, planner,
+    server::{self, ServerDevice},
+    settings::{Asked, GpuLayers, Settings},
+};
+
+/// How instances listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// A Unix socket where there are any and its path is short enough, else a port.
+    #[default]
+    Auto,
+    /// A Unix socket.
+    Unix,
+    /// A loopback port with a key.
+    Tcp,
+}
+
+/// The backend's section of the configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    server: Option<PathBuf>,
+    #[serde(default)]
+    transport: Transport,
+}
+
+/// Runs text models with `llama-server`.
+#[derive(Debug)]
+pub struct LlamaBackend {
+    context: BackendContext,
+    options: Options,
+    supervisor: Supervisor,
+    children: Arc<Children>,
+    /// What builds answered to `--list-devices`, by program.
+    devices: Mutex<HashMap<PathBuf, Vec<ServerDevice>>>,
+}
+
+/// The living servers. Held for an instant at a time, never across an await.
+#[derive(Debug, Default)]
+struct Children(Mutex<HashMap<InstanceId, Arc<Child>>>);
+
+impl Children {
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Arc<Child>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LlamaBackend {
+    /// The backend's id.
+    pub const ID: &'static str = "llama";
+
+    /// Makes the backend, and ends the servers that an earlier program of ours left behind.
+    ///
+    /// # Errors
+    /// The backend's section of the configuration is wrong, or a folder cannot be used.
+    pub fn make(context: &BackendContext) -> Result<Arc<dyn Backend>, BackendError> {
+        let options = match context.options.get(Self::ID) {
+            Some(section) => {
+                Options::deserialize(serde_json::Value::Object(section.clone())).map_err(|error| {
+                    BackendError::system("reading the llama section of the configuration", error)
+                })?
+            }
+            None => Options::default(),
+        };
+        let journal = Journal::open(&context.state_dir.join("children").join(Self::ID))
+            .map_err(|error| BackendError::system("opening the journal of children", error))?;
+        match journal.reap_orphans() {
+            Ok(reaped) => {
+                for orphan in reaped {
+                    tracing::info!(?orphan, "found a child of an earlier run");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "orphans of an earlier run could not be looked for"),
+        }
+        Ok(Arc::new(Self {
+            context: context.clone(),
+            options,
+            supervisor: Supervisor::new(Some(journal)),
+            children: Arc::default(),
+            devices: Mutex::default(),
+        }))
+    }
+
+    /// The GPUs that `server` can use on `machine`. Asks the server once, and only when it matters:
+    /// the question costs a tenth of a second.
+    async fn server_devices(
+        &self,
+        server: &Path,
+        asked: &Asked,
+        machine: &Machine,
+    ) -> Result<Vec<ServerDevice>, BackendError> {
+        let wanted =
+            asked.device.is_some() || asked.gpu_layers.is_some_and(|layers| layers != GpuLayers::Number(0));
+        let hardware = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
+        if !wanted && !machine.devices.iter().any(|device| hardware(device.kind)) {
+            return Ok(Vec::new());
+        }
+        let known = self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(server).cloned();
+        if let Some(devices) = known {
+            return Ok(devices);
+        }
+        let devices = server::list_devices(server, &self.supervisor).await?;
+        self.devices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(server.to_owned(), devices.clone());
+        Ok(devices)
+    }
+
+    fn log_path(&self, model: &Model) -> PathBuf {
+        let safe = |c: char| {
+            if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }
+        };
+        let name: String = model.id.chars().map(safe).collect();
+        self.context.log_dir.join(format!("{name}.log"))
+    }
+}
+
+/// Reads the header of a model, complete or not at all, off the async threads.
+async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
+    let path = model.path.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let header = Header::open(&path).map_err(|error| unreadable(&path, &error))?;
+        if let Some(length) = header.file_len() {
+            header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
+        }
+        Ok(ModelShape::of(&header))
+    });
+    read.await.map_err(|error| BackendError::system("reading the model's header", error))?
+}
+
+fn unreadable(path: &Path, error: &GgufError) -> BackendError {
+    match error {
+        GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
+        other => BackendError::ModelUnreadable {
+            path: path.to_owned(),
+            cause: other.to_string(),
+            remedy: other.remedy().to_owned(),
+        },
+    }
+}
+
+#[async_trait]
+impl Backend for LlamaBackend {
+    fn id(&self) -> &'static str {
+        Self::ID
+    }
+
+    fn supports(&self, model: &Model) -> bool {
+        model.kind == ModelKind::Text
+    }
+
+    async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
+        let asked = Asked::read(&request.settings)?;
+        let shape = read_shape(&request.model).await?;
+        let server = server::locate(self.options.server.as_deref(), self.context.search_path.as_deref())?;
+        let devices = self.server_devices(&server, &asked, machine).await?;
+        let settings = planner::plan(asked, &shape, machine, &devices)?;
+        let mut plan = LaunchPlan::new(Self::ID, request.model.clone());
+        plan.server = Some(server);
+        plan.settings = match serde_json::to_value(settings) {
+            Ok(serde_json::Value::Object(settings)) => settings,
+            other => {
+                return Err(BackendError::system("writing the plan's settings", format!("{other:?}")));
+            }
+        };
+        Ok(plan)
+    }
+
+    async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
+        let settings = Settings::of(plan)?;
+        let shape = read_shape(&plan.model).await?;
+        Ok(memory::estimate(&shape, &settings))
+    }
+
+    async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
+        let settings = Settings::of(&plan)?;
+        let address = Address::choose(self.options.transport, &self.context.runtime_dir).await?;
+        let upstream = Upstream::new(&address.endpoint)
+            .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
+        let log = self.log_path(&plan.model);
+        // From here on, dropping `child` ends the server.
+        let child = instance::spawn(&self.supervisor, &plan, &settings, &address, log).await?;
+        let deadline = Duration::from_secs(settings.start_timeout);
+        instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
+        let measured = output::measured(&child.tail(), &settings);
+        let (exit, signal) = ExitSignal::new();
+        let instance = Instance {
+            id: id.clone(),
+            plan,
+            endpoint: address.endpoint.clone(),
+            pid: Some(child.pid()),
+            measured,
+            exit: signal,
+        };
+        tokio::spawn(watch(id.clone(), child.exit(), exit, address, Arc::downgrade(&self.children)));
+        self.children.locked().insert(id, Arc::new(child));
+        Ok(instance)
+    }
+
+    async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError> {
+        let child = self.children.locked().remove(&instance.id);
+        if let Some(child) = child {
+            let exit = child.stop(patience).await;
+            tracing::info!(instance = %instance.id, status = %exit.status, "stopped");
+        }
+        Ok(())
+    }
+
+    async fn health(&self, instance: &Instance) -> Health {
+        if instance.exit.now().is_some() {
+            return Health::Dead;
+        }
+        let failing = |cause: String| Health::Failing { cause };
+        let upstream = match Upstream::new(&instance.endpoint) {
+            Ok(upstream) => upstream,
+            Err(error) => return failing(error.to_string()),
+        };
+        match upstream.request(Method::GET, "/health").timeout(PROBE_DEADLINE).send().await {
+            Ok(answer) if answer.status().is_success() => Health::Ready,
+            // While it loads, every path answers 503.
+            Ok(answer) if answer.status().as_u16() == 503 => Health::Loading,
+            Ok(answer) => failing(answer.status().to_string()),
+            Err(error) => failing(error.to_string()),
+        }
+    }
+}
+
+/// Waits for the server's end, tells everyone why, and forgets it.
+async fn watch(
+    id: InstanceId,
+    exit: loadmaster_supervise::ExitWatch,
+    tell: ExitSender,
+    address: Address,
+    children: std::sync::Weak<Children>,
+) {
+    let exit = exit.wait().await;
+    if let Some(socket) = address.socket() {
+        // It is gone already when the server removed it itself.
+        let _ = std::fs::remove_file(socket);
+    }
+    tell.send(diagnose(&exit));
+    if let Some(children) = children.upgrade() {
+        children.locked().remove(&id);
+    }
+}

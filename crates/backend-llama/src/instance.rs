@@ -1,0 +1,148 @@
+//! One start of the server: its address, its proof of identity, its readiness.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
+use loadmaster_supervise::{Child, LogFile, NotReady, Spec, Supervisor};
+use loadmaster_upstream::{Method, Upstream};
+
+use crate::{arguments::arguments, backend::Transport, diagnose::diagnose, settings::Settings};
+
+/// How often a loading server is asked. It answers within a millisecond.
+const PROBE_EVERY: Duration = Duration::from_millis(10);
+
+/// How long one answer may take.
+pub(crate) const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Unix sockets have at most so many bytes of path: `sun_path` has 104 on macOS, 108 on Linux, with a
+/// zero at the end.
+const SOCKET_PATH_LIMIT: usize = 103;
+
+/// The server prints some 200 lines while it loads; the buffer sizes among them are read afterwards.
+const RING_LINES: usize = 2000;
+
+/// Where an instance will listen, and the word by which it proves that it is ours.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) endpoint: Endpoint,
+    nonce: String,
+}
+
+impl Address {
+    /// A new address that nobody can guess.
+    pub(crate) async fn choose(transport: Transport, runtime_dir: &Path) -> Result<Self, BackendError> {
+        let random = random_hex()?;
+        let socket = runtime_dir.join(format!("{}.sock", &random[..16]));
+        let fits = socket.as_os_str().len() <= SOCKET_PATH_LIMIT;
+        let endpoint = match transport {
+            Transport::Auto if cfg!(unix) && fits => Endpoint::Unix { path: socket },
+            Transport::Unix => Endpoint::Unix { path: socket },
+            Transport::Auto | Transport::Tcp => {
+                Endpoint::Tcp { address: free_port().await?, api_key: random_hex()? }
+            }
+        };
+        // Sorts behind the model's own name, so that the server reports that one.
+        Ok(Self { endpoint, nonce: format!("~{random}") })
+    }
+
+    /// The socket file, when there is one: it outlives a server that was killed.
+    pub(crate) fn socket(&self) -> Option<&PathBuf> {
+        match &self.endpoint {
+            Endpoint::Unix { path } => Some(path),
+            Endpoint::Tcp { .. } => None,
+        }
+    }
+}
+
+/// 32 hexadecimal digits from the system's random source.
+fn random_hex() -> Result<String, BackendError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| BackendError::system("drawing a random key", error))?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+/// A loopback port that is free now. Somebody may take it before the server does: then the server's
+/// start fails, or the stranger fails to prove itself.
+async fn free_port() -> Result<SocketAddr, BackendError> {
+    let refused = |error| BackendError::system("looking for a free port on 127.0.0.1", error);
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(refused)?;
+    listener.local_addr().map_err(refused)
+}
+
+/// Spawns the server of `plan` at `address`.
+pub(crate) async fn spawn(
+    supervisor: &Supervisor,
+    plan: &LaunchPlan,
+    settings: &Settings,
+    address: &Address,
+    log: PathBuf,
+) -> Result<Child, BackendError> {
+    let server = plan
+        .server
+        .as_ref()
+        .ok_or_else(|| BackendError::system("starting llama-server", "the plan does not name the program"))?;
+    let mut spec = Spec::new(server)
+        .args(arguments(plan, settings, &address.endpoint, &address.nonce))
+        .log(LogFile::new(log))
+        .ring_lines(RING_LINES);
+    // llama.cpp takes flags from the environment too: what the user's shell has must not change the plan.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LLAMA_ARG_") {
+            spec = spec.env_remove(name);
+        }
+    }
+    // Not as a flag: every user of the machine can read the command lines of others.
+    if let Endpoint::Tcp { api_key, .. } = &address.endpoint {
+        spec = spec.env("LLAMA_API_KEY", api_key);
+    }
+    supervisor.spawn(spec).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        BackendError::system("starting llama-server", format!("{error}{cause}"))
+    })
+}
+
+/// Waits until the server answers, and checks that it is ours.
+pub(crate) async fn wait_ready(
+    child: &Child,
+    upstream: &Upstream,
+    address: &Address,
+    plan: &LaunchPlan,
+    deadline: Duration,
+) -> Result<(), BackendError> {
+    let model = || plan.model.id.clone();
+    let waited = child.ready(|| answers(upstream), PROBE_EVERY, deadline).await;
+    waited.map_err(|not_ready| match not_ready {
+        NotReady::Exited(exit) => {
+            BackendError::StartFailed { model: model(), failure: Box::new(diagnose(&exit)) }
+        }
+        NotReady::TimedOut { after, last_lines } => {
+            BackendError::StartTimedOut { model: model(), after, last_lines }
+        }
+    })?;
+    if is_ours(upstream, &address.nonce).await {
+        Ok(())
+    } else {
+        Err(BackendError::NotOurs { model: model() })
+    }
+}
+
+/// Whether `/health` says yes.
+async fn answers(upstream: &Upstream) -> bool {
+    let asked = upstream.request(Method::GET, "/health").timeout(PROBE_DEADLINE).send().await;
+    asked.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// Whether the server that answers knows our nonce. A stranger on our port cannot.
+async fn is_ours(upstream: &Upstream, nonce: &str) -> bool {
+    let asked = upstream.request(Method::GET, "/v1/models").timeout(PROBE_DEADLINE).send().await;
+    let Ok(answer) = asked else { return false };
+    let Ok(listed) = answer.json::<serde_json::Value>().await else {
+        return false;
+    };
+    let aliases = listed["data"][0]["aliases"].as_array();
+    aliases.is_some_and(|aliases| aliases.iter().any(|alias| alias == nonce))
+}

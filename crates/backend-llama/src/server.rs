@@ -1,0 +1,114 @@
+//! Where `llama-server` is, and which devices that build can use.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use loadmaster_core::BackendError;
+use loadmaster_supervise::{Spec, Supervisor};
+
+/// The program's name on this platform.
+const PROGRAM: &str = if cfg!(windows) { "llama-server.exe" } else { "llama-server" };
+
+/// A build answers `--list-devices` in a tenth of a second; a driver that hangs never does.
+const LIST_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A device as the server names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerDevice {
+    /// `Vulkan0`, `CUDA1`: what `--device` takes.
+    pub(crate) name: String,
+    /// What the driver calls it.
+    pub(crate) description: String,
+}
+
+/// The server to start: the configured one, or the first on the search path.
+pub(crate) fn locate(
+    configured: Option<&Path>,
+    search_path: Option<&OsStr>,
+) -> Result<PathBuf, BackendError> {
+    let missing = |looked_at: Option<&Path>| {
+        BackendError::ServerMissing {
+        program: "llama-server",
+        looked_at: looked_at.map(Path::to_owned),
+        remedy: match looked_at {
+            Some(_) => "Correct the path given by --llama-server, LOADMASTER_LLAMA_SERVER or the configuration.".into(),
+            None => "Install llama.cpp so that llama-server is on PATH, or name the program with --llama-server PATH.".into(),
+        },
+    }
+    };
+    if let Some(path) = configured {
+        // A folder is taken as where the build was unpacked to.
+        let program = if path.is_dir() { path.join(PROGRAM) } else { path.to_owned() };
+        return if program.is_file() { Ok(program) } else { Err(missing(Some(path))) };
+    }
+    search_path
+        .into_iter()
+        .flat_map(std::env::split_paths)
+        // An empty entry means the current folder, where nobody's server is.
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(PROGRAM))
+        .find(|program| program.is_file())
+        .ok_or_else(|| missing(None))
+}
+
+/// Asks a build which devices it can use.
+pub(crate) async fn list_devices(
+    server: &Path,
+    supervisor: &Supervisor,
+) -> Result<Vec<ServerDevice>, BackendError> {
+    let failed =
+        |cause: String| BackendError::system(format!("asking {} for its devices", server.display()), cause);
+    let spec = Spec::new(server).arg("--list-devices");
+    let child = supervisor.spawn(spec).await.map_err(|error| failed(error.to_string()))?;
+    let Ok(exit) = tokio::time::timeout(LIST_DEADLINE, child.exit().wait()).await else {
+        return Err(failed(format!("it did not answer within {} s", LIST_DEADLINE.as_secs())));
+    };
+    if !exit.status.success() {
+        return Err(failed(exit.status.to_string()));
+    }
+    Ok(parse_devices(&exit.last_lines))
+}
+
+/// Reads lines such as `  Vulkan0: llvmpipe (LLVM 15.0.6, 256 bits) (2048 MiB, 2048 MiB free)`.
+fn parse_devices(lines: &[String]) -> Vec<ServerDevice> {
+    let listed = lines.iter().skip_while(|line| !line.starts_with("Available devices"));
+    let parse = |line: &String| {
+        let (name, rest) = line.trim().split_once(": ")?;
+        let description = rest.rsplit_once(" (").map_or(rest, |(description, _memory)| description);
+        Some(ServerDevice { name: name.to_owned(), description: description.to_owned() })
+    };
+    listed.skip(1).filter_map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_device_list() {
+        let lines = [
+            "ggml_vulkan: Found 1 Vulkan devices:",
+            "Available devices:",
+            "  Vulkan0: llvmpipe (LLVM 15.0.6, 256 bits) (2048 MiB, 2048 MiB free)",
+            "  CUDA0: NVIDIA H100 80GB HBM3 (81559 MiB, 80990 MiB free)",
+        ];
+        let devices = parse_devices(&lines.map(str::to_owned));
+        let found: Vec<_> = devices.iter().map(|d| (d.name.as_str(), d.description.as_str())).collect();
+        assert_eq!(
+            found,
+            [("Vulkan0", "llvmpipe (LLVM 15.0.6, 256 bits)"), ("CUDA0", "NVIDIA H100 80GB HBM3")]
+        );
+        assert_eq!(parse_devices(&["Available devices:", "  (none)"].map(str::to_owned)), []);
+    }
+
+    #[test]
+    fn a_missing_server_says_where_it_was_looked_for() {
+        let error = locate(Some(Path::new("/nowhere/llama-server")), None).unwrap_err();
+        assert_eq!(error.to_string(), "No llama-server was found at /nowhere/llama-server");
+        let error = locate(None, Some(OsStr::new("/nowhere:relative:"))).unwrap_err();
+        assert_eq!(error.to_string(), "No llama-server was found");
+    }
+}

@@ -1,0 +1,310 @@
+//! The settings of a plan, and what may be asked of them.
+
+use std::{collections::BTreeMap, fmt};
+
+use loadmaster_core::{BackendError, LaunchPlan};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The type that the cache keeps keys or values in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "they are ggml's names")]
+pub enum CacheType {
+    F32,
+    F16,
+    Bf16,
+    Q8_0,
+    Q5_1,
+    Q5_0,
+    Q4_1,
+    Q4_0,
+    Iq4Nl,
+}
+
+impl CacheType {
+    /// Bytes of a block of 32 elements, by ggml's block structures (ggml-common.h).
+    pub fn bytes_per_32(self) -> u64 {
+        match self {
+            Self::F32 => 128,
+            Self::F16 | Self::Bf16 => 64,
+            Self::Q8_0 => 34,
+            Self::Q5_1 => 24,
+            Self::Q5_0 => 22,
+            Self::Q4_1 => 20,
+            Self::Q4_0 | Self::Iq4Nl => 18,
+        }
+    }
+}
+
+/// Whether attention is computed without the full score matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlashAttention {
+    /// Always.
+    On,
+    /// Never.
+    Off,
+    /// Where the device can.
+    Auto,
+}
+
+/// How many layers lie on the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GpuLayers {
+    /// The whole model.
+    All,
+    /// The last so many, the output layer among them.
+    #[serde(untagged)]
+    Number(u32),
+}
+
+/// A flag of `llama-server` that this crate has no setting for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum ExtraValue {
+    /// A flag without a value.
+    Switch(()),
+    /// A flag with one.
+    Text(String),
+    /// A flag with a number.
+    Number(serde_json::Number),
+}
+
+impl fmt::Display for ExtraValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(()) => Ok(()),
+            Self::Text(text) => formatter.write_str(text),
+            Self::Number(number) => number.fmt(formatter),
+        }
+    }
+}
+
+/// Every setting of a plan, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Tokens over all slots.
+    pub context_length: u32,
+    /// Layers on the GPU, the output layer counted as one; `0` for none.
+    pub gpu_layers: u32,
+    /// The device that has them, by this machine's id.
+    pub device: Option<String>,
+    /// The same device, by the name that `llama-server --list-devices` gives it.
+    pub server_device: Option<String>,
+    /// CPU threads.
+    pub threads: u32,
+    /// Slots that answer at once.
+    pub parallel: u32,
+    /// What keys are kept in.
+    pub cache_type_k: CacheType,
+    /// What values are kept in.
+    pub cache_type_v: CacheType,
+    /// Flash attention.
+    pub flash_attention: FlashAttention,
+    /// Tokens of a logical batch.
+    pub batch_size: u32,
+    /// Tokens of a physical batch.
+    pub ubatch_size: u32,
+    /// Whether weights are mapped from the file rather than read into memory.
+    pub mmap: bool,
+    /// Host memory that old prompts may keep, in bytes.
+    pub prompt_cache: u64,
+    /// Other flags of the server, by name.
+    pub(crate) extra: BTreeMap<String, ExtraValue>,
+    /// Seconds that a start may take.
+    pub start_timeout: u64,
+}
+
+impl Settings {
+    /// The settings within a plan of this backend.
+    pub(crate) fn of(plan: &LaunchPlan) -> Result<Self, BackendError> {
+        serde_json::from_value(Value::Object(plan.settings.clone()))
+            .map_err(|error| BackendError::system("reading the plan's settings", error))
+    }
+}
+
+/// What was asked for: whatever is absent is the planner's to choose.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) context_length: Option<u32>,
+    pub(crate) gpu_layers: Option<GpuLayers>,
+    pub(crate) device: Option<String>,
+    pub(crate) threads: Option<u32>,
+    pub(crate) parallel: Option<u32>,
+    pub(crate) cache_type_k: Option<CacheType>,
+    pub(crate) cache_type_v: Option<CacheType>,
+    pub(crate) flash_attention: Option<FlashAttention>,
+    pub(crate) batch_size: Option<u32>,
+    pub(crate) ubatch_size: Option<u32>,
+    pub(crate) mmap: Option<bool>,
+    pub(crate) prompt_cache: Option<u64>,
+    pub(crate) extra: BTreeMap<String, ExtraValue>,
+    pub(crate) start_timeout: Option<u64>,
+}
+
+const KNOWN: [&str; 14] = [
+    "context_length",
+    "gpu_layers",
+    "device",
+    "threads",
+    "parallel",
+    "cache_type_k",
+    "cache_type_v",
+    "flash_attention",
+    "batch_size",
+    "ubatch_size",
+    "mmap",
+    "prompt_cache",
+    "extra",
+    "start_timeout",
+];
+
+impl Asked {
+    /// Reads the settings of a request, and refuses what no plan can have.
+    pub(crate) fn read(settings: &loadmaster_core::Settings) -> Result<Self, BackendError> {
+        const COUNT: &str = "it takes a whole number from 1 up";
+        const CACHE: &str = "it takes f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl";
+        let mut asked = Self::default();
+        for (name, value) in settings {
+            match name.as_str() {
+                "context_length" => asked.context_length = Some(count(name, value)?),
+                "gpu_layers" => {
+                    let expected = "it takes a whole number, or all";
+                    asked.gpu_layers = Some(read(name, value, expected)?);
+                }
+                "device" => asked.device = Some(read(name, value, "it takes the name of a device")?),
+                "threads" => asked.threads = Some(count(name, value)?),
+                "parallel" => asked.parallel = Some(count(name, value)?),
+                "cache_type_k" => asked.cache_type_k = Some(read(name, value, CACHE)?),
+                "cache_type_v" => asked.cache_type_v = Some(read(name, value, CACHE)?),
+                "flash_attention" => {
+                    asked.flash_attention = Some(read(name, value, "it takes on, off or auto")?);
+                }
+                "batch_size" => asked.batch_size = Some(count(name, value)?),
+                "ubatch_size" => asked.ubatch_size = Some(count(name, value)?),
+                "mmap" => asked.mmap = Some(read(name, value, "it takes true or false")?),
+                "prompt_cache" => asked.prompt_cache = Some(read(name, value, "it takes bytes")?),
+                "extra" => asked.extra = extra(value)?,
+                "start_timeout" => {
+                    asked.start_timeout = Some(read(name, value, COUNT).and_then(|seconds: u64| {
+                        if seconds == 0 { Err(refusal(name, value, COUNT)) } else { Ok(seconds) }
+                    })?);
+                }
+                _ => {
+                    return Err(BackendError::UnknownSetting {
+                        backend: crate::LlamaBackend::ID,
+                        name: name.clone(),
+                        known: KNOWN.to_vec(),
+                    });
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+fn count(name: &str, value: &Value) -> Result<u32, BackendError> {
+    // llama.cpp keeps counts in 32 bits with a sign.
+    const MOST: u32 = i32::MAX as u32;
+    let expected = "it takes a whole number from 1 up";
+    match read(name, value, expected)? {
+        number @ 1..=MOST => Ok(number),
+        _ => Err(refusal(name, value, expected)),
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(name: &str, value: &Value, expected: &str) -> Result<T, BackendError> {
+    T::deserialize(value).map_err(|_| refusal(name, value, expected))
+}
+
+fn refusal(name: &str, value: &Value, expected: &str) -> BackendError {
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    BackendError::BadSetting { name: name.to_owned(), value, expected: expected.to_owned() }
+}
+
+/// Flags that this crate gives itself: a second one would make the plan a lie.
+const OURS: [&str; 17] = [
+    "model",
+    "m",
+    "host",
+    "port",
+    "api-key",
+    "alias",
+    "a",
+    "ctx-size",
+    "c",
+    "gpu-layers",
+    "ngl",
+    "parallel",
+    "np",
+    "fit",
+    "verbosity",
+    "lv",
+    "log-file",
+];
+
+fn extra(value: &Value) -> Result<BTreeMap<String, ExtraValue>, BackendError> {
+    let flags: BTreeMap<String, ExtraValue> =
+        read("extra", value, "it takes flags of llama-server by name, each with its value or null")?;
+    for name in flags.keys() {
+        let plain = name.trim_start_matches('-');
+        if plain.is_empty() || plain.contains(['=', ' ']) || plain.chars().any(char::is_control) {
+            return Err(refusal("extra", &Value::from(name.as_str()), "it takes the name of a flag alone"));
+        }
+        if OURS.contains(&plain) {
+            let expected = "Loadmaster gives this flag itself; take its own setting";
+            return Err(refusal("extra", &Value::from(name.as_str()), expected));
+        }
+    }
+    Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(json: Value) -> Result<Asked, String> {
+        let Value::Object(settings) = json else { panic!("settings are an object") };
+        Asked::read(&settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_every_setting() {
+        let all = asked(serde_json::json!({
+            "context_length": 4096, "gpu_layers": "all", "device": "gpu0", "threads": 4, "parallel": 2,
+            "cache_type_k": "q8_0", "cache_type_v": "iq4_nl", "flash_attention": "on", "batch_size": 512,
+            "ubatch_size": 128, "mmap": false, "prompt_cache": 1024, "start_timeout": 5,
+            "extra": {"rope-scaling": "yarn", "--no-warmup": null, "seed": 1},
+        }))
+        .unwrap();
+        assert_eq!(all.gpu_layers, Some(GpuLayers::All));
+        assert_eq!(all.cache_type_v, Some(CacheType::Iq4Nl));
+        assert_eq!(all.extra.len(), 3);
+        assert_eq!(
+            asked(serde_json::json!({"gpu_layers": 7})).unwrap().gpu_layers,
+            Some(GpuLayers::Number(7))
+        );
+        assert_eq!(asked(serde_json::json!({})), Ok(Asked::default()));
+    }
+
+    #[test]
+    fn refuses_what_cannot_be() {
+        for (json, cause) in [
+            (serde_json::json!({"contxt": 1}), "The llama backend has no setting 'contxt'"),
+            (serde_json::json!({"context_length": 0}), "'0' is no value for context_length"),
+            (serde_json::json!({"context_length": 3_000_000_000_u64}), "'3000000000' is no value"),
+            (serde_json::json!({"context_length": "many"}), "'many' is no value for context_length"),
+            (serde_json::json!({"gpu_layers": -1}), "'-1' is no value for gpu_layers"),
+            (serde_json::json!({"cache_type_k": "q9"}), "'q9' is no value for cache_type_k"),
+            (serde_json::json!({"mmap": "yes"}), "'yes' is no value for mmap"),
+            (serde_json::json!({"start_timeout": 0}), "'0' is no value for start_timeout"),
+            (serde_json::json!({"extra": {"--model": "x"}}), "'--model' is no value for extra"),
+            (serde_json::json!({"extra": {"a=b": "x"}}), "'a=b' is no value for extra"),
+        ] {
+            let error = asked(json.clone()).expect_err(&json.to_string());
+            assert!(error.starts_with(cause), "{json}: {error}");
+        }
+    }
+}
