@@ -1,0 +1,346 @@
+//! The task that owns all state: it feeds inputs to the decisions and carries their actions out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use loadmaster_core::{
+    Backend, BackendError, Event, Instance, InstanceId, LaunchPlan, LoadRequest, Registry,
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{
+    Lease, MachineReader, OrchestratorError, Policy, Preview, Status,
+    decide::{Action, Facts, Input, Prepared, State, Ticket},
+};
+
+type Reply<T> = oneshot::Sender<T>;
+
+/// What the handle, leases and the actor's own tasks send.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Add { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
+    Lease { model: String, reply: Reply<Result<Lease, OrchestratorError>> },
+    LeaseReturned { instance: InstanceId },
+    Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
+    Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
+    Stop { model: String, reply: Reply<Result<(), OrchestratorError>> },
+    Status { reply: Reply<Status> },
+    Close { reply: Reply<()> },
+    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
+    Started { instance: InstanceId, outcome: Result<Instance, BackendError> },
+    Exited { instance: InstanceId, failure: loadmaster_core::Failure },
+    DrainExpired { instance: InstanceId },
+    StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
+}
+
+#[derive(Debug)]
+pub(crate) struct Actor {
+    state: State,
+    registry: Registry,
+    machine: Arc<dyn MachineReader>,
+    policy: Policy,
+    /// Weak, so that the actor ends when the last handle is dropped.
+    messages: mpsc::WeakUnboundedSender<Message>,
+    events: broadcast::Sender<Event>,
+    leases: HashMap<Ticket, Reply<Result<Lease, OrchestratorError>>>,
+    stops: HashMap<Ticket, Reply<Result<(), OrchestratorError>>>,
+    closes: Vec<Reply<()>>,
+    /// Starts that are under way; sending calls one off.
+    starts: HashMap<InstanceId, oneshot::Sender<()>>,
+    instances: HashMap<InstanceId, Instance>,
+    tickets: Ticket,
+    closed: bool,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        registry: Registry,
+        machine: Arc<dyn MachineReader>,
+        policy: Policy,
+        messages: mpsc::WeakUnboundedSender<Message>,
+        events: broadcast::Sender<Event>,
+    ) -> Self {
+        Self {
+            state: State::new(policy.budgets.clone()),
+            registry,
+            machine,
+            policy,
+            messages,
+            events,
+            leases: HashMap::new(),
+            stops: HashMap::new(),
+            closes: Vec::new(),
+            starts: HashMap::new(),
+            instances: HashMap::new(),
+            tickets: 0,
+            closed: false,
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        while !self.closed {
+            let Some(message) = inbox.recv().await else { break };
+            if let Some(input) = self.input_of(message) {
+                self.decide(input);
+            }
+        }
+        for reply in self.closes.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(());
+        }
+    }
+
+    /// Answers what needs no decision; turns the rest into inputs.
+    fn input_of(&mut self, message: Message) -> Option<Input> {
+        Some(match message {
+            Message::Add { request, reply } => {
+                let _ = reply.send(self.add(request));
+                return None;
+            }
+            Message::Status { reply } => {
+                let _ = reply.send(self.state.status());
+                return None;
+            }
+            Message::Preview { model, reply } => {
+                self.preview(&model, reply);
+                return None;
+            }
+            Message::Previewed { prepared, reply } => {
+                let Prepared { plan, estimate, machine } = prepared;
+                let shortages = self.state.shortages(&estimate, &machine);
+                let _ = reply.send(Ok(Preview { plan: (*plan).clone(), estimate, shortages, machine }));
+                return None;
+            }
+            Message::Lease { model, reply } => {
+                let ticket = self.ticket();
+                self.leases.insert(ticket, reply);
+                Input::LeaseAsked { ticket, model }
+            }
+            Message::LeaseReturned { instance } => Input::LeaseReturned { instance },
+            Message::Stop { model, reply } => {
+                let ticket = self.ticket();
+                self.stops.insert(ticket, reply);
+                Input::StopAsked { ticket, model }
+            }
+            Message::Close { reply } => {
+                self.closes.push(reply);
+                Input::CloseAsked
+            }
+            Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
+            Message::Started { instance, outcome } => return self.started(instance, outcome),
+            Message::Exited { instance, failure } => {
+                self.instances.remove(&instance);
+                Input::Exited { instance, failure }
+            }
+            Message::DrainExpired { instance } => Input::DrainExpired { instance },
+            Message::StopDone { instance, outcome } => {
+                self.instances.remove(&instance);
+                Input::StopDone { instance, outcome }
+            }
+        })
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    fn decide(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            tracing::debug!(?input, "input");
+            for action in self.state.apply(input) {
+                inputs.extend(self.carry_out(action));
+            }
+        }
+    }
+
+    /// Does what was decided; returns what that led to at once.
+    fn carry_out(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Prepare { request } => self.prepare(request),
+            Action::Start { instance, plan } => return self.start(instance, plan),
+            Action::Grant { ticket, instance } => return self.grant(ticket, instance),
+            Action::Refuse { ticket, error } => {
+                if let Some(reply) = self.leases.remove(&ticket) {
+                    let _ = reply.send(Err(error));
+                }
+            }
+            Action::LimitDrain { instance } => {
+                let drain = self.policy.drain;
+                self.later(async move {
+                    tokio::time::sleep(drain).await;
+                    Message::DrainExpired { instance }
+                });
+            }
+            Action::Stop { instance } => self.stop(instance),
+            Action::AnswerStop { ticket, outcome } => {
+                if let Some(reply) = self.stops.remove(&ticket) {
+                    let _ = reply.send(outcome);
+                }
+            }
+            Action::Tell(event) => {
+                tracing::info!(?event, "event");
+                // Nobody listens when this fails.
+                let _ = self.events.send(event);
+            }
+            Action::Closed => self.closed = true,
+        }
+        None
+    }
+
+    fn add(&mut self, request: LoadRequest) -> Result<(), OrchestratorError> {
+        self.backend_for(&request)?;
+        self.state.add(request)
+    }
+
+    fn backend_for(&self, request: &LoadRequest) -> Result<Arc<dyn Backend>, OrchestratorError> {
+        self.registry.for_model(&request.model).cloned().ok_or_else(|| OrchestratorError::NoBackend {
+            model: request.model.id.clone(),
+            backends: self.registry.ids().map(str::to_owned).collect(),
+        })
+    }
+
+    fn prepare(&self, request: LoadRequest) {
+        let model = request.model.id.clone();
+        let preparation = self.preparation(request);
+        self.later(async move { Message::Prepared { model, outcome: preparation.await } });
+    }
+
+    fn preview(&self, model: &str, reply: Reply<Result<Preview, OrchestratorError>>) {
+        let request = match self.state.request(model) {
+            Ok(request) => request.clone(),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
+        let preparation = self.preparation(request);
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            match preparation.await {
+                Ok(prepared) => send(&messages, Message::Previewed { prepared, reply }),
+                Err(error) => drop(reply.send(Err(error))),
+            }
+        });
+    }
+
+    /// Reads the machine, plans and estimates.
+    fn preparation(
+        &self,
+        request: LoadRequest,
+    ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
+        let backend = self.backend_for(&request);
+        let machine = Arc::clone(&self.machine);
+        async move {
+            let backend = backend?;
+            let machine = machine.read().await?;
+            let plan = Arc::new(backend.plan(&request, &machine).await?);
+            let estimate = backend.estimate_resources(&plan).await?;
+            Ok(Prepared { plan, estimate, machine })
+        }
+    }
+
+    fn backend_of(&self, plan: &LaunchPlan) -> Result<Arc<dyn Backend>, BackendError> {
+        self.registry.get(&plan.backend).cloned().ok_or_else(|| {
+            BackendError::system("finding the plan's backend", format!("there is no '{}'", plan.backend))
+        })
+    }
+
+    fn start(&mut self, id: InstanceId, plan: Arc<LaunchPlan>) -> Option<Input> {
+        let backend = match self.backend_of(&plan) {
+            Ok(backend) => backend,
+            Err(error) => {
+                return Some(Input::Started { instance: id, outcome: Err(error) });
+            }
+        };
+        let (call_off, called_off) = oneshot::channel();
+        self.starts.insert(id.clone(), call_off);
+        self.later(async move {
+            tokio::select! {
+                outcome = backend.start(id.clone(), plan) => Message::Started { instance: id, outcome },
+                // The start's future is dropped, and its process ends with it.
+                Ok(()) = called_off => Message::StopDone { instance: id.clone(), outcome: Ok(()) },
+            }
+        });
+        None
+    }
+
+    /// Keeps the instance and watches for its death, before anyone hears that it runs.
+    fn started(&mut self, id: InstanceId, outcome: Result<Instance, BackendError>) -> Option<Input> {
+        let called_off = self.starts.remove(&id).is_none();
+        let outcome = outcome.map(|instance| self.keep(instance));
+        if !called_off {
+            return Some(Input::Started { instance: id, outcome });
+        }
+        // It was ready in the very moment in which it was called off.
+        match outcome {
+            Ok(_) => self.stop(id),
+            Err(_) => {
+                return Some(Input::StopDone { instance: id, outcome: Ok(()) });
+            }
+        }
+        None
+    }
+
+    fn keep(&mut self, instance: Instance) -> Facts {
+        let facts = Facts {
+            pid: instance.pid,
+            endpoint: instance.endpoint.to_string(),
+            measured: instance.measured.clone(),
+        };
+        let (exit, id) = (instance.exit.clone(), instance.id.clone());
+        self.later(async move { Message::Exited { instance: id, failure: exit.wait().await } });
+        self.instances.insert(instance.id.clone(), instance);
+        facts
+    }
+
+    fn grant(&mut self, ticket: Ticket, id: InstanceId) -> Option<Input> {
+        let lease =
+            self.instances.get(&id).map(|instance| Lease::new(instance.clone(), self.messages.clone()));
+        let reply = self.leases.remove(&ticket);
+        // Who asked may have gone meanwhile: the lease that comes back unused is dropped, and returns itself.
+        match (lease, reply) {
+            (Some(lease), Some(reply)) => drop(reply.send(Ok(lease))),
+            (Some(lease), None) => drop(lease),
+            (None, _) => return Some(Input::LeaseReturned { instance: id }),
+        }
+        None
+    }
+
+    fn stop(&mut self, id: InstanceId) {
+        if let Some(call_off) = self.starts.remove(&id) {
+            // When this fails, the start is done and its message is on the way: `started` sees to it.
+            let _ = call_off.send(());
+            return;
+        }
+        let Some(instance) = self.instances.get(&id).cloned() else {
+            self.later(async move { Message::StopDone { instance: id, outcome: Ok(()) } });
+            return;
+        };
+        let backend = self.backend_of(&instance.plan);
+        let patience = self.policy.patience;
+        self.later(async move {
+            let outcome = match backend {
+                Ok(backend) => backend.stop(&instance, patience).await,
+                Err(error) => Err(error),
+            };
+            Message::StopDone { instance: id, outcome }
+        });
+    }
+
+    /// Sends the message that a future ends with.
+    fn later(&self, future: impl Future<Output = Message> + Send + 'static) {
+        let messages = self.messages.clone();
+        tokio::spawn(async move { send(&messages, future.await) });
+    }
+}
+
+fn send(messages: &mpsc::WeakUnboundedSender<Message>, message: Message) {
+    if let Some(messages) = messages.upgrade() {
+        // The actor has ended when this fails: nobody is left to tell.
+        let _ = messages.send(message);
+    }
+}

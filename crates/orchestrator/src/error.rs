@@ -1,0 +1,82 @@
+//! Why a request was turned away.
+
+use loadmaster_core::{BackendError, Bytes, Remedy};
+
+use crate::Shortage;
+
+/// Why the orchestrator could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrchestratorError {
+    /// No model of that name was added.
+    #[error("There is no model '{model}'; there is {}", list(known))]
+    UnknownModel {
+        /// The name that was asked for.
+        model: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Two models would answer to one name.
+    #[error("Two models are called '{0}'")]
+    DuplicateModel(String),
+    /// No backend of this program can serve the model.
+    #[error("No backend serves '{model}'; this program has {}", list(backends))]
+    NoBackend {
+        /// The model.
+        model: String,
+        /// The backends that there are.
+        backends: Vec<String>,
+    },
+    /// There is not enough memory.
+    #[error("'{model}' does not fit: {}", shortages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    DoesNotFit {
+        /// The model.
+        model: String,
+        /// Each device that has too little.
+        shortages: Vec<Shortage>,
+        /// The models that hold memory now.
+        running: Vec<String>,
+    },
+    /// The backend could not plan, estimate, start or stop it.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The machine does not tell what memory it has.
+    #[error("The machine's memory could not be read: {0}")]
+    Machine(String),
+    /// The model was stopped while the request waited for it.
+    #[error("'{0}' was stopped before it was ready")]
+    CalledOff(String),
+    /// The program is about to end.
+    #[error("Loadmaster is shutting down")]
+    Closing,
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+impl Remedy for OrchestratorError {
+    fn remedy(&self) -> String {
+        match self {
+            Self::UnknownModel { .. } => "Ask for one of these names.".to_owned(),
+            Self::DuplicateModel(_) => "Rename one of the files.".to_owned(),
+            Self::NoBackend { .. } => "Check the file with `loadmaster inspect`.".to_owned(),
+            Self::DoesNotFit { shortages, running, .. } => {
+                let largest = shortages.iter().map(|s| s.needed.saturating_sub(s.available)).max();
+                let free = format!("Free {}", Bytes(largest.unwrap_or(0)));
+                if running.is_empty() {
+                    format!("{free}, ask for a shorter context (--ctx), or raise the budget.")
+                } else {
+                    format!(
+                        "{free} (`loadmaster stop MODEL` ends what runs: {}), or ask for a shorter context (--ctx).",
+                        running.join(", ")
+                    )
+                }
+            }
+            Self::Backend(error) => error.remedy(),
+            Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),
+            Self::CalledOff(_) => "Send the request again.".to_owned(),
+            Self::Closing => "Start it again, then send the request again.".to_owned(),
+        }
+    }
+}

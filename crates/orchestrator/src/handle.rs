@@ -1,0 +1,126 @@
+//! The handle that everyone holds, and the lease that a request holds.
+
+use std::sync::Arc;
+
+use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{
+    MachineReader, OrchestratorError, Policy, Preview, Status,
+    actor::{Actor, Message},
+};
+
+/// How many events a slow listener may fall behind before it misses some.
+const EVENT_BACKLOG: usize = 256;
+
+/// The handle of the one task that owns all state. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Orchestrator {
+    messages: mpsc::UnboundedSender<Message>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Orchestrator {
+    /// Starts the task. Must be called within a tokio runtime.
+    pub fn new(registry: Registry, machine: Arc<dyn MachineReader>, policy: Policy) -> Self {
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let actor = Actor::new(registry, machine, policy, messages.downgrade(), events.clone());
+        tokio::spawn(actor.run(inbox));
+        Self { messages, events }
+    }
+
+    /// Adds a model that may be asked for. Loads nothing.
+    ///
+    /// # Errors
+    /// There is a model of that name, or no backend serves it.
+    pub async fn add(&self, request: LoadRequest) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Add { request, reply }).await?
+    }
+
+    /// A lease on `model`; starts it first if it does not run. Dropping the future gives the place up.
+    ///
+    /// # Errors
+    /// The model is unknown, does not fit, or its server did not start.
+    pub async fn lease(&self, model: &str) -> Result<Lease, OrchestratorError> {
+        self.ask(|reply| Message::Lease { model: model.to_owned(), reply }).await?
+    }
+
+    /// What loading `model` would take, and whether it would fit now. Loads nothing.
+    ///
+    /// # Errors
+    /// The model is unknown, or cannot be planned.
+    pub async fn preview(&self, model: &str) -> Result<Preview, OrchestratorError> {
+        self.ask(|reply| Message::Preview { model: model.to_owned(), reply }).await?
+    }
+
+    /// Stops `model`: the requests that it serves may finish, new ones wait and start it again.
+    /// Returns when its process is gone.
+    ///
+    /// # Errors
+    /// The model is unknown, or its process could not be ended.
+    pub async fn stop(&self, model: &str) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Stop { model: model.to_owned(), reply }).await?
+    }
+
+    /// All models and their instances.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn status(&self) -> Result<Status, OrchestratorError> {
+        self.ask(|reply| Message::Status { reply }).await
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Turns away who waits, lets requests that are served finish within the drain deadline, stops
+    /// everything, and returns when nothing runs.
+    pub async fn close(&self) {
+        // The actor ends after this message, so an error says that it had ended before.
+        let _ = self.ask(|reply| Message::Close { reply }).await;
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, OrchestratorError> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(message(reply)).map_err(|_| OrchestratorError::Closing)?;
+        answer.await.map_err(|_| OrchestratorError::Closing)
+    }
+}
+
+/// The right to use an instance. Dropping it is the end of the request.
+#[derive(Debug)]
+pub struct Lease {
+    instance: Instance,
+    messages: mpsc::WeakUnboundedSender<Message>,
+}
+
+impl Lease {
+    pub(crate) fn new(instance: Instance, messages: mpsc::WeakUnboundedSender<Message>) -> Self {
+        Self { instance, messages }
+    }
+
+    /// The instance: where it listens, what it runs.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// Waits for the instance's death, and tells why it died.
+    pub async fn crashed(&self) -> Failure {
+        self.instance.exit.wait().await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(messages) = self.messages.upgrade() {
+            // The actor has ended when this fails, and with it the count of leases.
+            let _ = messages.send(Message::LeaseReturned { instance: self.instance.id.clone() });
+        }
+    }
+}

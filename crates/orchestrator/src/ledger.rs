@@ -1,0 +1,318 @@
+//! What is reserved, and what is left.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use loadmaster_core::{Bytes, Device, DeviceId, Estimate, InstanceId, Machine};
+use serde::{Deserialize, Serialize};
+
+/// How much of one device Loadmaster may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// So many bytes.
+    Bytes(u64),
+    /// A share of the device's memory, in percent.
+    Percent(u8),
+}
+
+impl Budget {
+    /// The budget in bytes, on a device of `total` bytes.
+    fn of(self, total: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Percent(percent) => total / 100 * u64::from(percent),
+        }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    /// Reads `12 GiB`, `800 MiB` or `80 %`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().strip_suffix('%') {
+            Some(number) => match number.trim().parse() {
+                Ok(percent @ 0..=100) => Ok(Self::Percent(percent)),
+                _ => Err(format!("'{text}' is not a share of a device; write it like 80 %")),
+            },
+            None => Ok(Self::Bytes(text.parse::<Bytes>()?.0)),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => Bytes(*bytes).fmt(formatter),
+            Self::Percent(percent) => write!(formatter, "{percent} %"),
+        }
+    }
+}
+
+/// Budgets by device id or alias. A device without one may be filled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Budgets(
+    /// The budgets, by the name that the user gave the device.
+    pub BTreeMap<String, Budget>,
+);
+
+impl Budgets {
+    /// The budget of `device` in bytes, if it has one.
+    fn of(&self, device: &Device) -> Option<u64> {
+        self.0
+            .iter()
+            .filter(|(name, _)| device.is_called(name))
+            .map(|(_, budget)| budget.of(device.total))
+            .min()
+    }
+}
+
+/// A device that has too little for a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// The device.
+    pub device: DeviceId,
+    /// What the plan needs there, in bytes, its margin included.
+    pub needed: u64,
+    /// What is left there, in bytes.
+    pub available: u64,
+    /// The user's budget, in bytes, when it is what limits.
+    pub budget: Option<u64>,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { device, needed, available, budget } = self;
+        write!(formatter, "{device} needs {} and has {} left", Bytes(*needed), Bytes(*available))?;
+        match budget {
+            Some(budget) => write!(formatter, " of a budget of {}", Bytes(*budget)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Memory that an instance may use.
+#[derive(Debug, Clone)]
+struct Reservation {
+    estimate: Estimate,
+    /// Whether the instance has taken it: from then on the machine's free memory no longer has it.
+    taken: bool,
+}
+
+/// All reservations.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger {
+    reservations: BTreeMap<InstanceId, Reservation>,
+}
+
+impl Ledger {
+    /// Reserves `estimate` for an instance that is about to start.
+    pub(crate) fn reserve(&mut self, instance: InstanceId, estimate: Estimate) {
+        self.reservations.insert(instance, Reservation { estimate, taken: false });
+    }
+
+    /// The instance is loaded: what it takes is seen in the machine's free memory now.
+    pub(crate) fn taken(&mut self, instance: &InstanceId) {
+        if let Some(reservation) = self.reservations.get_mut(instance) {
+            reservation.taken = true;
+        }
+    }
+
+    /// The instance is gone.
+    pub(crate) fn release(&mut self, instance: &InstanceId) {
+        self.reservations.remove(instance);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reservations.is_empty()
+    }
+
+    /// What keeps `estimate` from fitting into `machine` beside all reservations; empty when it fits.
+    pub(crate) fn shortages(
+        &self,
+        estimate: &Estimate,
+        machine: &Machine,
+        budgets: &Budgets,
+    ) -> Vec<Shortage> {
+        let on_devices = machine.devices.iter().filter_map(|device| {
+            let needed = estimate.reservation(&device.id);
+            (needed > 0).then(|| self.shortage_on_device(device, needed, budgets)).flatten()
+        });
+        let pools = machine.devices.iter().filter(|device| device.pool() == device.id);
+        let in_pools = pools.filter_map(|pool| self.shortage_in_pool(pool, estimate, machine));
+        let mut shortages: Vec<Shortage> = on_devices.collect();
+        for shortage in in_pools {
+            if !shortages.iter().any(|earlier| earlier.device == shortage.device) {
+                shortages.push(shortage);
+            }
+        }
+        // A plan for a device that is not there any more can not be started.
+        for part in estimate.devices.iter().filter(|part| part.total() > 0) {
+            if machine.device(part.device.as_str()).is_none() {
+                let needed = estimate.reservation(&part.device);
+                shortages.push(Shortage { device: part.device.clone(), needed, available: 0, budget: None });
+            }
+        }
+        shortages
+    }
+
+    /// Checks the device's own limits: its budget and its size.
+    fn shortage_on_device(&self, device: &Device, needed: u64, budgets: &Budgets) -> Option<Shortage> {
+        let budget = budgets.of(device);
+        let limit = budget.unwrap_or(u64::MAX).min(device.total);
+        let available = limit.saturating_sub(self.reserved(&device.id));
+        (needed > available).then(|| Shortage {
+            device: device.id.clone(),
+            needed,
+            available,
+            budget: budget.filter(|budget| *budget <= device.total),
+        })
+    }
+
+    /// Checks what is really free in a pool that several devices may share.
+    fn shortage_in_pool(&self, pool: &Device, estimate: &Estimate, machine: &Machine) -> Option<Shortage> {
+        let members = || machine.devices.iter().filter(|device| device.pool() == pool.id);
+        let needed: u64 = members().map(|device| estimate.reservation(&device.id)).sum();
+        let reserved: u64 = members().map(|device| self.reserved(&device.id)).sum();
+        let ours: u64 = members().map(|device| self.visible(&device.id)).sum();
+        let free = pool.free.unwrap_or(pool.total);
+        let available = free.saturating_add(ours).saturating_sub(reserved);
+        (needed > 0 && needed > available).then(|| Shortage {
+            device: pool.id.clone(),
+            needed,
+            available,
+            budget: None,
+        })
+    }
+
+    fn reserved(&self, device: &DeviceId) -> u64 {
+        self.reservations.values().map(|reservation| reservation.estimate.reservation(device)).sum()
+    }
+
+    /// What of our reservations the machine's free memory already lacks. Mapped weights are not
+    /// among it: the kernel counts them as available.
+    fn visible(&self, device: &DeviceId) -> u64 {
+        let taken = self.reservations.values().filter(|reservation| reservation.taken);
+        let parts = taken.flat_map(|reservation| &reservation.estimate.devices);
+        parts
+            .filter(|part| part.device == *device)
+            .map(|part| part.total() - part.mapped.min(part.total()))
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loadmaster_core::{DeviceEstimate, DeviceKind, EstimateSource};
+
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn machine(host_free: u64) -> Machine {
+        let device = |id: &str, kind, total, free| Device {
+            id: DeviceId::from(id),
+            name: id.to_owned(),
+            kind,
+            aliases: vec![format!("alias:{id}")],
+            total,
+            free,
+        };
+        Machine {
+            physical_cores: 4,
+            usable_threads: 8,
+            devices: vec![
+                device("host", DeviceKind::Host, 16 * GIB, Some(host_free)),
+                device("gpu0", DeviceKind::Discrete, 8 * GIB, Some(7 * GIB)),
+                device("gpu1", DeviceKind::Integrated, 16 * GIB, None),
+            ],
+        }
+    }
+
+    fn takes(parts: &[(&str, u64, u64)]) -> Estimate {
+        let devices = parts.iter().map(|(id, weights, mapped)| DeviceEstimate {
+            weights: *weights,
+            mapped: *mapped,
+            ..DeviceEstimate::on(DeviceId::from(*id))
+        });
+        Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: devices.collect() }
+    }
+
+    fn check(
+        ledger: &Ledger,
+        estimate: &Estimate,
+        machine: &Machine,
+        budgets: &str,
+        expected: &[(&str, u64)],
+    ) {
+        let entries = budgets.split_terminator(',').map(|entry| {
+            let (name, budget) = entry.split_once('=').unwrap();
+            (name.to_owned(), budget.parse().unwrap())
+        });
+        let shortages = ledger.shortages(estimate, machine, &Budgets(entries.collect()));
+        let found: Vec<_> = shortages.iter().map(|s| (s.device.as_str(), s.available)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_free_limits() {
+        let ledger = Ledger::default();
+        check(&ledger, &takes(&[("host", 4 * GIB, 0)]), &machine(4 * GIB), "", &[]);
+        check(&ledger, &takes(&[("host", 4 * GIB + 1, 0)]), &machine(4 * GIB), "", &[("host", 4 * GIB)]);
+        check(&ledger, &takes(&[("gpu0", 8 * GIB, 0)]), &machine(4 * GIB), "", &[("gpu0", 7 * GIB)]);
+    }
+
+    #[test]
+    fn budgets_limit_by_id_alias_and_share() {
+        let ledger = Ledger::default();
+        let estimate = takes(&[("host", 3 * GIB, 0)]);
+        check(&ledger, &estimate, &machine(8 * GIB), "host=2 GiB", &[("host", 2 * GIB)]);
+        check(&ledger, &estimate, &machine(8 * GIB), "alias:host=2 GiB,host=9 GiB", &[("host", 2 * GIB)]);
+        check(&ledger, &estimate, &machine(8 * GIB), "host=10 %", &[("host", 16 * GIB / 100 * 10)]);
+    }
+
+    #[test]
+    fn devices_that_share_a_pool_are_charged_once_each() {
+        let ledger = Ledger::default();
+        let both = takes(&[("host", 3 * GIB, 0), ("gpu1", 3 * GIB, 0)]);
+        check(&ledger, &both, &machine(6 * GIB), "", &[]);
+        check(&ledger, &both, &machine(5 * GIB), "", &[("host", 5 * GIB)]);
+    }
+
+    #[test]
+    fn a_starting_instance_counts_and_a_loaded_one_counts_once() {
+        let mut ledger = Ledger::default();
+        let id = InstanceId::new("a", 1);
+        let estimate = takes(&[("host", 3 * GIB, 0)]);
+        ledger.reserve(id.clone(), estimate.clone());
+        check(&ledger, &estimate, &machine(5 * GIB), "", &[("host", 2 * GIB)]);
+        // Loaded: the machine's free memory fell by what it took.
+        ledger.taken(&id);
+        check(&ledger, &estimate, &machine(2 * GIB), "", &[("host", 2 * GIB)]);
+        check(&ledger, &estimate, &machine(3 * GIB), "", &[]);
+        ledger.release(&id);
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn mapped_weights_are_not_free_although_the_kernel_says_so() {
+        let mut ledger = Ledger::default();
+        let id = InstanceId::new("a", 1);
+        ledger.reserve(id.clone(), takes(&[("host", 3 * GIB, 3 * GIB)]));
+        ledger.taken(&id);
+        check(&ledger, &takes(&[("host", 3 * GIB, 0)]), &machine(5 * GIB), "", &[("host", 2 * GIB)]);
+    }
+
+    #[test]
+    fn a_device_that_is_gone_has_nothing() {
+        check(&Ledger::default(), &takes(&[("gpu7", 1, 0)]), &machine(GIB), "", &[("gpu7", 0)]);
+    }
+
+    #[test]
+    fn budgets_are_written_as_people_do() {
+        assert_eq!("80 %".parse(), Ok(Budget::Percent(80)));
+        assert_eq!("1.5 GiB".parse(), Ok(Budget::Bytes(3 * GIB / 2)));
+        assert!("120 %".parse::<Budget>().is_err());
+        assert!("lots".parse::<Budget>().is_err());
+    }
+}
