@@ -1,0 +1,113 @@
+//! Errors in OpenAI's shape, with a remedy.
+
+use axum::{
+    Json,
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use loadmaster_core::{BackendError, Failure, Remedy};
+use loadmaster_orchestrator::OrchestratorError;
+use serde_json::{Map, Value, json};
+
+/// An error as a client sees it.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    remedy: String,
+    /// More fields of the error object.
+    details: Map<String, Value>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { status, code, message: message.into(), remedy: remedy.into(), details: Map::new() }
+    }
+
+    fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
+        // A value that cannot be shown is left out: the message has it in words.
+        if let Ok(value) = serde_json::to_value(value) {
+            self.details.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// The server of `model` died while it answered.
+    pub(crate) fn crashed(model: &str, failure: &Failure) -> Self {
+        let message = format!("The server of '{model}' died while it answered: {failure}");
+        Self::new(StatusCode::BAD_GATEWAY, "server_crashed", message, failure.remedy())
+            .with("reason", &failure.reason)
+    }
+
+    /// The body: `{"error": {...}}`.
+    pub fn body(&self) -> Value {
+        let kind = match self.status.as_u16() {
+            400..=499 => "invalid_request_error",
+            _ => "server_error",
+        };
+        let mut error = json!({
+            "message": self.message,
+            "type": kind,
+            "param": null,
+            "code": self.code,
+            "remedy": self.remedy,
+        });
+        if let Value::Object(fields) = &mut error {
+            fields.extend(self.details.clone());
+        }
+        json!({ "error": error })
+    }
+}
+
+impl From<OrchestratorError> for ApiError {
+    fn from(error: OrchestratorError) -> Self {
+        let (status, code) = match &error {
+            OrchestratorError::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
+            OrchestratorError::DoesNotFit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory"),
+            OrchestratorError::CalledOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "called_off"),
+            OrchestratorError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            OrchestratorError::Backend(
+                BackendError::ModelMissing { .. } | BackendError::ModelUnreadable { .. },
+            ) => (StatusCode::INTERNAL_SERVER_ERROR, "model_unreadable"),
+            OrchestratorError::Backend(BackendError::ServerMissing { .. }) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "server_missing")
+            }
+            OrchestratorError::Backend(_) => (StatusCode::INTERNAL_SERVER_ERROR, "start_failed"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        };
+        let api = Self::new(status, code, error.to_string(), error.remedy());
+        match &error {
+            OrchestratorError::UnknownModel { known, .. } => api.with("known", known),
+            OrchestratorError::DoesNotFit { shortages, running, .. } => {
+                api.with("devices", shortages).with("running", running)
+            }
+            OrchestratorError::Backend(BackendError::StartFailed { failure, .. }) => {
+                api.with("reason", &failure.reason).with("last_lines", &failure.last_lines)
+            }
+            _ => api,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body())).into_response()
+    }
+}
+
+pub(crate) async fn no_such_path(uri: Uri) -> ApiError {
+    let message = format!("There is nothing at {}", uri.path());
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", message, "Check the path: the API begins with /v1.")
+}
+
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} does not take {method}", uri.path());
+    let remedy = "Use the method that the path is documented with.";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, remedy)
+}

@@ -1,0 +1,101 @@
+//! From a request to the model's server and back.
+
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{OriginalUri, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use loadmaster_orchestrator::Lease;
+use serde::Deserialize;
+
+use crate::{ApiError, Gateway, stream};
+
+/// All that is read of a body: the rest goes on as it came.
+#[derive(Debug, Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    model: Option<Cow<'a, str>>,
+}
+
+/// Forwards a request to the model that its body names.
+pub(crate) async fn by_model(
+    State(gateway): State<Arc<Gateway>>,
+    OriginalUri(uri): OriginalUri,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| {
+        let remedy = "Send a smaller request, or check the connection.";
+        ApiError::new(rejection.status(), "unreadable_body", rejection.body_text(), remedy)
+    })?;
+    let model = model_of(&gateway, &body).await?;
+    let lease = gateway.orchestrator.lease(&model).await?;
+    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    forward(&gateway, lease, path, body).await
+}
+
+/// The model that the body names; the only one there is, if it names none.
+async fn model_of(gateway: &Gateway, body: &[u8]) -> Result<String, ApiError> {
+    let bad = |message: String, remedy: String| {
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message, remedy)
+    };
+    let named: Named<'_> = serde_json::from_slice(body).map_err(|error| {
+        bad(format!("The body is not the JSON of a request: {error}"), "Correct the body.".to_owned())
+    })?;
+    if let Some(model) = named.model {
+        return Ok(model.into_owned());
+    }
+    let models = gateway.orchestrator.status().await?.models;
+    match models.as_slice() {
+        [only] => Ok(only.id.clone()),
+        models => {
+            let known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+            Err(bad("The request names no model".to_owned(), format!("Name one of: {}.", known.join(", "))))
+        }
+    }
+}
+
+/// Sends the body through and answers with the server's answer as it comes. The lease ends with the
+/// answer's last byte, or when the client goes away.
+async fn forward(gateway: &Gateway, lease: Lease, path: &str, body: Bytes) -> Result<Response, ApiError> {
+    let instance = lease.instance();
+    let upstream = gateway.upstreams.of(instance).map_err(|error| {
+        let remedy = "Restart Loadmaster; report it if it stays.";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string(), remedy)
+    })?;
+    let request = upstream.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+    let answer = match request.body(body).send().await {
+        Ok(answer) => answer,
+        Err(error) => return Err(stream::broken(&lease, &error).await),
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = passed_on(answer.headers());
+    *response.body_mut() = stream::body(answer, lease);
+    Ok(response)
+}
+
+/// The headers of the server's answer that concern the client.
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let concerns = |name: &HeaderName| {
+        let hop_by_hop = [
+            header::CONNECTION,
+            header::TRANSFER_ENCODING,
+            header::TE,
+            header::TRAILER,
+            header::UPGRADE,
+            header::PROXY_AUTHENTICATE,
+        ];
+        let theirs = name == header::SERVER || name.as_str() == "keep-alive";
+        // The server allows every web page; who may call is decided here.
+        !theirs && !hop_by_hop.contains(name) && !name.as_str().starts_with("access-control-")
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| concerns(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
