@@ -1,0 +1,289 @@
+//! What the command understands.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
+use loadmaster_core::{Bytes, Settings};
+use loadmaster_orchestrator::Budget;
+use serde_json::Value;
+
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Green.on_default().bold())
+    .usage(styling::AnsiColor::Green.on_default().bold())
+    .literal(styling::AnsiColor::Cyan.on_default().bold())
+    .placeholder(styling::AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not enough memory, 4 not found, \
+                          130 interrupted.";
+
+/// Runs local AI models so that the machine never runs out of memory.
+#[derive(Debug, Parser)]
+#[command(name = "loadmaster", version, styles = STYLES, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Keep configuration, logs and state in this folder instead of the platform's
+    #[arg(long, global = true, env = "LOADMASTER_HOME", value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
+    /// Read this configuration file
+    #[arg(long, global = true, env = "LOADMASTER_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more on stderr: -v what happens, -vv why
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// What to log, as a filter of tracing: "info", "debug,hyper=warn"
+    #[arg(long, global = true, env = "LOADMASTER_LOG", value_name = "FILTER", hide_short_help = true)]
+    pub(crate) log: Option<String>,
+    /// The address that `serve` listens on, and that `ps` and `stop` talk to [default: 127.0.0.1:11611]
+    #[arg(long, global = true, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// What may be taken of a device: "host=12 GiB", "gpu0=80 %"; may be repeated
+    #[arg(long = "budget", global = true, env = "LOADMASTER_BUDGETS", value_name = "DEVICE=AMOUNT",
+          value_delimiter = ',', value_parser = budget)]
+    pub(crate) budgets: Vec<(String, Budget)>,
+    /// Seconds that a model which is told to stop may finish its answers [default: 30]
+    #[arg(long, global = true, env = "LOADMASTER_DRAIN", value_name = "SECONDS", hide_short_help = true)]
+    pub(crate) drain: Option<u64>,
+    /// The llama-server to use, or its folder [default: the first on PATH]
+    #[arg(long, global = true, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH")]
+    pub(crate) llama_server: Option<PathBuf>,
+    /// How llama-server is reached [default: auto, a Unix socket where there are any]
+    #[arg(
+        long,
+        global = true,
+        env = "LOADMASTER_LLAMA_TRANSPORT",
+        value_name = "HOW",
+        hide_short_help = true
+    )]
+    pub(crate) llama_transport: Option<Transport>,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Transport {
+    Auto,
+    Unix,
+    Tcp,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Chat with a model in the terminal, or answer one prompt
+    Run(RunArgs),
+    /// Serve models over an OpenAI-compatible API
+    Serve(ServeArgs),
+    /// List the models of a running `loadmaster serve`
+    Ps(PsArgs),
+    /// Stop a model of a running `loadmaster serve`
+    Stop(StopArgs),
+    /// Show what this machine has: CPU, memory, GPUs, backends
+    Probe(ProbeArgs),
+    /// Show what a GGUF file is
+    Inspect(InspectArgs),
+    /// Print a completion script for your shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// The model: a GGUF file
+    #[arg(value_name = "MODEL_FILE")]
+    pub(crate) model: PathBuf,
+    /// What to ask; without it, a chat begins (or standard input is the prompt, if it is not a terminal)
+    pub(crate) prompt: Option<String>,
+    /// Instructions that the model gets before the first question
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// The most tokens of one answer
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
+    /// 0 is the same every time, 1 and above is wilder
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f64>,
+    /// Seed of the random choice of tokens
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Show machine, plan, and predicted against real memory
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Print the answer as one JSON object, with plan, memory and timings
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// A model to serve, named after its file; may be repeated. It is loaded when it is asked for
+    #[arg(long = "model", value_name = "FILE")]
+    pub(crate) models: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StopArgs {
+    /// The model's name
+    pub(crate) model: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProbeArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// The GGUF file
+    pub(crate) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// How a model is loaded: whatever is not given is chosen for this machine.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "How the model is loaded")]
+pub(crate) struct LoadArgs {
+    /// Context length, in tokens over all slots
+    #[arg(long, value_name = "N")]
+    ctx: Option<u32>,
+    /// Layers on the GPU: a number, or "all"
+    #[arg(long, value_name = "N|all", value_parser = layers)]
+    gpu_layers: Option<Value>,
+    /// The GPU, by id or alias: "gpu0", "vulkan:1"
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// CPU threads
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
+    /// Slots that answer at once
+    #[arg(long, value_name = "N")]
+    parallel: Option<u32>,
+    #[arg(long, value_name = "TYPE", help = "Type of cached keys: f16, q8_0, q4_0, ...")]
+    cache_type_k: Option<String>,
+    /// Type of cached values
+    #[arg(long, value_name = "TYPE")]
+    cache_type_v: Option<String>,
+    /// Flash attention: on, off, auto
+    #[arg(long, value_name = "WHEN")]
+    flash_attn: Option<String>,
+    /// Tokens of a logical batch
+    #[arg(long, value_name = "N")]
+    batch: Option<u32>,
+    /// Tokens of a physical batch
+    #[arg(long, value_name = "N")]
+    ubatch: Option<u32>,
+    /// Read the weights into memory instead of mapping the file
+    #[arg(long)]
+    no_mmap: bool,
+    /// Host memory that old prompts may keep: "512 MiB"
+    #[arg(long, value_name = "AMOUNT")]
+    prompt_cache: Option<Bytes>,
+    /// Seconds that loading may take
+    #[arg(long, value_name = "SECONDS")]
+    start_timeout: Option<u64>,
+    /// A flag of the server itself, by name: "rope-scale=2", "no-warmup"; may be repeated
+    #[arg(long, value_name = "FLAG[=VALUE]")]
+    extra: Vec<String>,
+}
+
+impl LoadArgs {
+    /// The settings that were given, by the names that backends know.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = Settings::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                settings.insert(name.to_owned(), value);
+            }
+        };
+        put("context_length", self.ctx.map(Value::from));
+        put("gpu_layers", self.gpu_layers.clone());
+        put("device", self.device.clone().map(Value::from));
+        put("threads", self.threads.map(Value::from));
+        put("parallel", self.parallel.map(Value::from));
+        put("cache_type_k", self.cache_type_k.clone().map(Value::from));
+        put("cache_type_v", self.cache_type_v.clone().map(Value::from));
+        put("flash_attention", self.flash_attn.clone().map(Value::from));
+        put("batch_size", self.batch.map(Value::from));
+        put("ubatch_size", self.ubatch.map(Value::from));
+        put("mmap", self.no_mmap.then(|| Value::from(false)));
+        put("prompt_cache", self.prompt_cache.map(|bytes| Value::from(bytes.0)));
+        put("start_timeout", self.start_timeout.map(Value::from));
+        let extra = self.extra.iter().map(|flag| match flag.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Value::from(value)),
+            None => (flag.clone(), Value::Null),
+        });
+        put("extra", (!self.extra.is_empty()).then(|| Value::Object(extra.collect())));
+        settings
+    }
+}
+
+fn layers(text: &str) -> Result<Value, String> {
+    match text.parse::<u32>() {
+        Ok(number) => Ok(Value::from(number)),
+        Err(_) if text == "all" => Ok(Value::from(text)),
+        Err(_) => Err("give a number, or all".to_owned()),
+    }
+}
+
+fn budget(text: &str) -> Result<(String, Budget), String> {
+    let (device, amount) = text.split_once('=').ok_or("write it like host=12 GiB or gpu0=80 %".to_owned())?;
+    Ok((device.trim().to_owned(), amount.parse()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let line = "loadmaster run m.gguf --ctx 4096 --gpu-layers all --no-mmap --prompt-cache 1MiB \
+                    --extra rope-scale=2 --extra no-warmup";
+        let Command::Run(run) = Args::parse_from(line.split_whitespace()).command else { panic!("run") };
+        let expected = serde_json::json!({
+            "context_length": 4096, "gpu_layers": "all", "mmap": false, "prompt_cache": 1_048_576,
+            "extra": {"rope-scale": "2", "no-warmup": null},
+        });
+        assert_eq!(Value::Object(run.load.settings()), expected);
+    }
+
+    #[test]
+    fn budgets_are_read() {
+        let line = ["loadmaster", "probe", "--budget", "host=12 GiB", "--budget", "gpu0=80 %"];
+        let budgets = Args::parse_from(line).global.budgets;
+        assert_eq!(budgets[1], ("gpu0".to_owned(), Budget::Percent(80)));
+        assert!(Args::try_parse_from(["loadmaster", "probe", "--budget", "12 GiB"]).is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! `loadmaster inspect`
+
+use std::process::ExitCode;
+
+use loadmaster_core::Bytes;
+use loadmaster_gguf::{Facts, Header, PerLayer, WeightSizes};
+use serde_json::{Value, json};
+
+use crate::{Failed, args::InspectArgs, table};
+
+pub(crate) fn execute(args: &InspectArgs) -> Result<ExitCode, Failed> {
+    let failed = |error| Failed::gguf(&args.file, &error);
+    let header = Header::open(&args.file).map_err(failed)?;
+    let complete = header.file_len().map_or(Ok(()), |length| header.check_complete(length));
+    let facts = Facts::of(&header);
+    if args.json {
+        let weights = WeightSizes::of(&header);
+        let cause = complete.as_ref().err().map(ToString::to_string);
+        println!(
+            "{:#}",
+            json!({ "facts": facts, "weights": weights, "complete": cause.is_none(), "cause": cause })
+        );
+    } else {
+        print!("{}", table::lined_up_left(&rows(&header, &facts)));
+    }
+    // The header was shown; a file that cannot be loaded is a failure all the same.
+    complete.map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rows(header: &Header, facts: &Facts) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            rows.push([name.to_owned(), value.escape_debug().to_string()]);
+        }
+    };
+    put("name", facts.name.clone());
+    put("kind", shown(&facts.kind));
+    put("architecture", facts.architecture.clone());
+    put("parameters", facts.parameter_count.map(millions));
+    put("quantisation", facts.quantisation.clone());
+    put("bits per weight", facts.bits_per_weight.map(|bits| format!("{bits:.2}")));
+    put("context length", facts.context_length.map(|tokens| format!("{tokens} tokens")));
+    put("layers", facts.block_count.map(|count| count.to_string()));
+    put("embedding length", facts.embedding_length.map(|length| length.to_string()));
+    put("attention heads", heads(facts.head_count.as_ref(), facts.head_count_kv.as_ref()));
+    let experts = facts.expert_count.filter(|count| *count > 0);
+    put("experts", experts.map(|count| format!("{count}, {} used", facts.expert_used_count.unwrap_or(0))));
+    put("vocabulary", facts.vocab_size.map(|size| format!("{size} tokens")));
+    put("tokenizer", facts.tokenizer.clone());
+    put("chat template", Some(if facts.has_chat_template { "yes" } else { "no" }.to_owned()));
+    put("shard", facts.shard.map(|shard| format!("{} of {}", shard.index + 1, shard.count)));
+    let tensors = facts.tensor_bytes.map_or_else(String::new, |bytes| format!(", {}", Bytes(bytes)));
+    put("tensors", Some(format!("{}{tensors}", facts.tensor_count)));
+    put("header", Some(Bytes(header.header_bytes()).to_string()));
+    put("file", facts.file_bytes.map(|bytes| Bytes(bytes).to_string()));
+    put("GGUF version", Some(facts.gguf_version.to_string()));
+    rows
+}
+
+/// The name that a value has in JSON.
+fn shown(value: &impl serde::Serialize) -> Option<String> {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => Some(name),
+        _ => None,
+    }
+}
+
+fn heads(all: Option<&PerLayer>, kv: Option<&PerLayer>) -> Option<String> {
+    let number = |heads: &PerLayer| match heads {
+        PerLayer::Same(count) => count.to_string(),
+        PerLayer::Each(_) => format!("up to {}", heads.max().unwrap_or(0)),
+    };
+    let kv = kv.map_or_else(String::new, |kv| format!(", {} of keys and values", number(kv)));
+    all.map(|all| format!("{}{kv}", number(all)))
+}
+
+fn millions(count: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a display with one decimal")]
+    let count = count as f64;
+    if count >= 1e9 { format!("{:.2} billion", count / 1e9) } else { format!("{:.1} million", count / 1e6) }
+}

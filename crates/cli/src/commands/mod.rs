@@ -1,0 +1,9 @@
+//! One module for each command.
+
+pub(crate) mod completions;
+pub(crate) mod inspect;
+pub(crate) mod probe;
+pub(crate) mod ps;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod stop;

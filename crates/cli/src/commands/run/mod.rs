@@ -1,0 +1,160 @@
+//! `loadmaster run`: a chat in the terminal, or one prompt.
+//!
+//! The same router as `loadmaster serve`, called without a socket: so a chat takes leases like any
+//! other client, and there is one way from a request to a server.
+
+mod answer;
+mod input;
+mod stats;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use axum::Router;
+use loadmaster_orchestrator::{Lease, Orchestrator};
+use serde_json::{Value, json};
+
+use self::{
+    answer::{Answer, End},
+    input::{Input, Line},
+};
+use crate::{Failed, args::RunArgs, config::Config, engine, failed::INTERRUPTED};
+
+pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let orchestrator = engine::start(config)?;
+    let model = engine::add(&orchestrator, &args.model, args.load.settings()).await?;
+    let outcome = tokio::select! {
+        outcome = with_model(&args, &orchestrator, &model) => outcome,
+        // While an answer streams, the first Ctrl-C is the answer's: see `answer`.
+        () = answer::interrupted_outside() => Ok(ExitCode::from(INTERRUPTED)),
+    };
+    orchestrator.close().await;
+    outcome
+}
+
+async fn with_model(args: &RunArgs, orchestrator: &Orchestrator, model: &str) -> Result<ExitCode, Failed> {
+    if args.stats {
+        let preview = orchestrator.preview(model).await?;
+        eprintln!("{}", stats::before(&preview));
+    }
+    // Held to the end, so that nothing takes the model away between two questions.
+    let lease = load(orchestrator, model).await?;
+    if args.stats {
+        eprintln!("{}", stats::after(&orchestrator.status().await?));
+    }
+    let mut chat = Chat::new(args, orchestrator, &lease);
+    match &args.prompt {
+        Some(prompt) => chat.once(prompt.clone()).await,
+        None if !io::stdin().is_terminal() => {
+            let prompt = io::read_to_string(io::stdin())
+                .map_err(|error| Failed::because(format!("Standard input cannot be read: {error}")))?;
+            if prompt.trim().is_empty() {
+                return Err(Failed::usage("There is no prompt")
+                    .remedy("Give one as an argument or on standard input."));
+            }
+            chat.once(prompt).await
+        }
+        None => chat.talk().await,
+    }
+}
+
+/// Loads the model, with a sign of life on a terminal.
+async fn load(orchestrator: &Orchestrator, model: &str) -> Result<Lease, Failed> {
+    let spinner = indicatif::ProgressBar::new_spinner().with_message(format!("loading {model}"));
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    let lease = orchestrator.lease(model).await;
+    spinner.finish_and_clear();
+    Ok(lease?)
+}
+
+/// A conversation.
+struct Chat<'a> {
+    args: &'a RunArgs,
+    router: Router,
+    lease: &'a Lease,
+    messages: Vec<Value>,
+}
+
+impl<'a> Chat<'a> {
+    fn new(args: &'a RunArgs, orchestrator: &Orchestrator, lease: &'a Lease) -> Self {
+        let router = loadmaster_gateway::router(orchestrator.clone());
+        let mut chat = Self { args, router, lease, messages: Vec::new() };
+        chat.forget();
+        chat
+    }
+
+    /// Begins anew, with the system's instructions alone.
+    fn forget(&mut self) {
+        let system = self.args.system.iter().map(|text| json!({ "role": "system", "content": text }));
+        self.messages = system.collect();
+    }
+
+    /// Answers one prompt.
+    async fn once(&mut self, prompt: String) -> Result<ExitCode, Failed> {
+        let answer = self.ask(prompt).await?;
+        if self.args.json {
+            println!("{:#}", stats::json(&answer, self.lease.instance()));
+        }
+        Ok(match answer.end {
+            End::Whole => ExitCode::SUCCESS,
+            End::Interrupted => ExitCode::from(INTERRUPTED),
+        })
+    }
+
+    /// Answers until there is nothing more to read.
+    async fn talk(&mut self) -> Result<ExitCode, Failed> {
+        eprintln!("/clear forgets, /exit or Ctrl-D ends; Ctrl-C stops an answer");
+        let mut input = Input::new();
+        loop {
+            match input.next().await {
+                Line::Text(text) if text.trim().is_empty() => {}
+                Line::Text(text) if text.trim() == "/clear" => self.forget(),
+                Line::Text(text) if matches!(text.trim(), "/exit" | "/bye") => return Ok(ExitCode::SUCCESS),
+                Line::Text(text) => drop(self.ask(text).await?),
+                Line::End => {
+                    eprintln!();
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+        }
+    }
+
+    /// Asks, streams the answer to standard output, and remembers both.
+    async fn ask(&mut self, prompt: String) -> Result<Answer, Failed> {
+        self.messages.push(json!({ "role": "user", "content": prompt }));
+        let mut body = json!({
+            "model": self.lease.instance().plan.model.id,
+            "messages": self.messages,
+            "stream": true,
+            "stream_options": { "include_usage": true },
+        });
+        let options = [
+            ("max_tokens", self.args.max_tokens.map(Value::from)),
+            ("temperature", self.args.temperature.map(Value::from)),
+            ("seed", self.args.seed.map(Value::from)),
+        ];
+        for (name, value) in options {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        }
+        let quiet = self.args.json;
+        let show = |text: &str| if quiet { Ok(()) } else { print(text) };
+        let answer = answer::stream(self.router.clone(), &body, show).await?;
+        if !quiet {
+            println!();
+            eprintln!("{}", stats::speed(&answer));
+        }
+        self.messages.push(json!({ "role": "assistant", "content": answer.text }));
+        Ok(answer)
+    }
+}
+
+fn print(text: &str) -> Result<(), Failed> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failed::because(format!("The answer cannot be written: {error}")))
+}

@@ -1,0 +1,45 @@
+//! Registry, orchestrator and models, as the configuration has them.
+
+use std::{path::Path, sync::Arc};
+
+use loadmaster_core::{
+    BackendContext, LoadRequest, Model, ModelKind, Registry, RegistryError, Remedy, Settings,
+};
+use loadmaster_orchestrator::{Orchestrator, ThisMachine};
+
+use crate::{Failed, config::Config};
+
+/// Makes the backends and starts the orchestrator. Loads nothing.
+pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
+    config.folders.make()?;
+    let context = BackendContext {
+        runtime_dir: config.folders.runtime.clone(),
+        log_dir: config.folders.logs.clone(),
+        state_dir: config.folders.state.clone(),
+        search_path: config.search_path.clone(),
+        options: config.backends.clone(),
+    };
+    let registry = Registry::registered(&context).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        let failed = Failed::because(format!("{error}{cause}"));
+        match &error {
+            RegistryError::Make { source, .. } => failed.remedy(source.remedy()),
+            RegistryError::Duplicate(_) => failed,
+        }
+    })?;
+    Ok(Orchestrator::new(registry, Arc::new(ThisMachine::new()), config.policy.clone()))
+}
+
+/// Adds the model in `file`, named after it; returns its name.
+pub(crate) async fn add(
+    orchestrator: &Orchestrator,
+    file: &Path,
+    settings: Settings,
+) -> Result<String, Failed> {
+    // Servers are started in other folders than this one.
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let model = Model::from_file(ModelKind::Text, path);
+    let id = model.id.clone();
+    orchestrator.add(LoadRequest { model, settings }).await?;
+    Ok(id)
+}

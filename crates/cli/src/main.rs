@@ -1,0 +1,76 @@
+//! The `loadmaster` command.
+#![warn(unused_crate_dependencies)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
+
+mod args;
+mod backends;
+mod commands;
+mod config;
+mod engine;
+mod failed;
+mod folders;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{
+    args::{Args, Command},
+    config::Config,
+    failed::Failed,
+};
+
+fn main() -> ExitCode {
+    // This program, started again to ask graphics drivers, is that child and nothing else.
+    loadmaster_sysprobe::answer_if_asked();
+    let args = Args::parse();
+    let outcome = Config::load(&args.global).and_then(|config| {
+        log_to_stderr(args.global.verbose, config.log.as_deref())?;
+        execute(args.command, &config)
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(failed) => failed.report(),
+    }
+}
+
+fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
+    match command {
+        Command::Run(run) => on_runtime(commands::run::execute(run, config)),
+        Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config)),
+        Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
+        Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
+        Command::Probe(probe) => commands::probe::execute(&probe),
+        Command::Inspect(inspect) => commands::inspect::execute(&inspect),
+        Command::Completions(completions) => Ok(commands::completions::execute(&completions)),
+    }
+}
+
+/// Few threads: they pass bytes on, the servers do the work.
+fn on_runtime(command: impl Future<Output = Result<ExitCode, Failed>>) -> Result<ExitCode, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::because(format!("The asynchronous runtime could not start: {error}")))?;
+    let outcome = runtime.block_on(command);
+    // A thread may still read the terminal: it is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Warnings by default; `-v` and `-vv` for more; `LOADMASTER_LOG` for what `tracing` can filter.
+fn log_to_stderr(verbose: u8, filter: Option<&str>) -> Result<(), Failed> {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {
+        Failed::usage(format!("LOADMASTER_LOG is not a filter: {error}"))
+            .remedy("Write it like 'info' or 'loadmaster_orchestrator=debug'.")
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
