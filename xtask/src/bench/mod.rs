@@ -1,0 +1,29 @@
+//! `cargo xtask bench`: figures that are measured here and written into `docs/benchmarks.md`.
+
+mod daemon;
+mod machine;
+mod page;
+mod server;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub(crate) enum Benchmark {
+    /// Loadmaster's daemon without a model in memory, beside llama-server's own router
+    Daemon {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+        /// How often each is started
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        repetitions: u32,
+    },
+}
+
+/// Measures, and writes the result.
+pub(crate) fn run(what: Benchmark) -> Result<()> {
+    match what {
+        Benchmark::Daemon { date, repetitions } => daemon::run(&date, repetitions),
+    }
+}

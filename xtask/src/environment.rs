@@ -1,0 +1,38 @@
+//! Every environment variable that `xtask` reads or hands to the tests.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Reads: the folder of the fixtures, instead of `<cache>/loadmaster/fixtures`.
+pub(crate) const FIXTURES: &str = "LOADMASTER_FIXTURES";
+
+/// Reads and hands on: the `llama-server` that the tests run.
+pub(crate) const TEST_LLAMA_SERVER: &str = "LOADMASTER_TEST_LLAMA_SERVER";
+
+/// Reads and hands on: the GGUF file of the tests' model.
+pub(crate) const TEST_SMOLLM2: &str = "LOADMASTER_TEST_SMOLLM2";
+
+/// Hands on: a Python that can import the OpenAI client.
+pub(crate) const TEST_PYTHON: &str = "LOADMASTER_TEST_PYTHON";
+
+/// Hands on: the `loadmaster` command, built with the dev profile.
+pub(crate) const TEST_BIN: &str = "LOADMASTER_TEST_BIN";
+
+/// Hands on: the `loadmaster` command as it ships.
+pub(crate) const TEST_BIN_RELEASE: &str = "LOADMASTER_TEST_BIN_RELEASE";
+
+/// The value of `name`, unless it is unset or empty.
+#[expect(clippy::disallowed_methods, reason = "this module is where xtask reads the environment")]
+pub(crate) fn value(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The value of `name` as a path.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    value(name).map(PathBuf::from)
+}
+
+/// Whether this is a run of continuous integration, by the `CI` variable that all providers set.
+pub(crate) fn is_ci() -> bool {
+    value("CI").is_some_and(|value| value != "false")
+}

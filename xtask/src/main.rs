@@ -1,0 +1,98 @@
+//! Development tasks of Loadmaster: `cargo xtask <task>`, described by `cargo xtask --help`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user through them"
+)]
+
+mod bench;
+mod ci;
+mod command;
+mod demo;
+mod environment;
+mod fixtures;
+mod platform;
+mod prerequisites;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Development tasks of Loadmaster", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Show the product: a real server answers a question with a real model
+    Demo {
+        /// Further arguments for `loadmaster run`, after `--`
+        #[arg(last = true)]
+        extra: Vec<String>,
+    },
+    /// Bring the pinned server, model and Python client into the cache folder
+    Fixtures {
+        /// Print the paths as JSON
+        #[arg(long)]
+        json: bool,
+        /// Hash every file again instead of trusting sizes and times
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Run every test; with filters, only the tests whose name contains one of them
+    Test {
+        /// Parts of test names, handed to `cargo nextest run`
+        filter: Vec<String>,
+    },
+    /// Run the whole-system tests only, with a server and model of your own if you like
+    Integration {
+        /// The `llama-server` to test with instead of the pinned one
+        #[arg(long, value_name = "PATH")]
+        llama_server: Option<PathBuf>,
+        /// The GGUF file to test with instead of the pinned model
+        #[arg(long, value_name = "PATH")]
+        model: Option<PathBuf>,
+    },
+    /// Check the rules that no compiler checks: direction of crates, sizes, names
+    Tidy,
+    /// Run all that continuous integration runs, in its order
+    Ci,
+    /// Measure, and write the figures into docs/benchmarks.md
+    Bench {
+        #[command(subcommand)]
+        what: bench::Benchmark,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Demo { extra } => return demo::run(&extra),
+        Task::Fixtures { json, verify } => fixtures::run(json, verify)?,
+        Task::Test { filter } => test::run(&filter)?,
+        Task::Integration { llama_server, model } => test::run_integration(llama_server, model)?,
+        Task::Tidy => tidy::run()?,
+        Task::Ci => ci::run()?,
+        Task::Bench { what } => bench::run(what)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
