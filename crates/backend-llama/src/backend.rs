@@ -13,7 +13,7 @@ use loadmaster_core::{
     InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
 use loadmaster_gguf::{GgufError, Header};
-use loadmaster_supervise::{Child, Journal, Supervisor};
+use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 use serde::Deserialize;
 
@@ -40,12 +40,19 @@ pub(crate) enum Transport {
 }
 
 /// The backend's section of the configuration.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Options {
     server: Option<PathBuf>,
-    #[serde(default)]
     transport: Transport,
+    /// Linux: servers are killed by the kernel when this program ends, however it ends.
+    parent_death_signal: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { server: None, transport: Transport::default(), parent_death_signal: true }
+    }
 }
 
 /// Runs text models with `llama-server`.
@@ -202,9 +209,11 @@ impl Backend for LlamaBackend {
         let address = Address::choose(self.options.transport, &self.context.runtime_dir).await?;
         let upstream = Upstream::new(&address.endpoint)
             .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
-        let log = self.log_path(&plan.model);
         // From here on, dropping `child` ends the server.
-        let child = instance::spawn(&self.supervisor, &plan, &settings, &address, log).await?;
+        let spec = instance::spec(&plan, &settings, &address)?
+            .log(LogFile::new(self.log_path(&plan.model)))
+            .parent_death_signal(self.options.parent_death_signal);
+        let child = instance::spawn(&self.supervisor, spec).await?;
         let deadline = Duration::from_secs(settings.start_timeout);
         instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
         let measured = output::measured(&child.tail(), &settings);
@@ -227,6 +236,10 @@ impl Backend for LlamaBackend {
         if let Some(child) = child {
             let exit = child.stop(patience).await;
             tracing::info!(instance = %instance.id, status = %exit.status, "stopped");
+            if exit.status == ExitStatus::Unknown {
+                let cause = "the system still holds its process; a driver may hang";
+                return Err(BackendError::system("ending llama-server", cause));
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
-use loadmaster_supervise::{Child, LogFile, NotReady, Spec, Supervisor};
+use loadmaster_supervise::{Child, NotReady, Spec, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 
 use crate::{arguments::arguments, backend::Transport, diagnose::diagnose, settings::Settings};
@@ -73,21 +73,14 @@ async fn free_port() -> Result<SocketAddr, BackendError> {
     listener.local_addr().map_err(refused)
 }
 
-/// Spawns the server of `plan` at `address`.
-pub(crate) async fn spawn(
-    supervisor: &Supervisor,
-    plan: &LaunchPlan,
-    settings: &Settings,
-    address: &Address,
-    log: PathBuf,
-) -> Result<Child, BackendError> {
+/// What starts the server of `plan` at `address`.
+pub(crate) fn spec(plan: &LaunchPlan, settings: &Settings, address: &Address) -> Result<Spec, BackendError> {
     let server = plan
         .server
         .as_ref()
         .ok_or_else(|| BackendError::system("starting llama-server", "the plan does not name the program"))?;
     let mut spec = Spec::new(server)
         .args(arguments(plan, settings, &address.endpoint, &address.nonce))
-        .log(LogFile::new(log))
         .ring_lines(RING_LINES);
     // llama.cpp takes flags from the environment too: what the user's shell has must not change the plan.
     for (name, _) in std::env::vars_os() {
@@ -99,6 +92,11 @@ pub(crate) async fn spawn(
     if let Endpoint::Tcp { api_key, .. } = &address.endpoint {
         spec = spec.env("LLAMA_API_KEY", api_key);
     }
+    Ok(spec)
+}
+
+/// Starts it.
+pub(crate) async fn spawn(supervisor: &Supervisor, spec: Spec) -> Result<Child, BackendError> {
     supervisor.spawn(spec).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
         BackendError::system("starting llama-server", format!("{error}{cause}"))

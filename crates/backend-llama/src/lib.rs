@@ -26,6 +26,9 @@
 //!
 //! `server`: the path of `llama-server`, instead of the first one on the search path.
 //! `transport`: `"unix"` or `"tcp"`.
+//! `parent_death_signal`: `false` keeps Linux from ending the servers together with this program. The
+//! journal of children then ends them at the next start, as it does on systems without such a signal.
+//! For tests of just that, and for containers and tracers that mistake the signal.
 //!
 //! # Limitations
 //!

@@ -12,7 +12,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     Lease, MachineReader, OrchestratorError, Policy, Preview, Status,
-    decide::{Action, Facts, Input, Prepared, State, Ticket},
+    decide::State,
+    steps::{Action, Facts, Input, Prepared, Ticket},
 };
 
 type Reply<T> = oneshot::Sender<T>;

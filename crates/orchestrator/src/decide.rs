@@ -13,72 +13,11 @@ use loadmaster_core::{
     LoadRequest, Machine,
 };
 
-use crate::{Budgets, InstanceStatus, ModelStatus, OrchestratorError, Shortage, Status, ledger::Ledger};
-
-/// Names one request that waits for an answer of the orchestrator.
-pub(crate) type Ticket = u64;
-
-/// A plan with what it takes, and the memory that the machine had free when it was made.
-#[derive(Debug, Clone)]
-pub(crate) struct Prepared {
-    pub(crate) plan: Arc<LaunchPlan>,
-    pub(crate) estimate: Estimate,
-    pub(crate) machine: Machine,
-}
-
-/// What a started instance says of itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) pid: Option<u32>,
-    pub(crate) endpoint: String,
-    pub(crate) measured: Option<Estimate>,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub(crate) enum Input {
-    /// A request wants a model.
-    LeaseAsked { ticket: Ticket, model: String },
-    /// A request is over.
-    LeaseReturned { instance: InstanceId },
-    /// A plan was made, or could not be.
-    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
-    /// A start succeeded, or did not.
-    Started { instance: InstanceId, outcome: Result<Facts, BackendError> },
-    /// A process ended that nobody had told to.
-    Exited { instance: InstanceId, failure: Failure },
-    /// Somebody wants a model stopped.
-    StopAsked { ticket: Ticket, model: String },
-    /// The requests of a draining instance had their time.
-    DrainExpired { instance: InstanceId },
-    /// A stop is done.
-    StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
-    /// The program wants to end.
-    CloseAsked,
-}
-
-/// Something to do.
-#[derive(Debug, Clone)]
-pub(crate) enum Action {
-    /// Read the machine, make a plan and its estimate; answer with [`Input::Prepared`].
-    Prepare { request: LoadRequest },
-    /// Start the plan; answer with [`Input::Started`].
-    Start { instance: InstanceId, plan: Arc<LaunchPlan> },
-    /// Give the waiting request its lease.
-    Grant { ticket: Ticket, instance: InstanceId },
-    /// Turn the waiting request away.
-    Refuse { ticket: Ticket, error: OrchestratorError },
-    /// Input [`Input::DrainExpired`] when the drain deadline has passed.
-    LimitDrain { instance: InstanceId },
-    /// End the instance, or its start; answer with [`Input::StopDone`].
-    Stop { instance: InstanceId },
-    /// Tell who asked for a stop how it went.
-    AnswerStop { ticket: Ticket, outcome: Result<(), OrchestratorError> },
-    /// Tell all listeners.
-    Tell(Event),
-    /// Nothing runs any more: the actor may end.
-    Closed,
-}
+use crate::{
+    Budgets, InstanceStatus, ModelStatus, OrchestratorError, Shortage, Status,
+    ledger::Ledger,
+    steps::{Action, Facts, Input, Prepared, Ticket},
+};
 
 #[derive(Debug)]
 struct ModelEntry {

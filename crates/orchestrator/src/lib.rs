@@ -44,6 +44,7 @@ mod handle;
 mod ledger;
 mod machine;
 mod status;
+mod steps;
 
 pub use self::{
     error::OrchestratorError,

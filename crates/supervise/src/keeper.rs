@@ -47,7 +47,8 @@ impl Keeper {
         self.0.spawn_blocking(work).await.ok()
     }
 
-    /// Waits in real time, whatever the clock of the caller's runtime does.
+    /// Waits in real time, whatever the clock of the caller's runtime does: the timer belongs to
+    /// the runtime in which it is made.
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
         let _inside = self.0.enter();
         tokio::time::sleep(duration)

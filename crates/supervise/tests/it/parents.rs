@@ -19,12 +19,22 @@ fn journal_as_parent() -> Option<PathBuf> {
     std::env::var_os(PARENT).map(PathBuf::from)
 }
 
+/// The program that is killed: when its test says so, and when its test fails.
+struct Parent(Child);
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// Runs the named test of this binary as a parent.
-fn parent(test: &str, journal: &Path) -> Child {
+fn parent(test: &str, journal: &Path) -> Parent {
     #[expect(clippy::disallowed_methods, reason = "the program under test must not be supervised by itself")]
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test]).env(PARENT, journal).stdout(Stdio::null());
-    command.spawn().unwrap()
+    Parent(command.spawn().unwrap())
 }
 
 /// Is the parent: starts the child and does nothing until it is killed.
@@ -60,11 +70,6 @@ fn number_in(file: &Path) -> u32 {
     })
 }
 
-fn kill(mut parent: Child) {
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-}
-
 #[test]
 fn a_child_dies_with_its_parent() {
     if let Some(journal) = journal_as_parent() {
@@ -74,7 +79,7 @@ fn a_child_dies_with_its_parent() {
     let parent = parent("parents::a_child_dies_with_its_parent", journal.path());
     let child = child_in(journal.path());
     assert!(runs(child));
-    kill(parent);
+    drop(parent);
     until_gone(child);
     let reaped = Journal::open(journal.path()).unwrap().reap_orphans().unwrap();
     assert_eq!(reaped.len(), 1);
@@ -93,7 +98,7 @@ fn without_the_death_signal_an_orphan_remains_and_the_journal_ends_it() {
     let child = child_in(journal.path());
     let open = Journal::open(journal.path()).unwrap();
     assert_eq!(open.reap_orphans().unwrap(), [], "its owner still lives");
-    kill(parent);
+    drop(parent);
     assert!(runs(child), "this is what the journal is for");
     let reaped = open.reap_orphans().unwrap();
     assert_eq!(reaped.len(), 1);
@@ -123,7 +128,7 @@ fn a_handle_dropped_in_the_last_moment_still_kills() {
     let mut parent =
         parent("parents::a_handle_dropped_in_the_last_moment_still_kills", &folder.path().join("journal"));
     let child = number_in(&folder.path().join("number"));
-    assert!(parent.wait().unwrap().success());
+    assert!(parent.0.wait().unwrap().success());
     until_gone(child);
 }
 
@@ -140,7 +145,7 @@ fn a_grandchild_that_outlives_both_is_found_by_its_mark() {
     let parent = parent("parents::a_grandchild_that_outlives_both_is_found_by_its_mark", &journal);
     let child = child_in(&journal);
     let grandchild = number_in(&folder.path().join("number"));
-    kill(parent);
+    drop(parent);
     until_gone(child);
     assert!(runs(grandchild));
     let reaped = open.reap_orphans().unwrap();
