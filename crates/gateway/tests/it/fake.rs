@@ -1,0 +1,177 @@
+//! A fake model server, and a backend that "starts" it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::Router;
+use loadmaster_core::{
+    Backend, BackendError, Device, DeviceId, DeviceKind, Endpoint, Estimate, ExitSender, ExitSignal, Failure,
+    Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
+};
+use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Policy};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+
+/// What the server does after its body.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    /// Ends it properly.
+    Whole,
+    /// Closes the connection, and lives.
+    Breaks,
+    /// Closes the connection, and is dead a moment later.
+    Dies(Failure),
+    /// The same, before it sent a byte.
+    DiesUnanswered(Failure),
+    /// Keeps the connection open until the other side leaves.
+    Never,
+}
+
+#[derive(Debug)]
+struct Fake {
+    address: SocketAddr,
+    signal: ExitSignal,
+}
+
+/// The fake server, behind an orchestrator with the one model `fake`.
+pub(crate) struct FakeServer {
+    orchestrator: Orchestrator,
+    left: Arc<Notify>,
+}
+
+impl FakeServer {
+    /// Answers every request with `body` of the type `content_type`, and then does what `ending` says.
+    pub(crate) async fn start(content_type: &'static str, body: &str, ending: Ending) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (exit, signal) = ExitSignal::new();
+        let dies = Arc::new(exit);
+        let left = Arc::new(Notify::new());
+        let (leaves, body) = (Arc::clone(&left), body.to_owned());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                answer(stream, content_type, &body, &ending, &dies).await;
+                leaves.notify_one();
+            }
+        });
+        let backend = Arc::new(Fake { address, signal });
+        let registry = Registry::empty().with(backend).unwrap();
+        let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), Policy::default());
+        orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, "fake.gguf"))).await.unwrap();
+        Self { orchestrator, left }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        loadmaster_gateway::router(self.orchestrator.clone())
+    }
+
+    /// Waits until the other side has left a connection.
+    pub(crate) async fn left(&self) {
+        self.left.notified().await;
+    }
+
+    pub(crate) async fn wait_for_leases(&self, count: usize) {
+        let patience = Duration::from_secs(5);
+        let reached = async {
+            while self.leases().await != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(patience, reached).await.unwrap_or_else(|_| panic!("never {count} leases"));
+    }
+
+    async fn leases(&self) -> usize {
+        let status = self.orchestrator.status().await.unwrap();
+        status.models[0].instance.as_ref().map_or(0, |instance| instance.leases)
+    }
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    content_type: &str,
+    body: &str,
+    ending: &Ending,
+    exit: &Arc<ExitSender>,
+) {
+    let mut buffer = [0; 4096];
+    // The requests of these tests are small: one read has all of it.
+    let _ = stream.read(&mut buffer).await.unwrap();
+    let dies = |failure: &Failure| {
+        let (exit, failure) = (Arc::clone(exit), failure.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            exit.send(failure);
+        });
+    };
+    if let Ending::DiesUnanswered(failure) = ending {
+        return dies(failure);
+    }
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\naccess-control-allow-origin: *\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    match ending {
+        Ending::Whole => stream.write_all(b"0\r\n\r\n").await.unwrap(),
+        Ending::Never => while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
+        Ending::Dies(failure) => dies(failure),
+        Ending::Breaks | Ending::DiesUnanswered(_) => {}
+    }
+}
+
+#[async_trait]
+impl Backend for Fake {
+    fn id(&self) -> &'static str {
+        "fake"
+    }
+
+    fn supports(&self, _: &Model) -> bool {
+        true
+    }
+
+    async fn plan(&self, request: &LoadRequest, _: &Machine) -> Result<LaunchPlan, BackendError> {
+        Ok(LaunchPlan::new(self.id(), request.model.clone()))
+    }
+
+    async fn estimate_resources(&self, _: &LaunchPlan) -> Result<Estimate, BackendError> {
+        Ok(Estimate::nothing())
+    }
+
+    async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
+        let endpoint = Endpoint::Tcp { address: self.address, api_key: "key".to_owned() };
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit: self.signal.clone() })
+    }
+
+    async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    async fn health(&self, _: &Instance) -> Health {
+        match self.signal.now() {
+            Some(_) => Health::Dead,
+            None => Health::Ready,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FixedMachine;
+
+#[async_trait]
+impl MachineReader for FixedMachine {
+    async fn read(&self) -> Result<Machine, OrchestratorError> {
+        let host = Device {
+            id: DeviceId::host(),
+            name: "RAM".to_owned(),
+            kind: DeviceKind::Host,
+            aliases: Vec::new(),
+            total: 1 << 30,
+            free: Some(1 << 30),
+        };
+        Ok(Machine { physical_cores: 1, usable_threads: 1, devices: vec![host] })
+    }
+}
