@@ -113,7 +113,7 @@ async fn closing_during_a_start_leaves_nothing() {
     let mut events = orchestrator.events();
     let waiting = spawn_lease(&orchestrator);
     until(&mut events, "starting").await;
-    tokio::time::timeout(Duration::from_secs(60), orchestrator.close()).await.expect("it ends");
+    tokio::time::timeout(Duration::from_mins(1), orchestrator.close()).await.expect("it ends");
     assert!(matches!(waiting.await.unwrap(), Err(OrchestratorError::Closing)));
     assert_eq!(toy.alive(), 0);
 }
