@@ -88,7 +88,7 @@ impl LlamaBackend {
         let options = match context.options.get(Self::ID) {
             Some(section) => {
                 Options::deserialize(serde_json::Value::Object(section.clone())).map_err(|error| {
-                    BackendError::system("reading the llama section of the configuration", error)
+                    BackendError::BadConfiguration { backend: Self::ID, cause: error.to_string() }
                 })?
             }
             None => Options::default(),
@@ -110,6 +110,11 @@ impl LlamaBackend {
             children: Arc::default(),
             devices: Mutex::default(),
         }))
+    }
+
+    /// The server to start.
+    fn locate(&self) -> Result<PathBuf, BackendError> {
+        server::locate(self.options.server.as_deref(), self.context.search_path.as_deref())
     }
 
     /// The GPUs that `server` can use on `machine`. Asks the server once, and only when it matters:
@@ -165,7 +170,8 @@ fn unreadable(path: &Path, error: &GgufError) -> BackendError {
         GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
         other => BackendError::ModelUnreadable {
             path: path.to_owned(),
-            cause: other.to_string(),
+            // The message around it names the file.
+            cause: other.to_string().replace(&path.display().to_string(), "it"),
             remedy: other.remedy().to_owned(),
         },
     }
@@ -181,10 +187,16 @@ impl Backend for LlamaBackend {
         model.kind == ModelKind::Text
     }
 
+    async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
+        Asked::read(&request.settings)?;
+        read_shape(&request.model).await?;
+        self.locate().map(drop)
+    }
+
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
         let shape = read_shape(&request.model).await?;
-        let server = server::locate(self.options.server.as_deref(), self.context.search_path.as_deref())?;
+        let server = self.locate()?;
         let devices = self.server_devices(&server, &asked, machine).await?;
         let settings = planner::plan(asked, &shape, machine, &devices)?;
         let mut plan = LaunchPlan::new(Self::ID, request.model.clone());
@@ -235,6 +247,8 @@ impl Backend for LlamaBackend {
         let child = self.children.locked().remove(&instance.id);
         if let Some(child) = child {
             let exit = child.stop(patience).await;
+            // This program may end next: what the server left must be cleared away before.
+            instance.exit.wait().await;
             tracing::info!(instance = %instance.id, status = %exit.status, "stopped");
             if exit.status == ExitStatus::Unknown {
                 let cause = "the system still holds its process; a driver may hang";
@@ -263,7 +277,7 @@ impl Backend for LlamaBackend {
     }
 }
 
-/// Waits for the server's end, tells everyone why, and forgets it.
+/// Waits for the server's end, clears its socket away, tells everyone why, and forgets it.
 async fn watch(
     id: InstanceId,
     exit: loadmaster_supervise::ExitWatch,
@@ -272,10 +286,7 @@ async fn watch(
     children: std::sync::Weak<Children>,
 ) {
     let exit = exit.wait().await;
-    if let Some(socket) = address.socket() {
-        // It is gone already when the server removed it itself.
-        let _ = std::fs::remove_file(socket);
-    }
+    drop(address);
     tell.send(diagnose(&exit));
     if let Some(children) = children.upgrade() {
         children.locked().remove(&id);

@@ -5,6 +5,9 @@ use loadmaster_supervise::{Exit, ExitStatus};
 
 /// Why the server ended, by its status and its last lines.
 pub(crate) fn diagnose(exit: &Exit) -> Failure {
+    if exit.asked {
+        return Failure::new(FailureReason::Stopped);
+    }
     let told = exit.last_lines.iter().find_map(|line| Some((reason_in(line)?, line)));
     let (reason, detail) = match (exit.status, told) {
         (ExitStatus::Signal { name: "SIGILL", .. }, _) => (FailureReason::IllegalInstruction, None),
@@ -182,6 +185,13 @@ mod tests {
                 "/b/llama-server: error while loading shared libraries: libvulkan.so.1: cannot open shared object file",
             ),
         );
+    }
+
+    #[test]
+    fn a_server_that_we_ended_was_stopped_however_it_ended() {
+        let status = ExitStatus::Signal { number: 9, name: "SIGKILL", core_dumped: false };
+        let exit = Exit { status, last_lines: vec!["error: out of memory".to_owned()], asked: true };
+        assert_eq!(diagnose(&exit), Failure::new(FailureReason::Stopped));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ const SOCKET_PATH_LIMIT: usize = 103;
 /// The server prints some 200 lines while it loads; the buffer sizes among them are read afterwards.
 const RING_LINES: usize = 2000;
 
-/// Where an instance will listen, and the word by which it proves that it is ours.
+/// Where an instance listens, and the word by which it proves that it is ours. Must outlive its server.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) endpoint: Endpoint,
@@ -48,12 +48,14 @@ impl Address {
         // Sorts behind the model's own name, so that the server reports that one.
         Ok(Self { endpoint, nonce: format!("~{random}") })
     }
+}
 
-    /// The socket file, when there is one: it outlives a server that was killed.
-    pub(crate) fn socket(&self) -> Option<&PathBuf> {
-        match &self.endpoint {
-            Endpoint::Unix { path } => Some(path),
-            Endpoint::Tcp { .. } => None,
+/// Takes the socket file away: it outlives a server that was killed.
+impl Drop for Address {
+    fn drop(&mut self) {
+        if let Endpoint::Unix { path } = &self.endpoint {
+            // There is none when the server removed it itself, or never made it.
+            let _ = std::fs::remove_file(path);
         }
     }
 }

@@ -41,6 +41,17 @@ pub trait Backend: Debug + Send + Sync {
     /// Whether it can serve `model`, judged by kind and file name alone: fast, no I/O.
     fn supports(&self, model: &Model) -> bool;
 
+    /// Refuses what no plan can be made of on any machine: a wrong setting, a file that is not whole, a
+    /// server that is not installed. A quick look that lets a mistake be told before the first request;
+    /// `plan` finds all of it too.
+    ///
+    /// # Errors
+    /// Those of `plan` that do not depend on the machine.
+    async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
+        let _ = request;
+        Ok(())
+    }
+
     /// Resolves every value of what was asked for, for this machine with the memory it has free now.
     ///
     /// # Errors

@@ -50,6 +50,14 @@ pub enum BackendError {
         /// What it takes.
         expected: String,
     },
+    /// The backend's section of the configuration is wrong.
+    #[error("The section [backends.{backend}] of the configuration is wrong: {cause}")]
+    BadConfiguration {
+        /// The backend.
+        backend: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
     /// The server program is not installed.
     #[error("No {program} was found{}", looked_at.as_ref().map(|path| format!(" at {}", path.display())).unwrap_or_default())]
     ServerMissing {
@@ -111,6 +119,7 @@ impl Remedy for BackendError {
                 "Take one of these names; a flag of the server itself is passed on with --extra.".to_owned()
             }
             Self::BadSetting { .. } => "Correct the value.".to_owned(),
+            Self::BadConfiguration { .. } => "Correct the configuration file.".to_owned(),
             Self::StartFailed { failure, .. } => failure.remedy(),
             Self::StartTimedOut { .. } => {
                 "Look at the server's log; a big model on a slow disk may need a longer start_timeout."

@@ -50,6 +50,8 @@ pub enum FailureReason {
         /// The exit code.
         code: i32,
     },
+    /// It was told to end, and had not finished what it was asked.
+    Stopped,
     /// Nobody knows.
     Unknown,
 }
@@ -75,6 +77,7 @@ impl fmt::Display for FailureReason {
             Self::Driver => formatter.write_str("the GPU driver failed"),
             Self::Signal { name } => write!(formatter, "{name} ended it"),
             Self::Exited { code } => write!(formatter, "it exited with code {code}"),
+            Self::Stopped => formatter.write_str("it was stopped"),
             Self::Unknown => formatter.write_str("it ended"),
         }
     }
@@ -91,6 +94,7 @@ impl Remedy for FailureReason {
             Self::MissingLibrary { .. } => "Install the library, or a build of the server that does not need it.",
             Self::IllegalInstruction => "Install a build of the server for this CPU.",
             Self::Driver => "Update or restart the GPU driver, or load the model without GPU layers.",
+            Self::Stopped => "Send the request again: it starts it again.",
             Self::Signal { name } if name == "SIGKILL" => {
                 "Look in the system log whether the kernel ran out of memory; the next request starts it again."
             }
@@ -104,7 +108,7 @@ impl Remedy for FailureReason {
 
 /// Why a server ended, with what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{reason}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+#[error("{reason}{}", self.more().map(|detail| format!(": {detail}")).unwrap_or_default())]
 pub struct Failure {
     /// The class.
     pub reason: FailureReason,
@@ -116,6 +120,17 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The detail, unless it says again what the reason has said.
+    fn more(&self) -> Option<&str> {
+        let detail = self.detail.as_deref()?;
+        match &self.reason {
+            FailureReason::UnsupportedArchitecture { name: Some(_) }
+            | FailureReason::MissingLibrary { name: Some(_) } => None,
+            FailureReason::BadFlag { flag: Some(_) } if detail.contains("invalid argument") => None,
+            _ => Some(detail),
+        }
+    }
+
     /// A failure of that class with nothing else known.
     pub fn new(reason: FailureReason) -> Self {
         Self { reason, detail: None, last_lines: Vec::new() }

@@ -5,8 +5,9 @@ use axum::{
     http::{Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use loadmaster_core::{BackendError, Failure, Remedy};
+use loadmaster_core::{BackendError, Failure, FailureReason, Remedy};
 use loadmaster_orchestrator::OrchestratorError;
+use loadmaster_upstream::UpstreamError;
 use serde_json::{Map, Value, json};
 
 /// An error as a client sees it.
@@ -38,8 +39,12 @@ impl ApiError {
         self
     }
 
-    /// The server of `model` died while it answered.
-    pub(crate) fn crashed(model: &str, failure: &Failure) -> Self {
+    /// The server of `model` died while it answered, or was stopped.
+    pub(crate) fn died(model: &str, failure: &Failure) -> Self {
+        if failure.reason == FailureReason::Stopped {
+            let message = format!("The server of '{model}' was stopped before its answer was whole");
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopped", message, failure.remedy());
+        }
         let message = format!("The server of '{model}' died while it answered: {failure}");
         Self::new(StatusCode::BAD_GATEWAY, "server_crashed", message, failure.remedy())
             .with("reason", &failure.reason)
@@ -92,6 +97,13 @@ impl From<OrchestratorError> for ApiError {
             }
             _ => api,
         }
+    }
+}
+
+impl From<UpstreamError> for ApiError {
+    fn from(error: UpstreamError) -> Self {
+        let remedy = "Restart Loadmaster; report it if it stays.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string(), remedy)
     }
 }
 

@@ -10,6 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use loadmaster_orchestrator::Lease;
+use loadmaster_upstream::{RequestError, Response as Answer, Upstream};
 use serde::Deserialize;
 
 use crate::{ApiError, Gateway, stream};
@@ -32,9 +33,18 @@ pub(crate) async fn by_model(
         ApiError::new(rejection.status(), "unreadable_body", rejection.body_text(), remedy)
     })?;
     let model = model_of(&gateway, &body).await?;
-    let lease = gateway.orchestrator.lease(&model).await?;
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-    forward(&gateway, lease, path, body).await
+    let mut lease = gateway.orchestrator.lease(&model).await?;
+    let mut sent = send(&gateway.upstreams.of(lease.instance())?, path, body.clone()).await;
+    if sent.as_ref().is_err_and(RequestError::is_connect) && stream::death(&lease).await.is_some() {
+        // It was dead before it could hear us, and nobody had noticed yet: the next one is asked, once.
+        lease = gateway.orchestrator.lease(&model).await?;
+        sent = send(&gateway.upstreams.of(lease.instance())?, path, body).await;
+    }
+    match sent {
+        Ok(answer) => Ok(relay(answer, lease)),
+        Err(error) => Err(stream::broken(&lease, &error).await),
+    }
 }
 
 /// The model that the body names; the only one there is, if it names none.
@@ -58,24 +68,20 @@ async fn model_of(gateway: &Gateway, body: &[u8]) -> Result<String, ApiError> {
     }
 }
 
-/// Sends the body through and answers with the server's answer as it comes. The lease ends with the
-/// answer's last byte, or when the client goes away.
-async fn forward(gateway: &Gateway, lease: Lease, path: &str, body: Bytes) -> Result<Response, ApiError> {
-    let instance = lease.instance();
-    let upstream = gateway.upstreams.of(instance).map_err(|error| {
-        let remedy = "Restart Loadmaster; report it if it stays.";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string(), remedy)
-    })?;
+/// Sends the body through, and waits for the head of the server's answer.
+async fn send(upstream: &Upstream, path: &str, body: Bytes) -> Result<Answer, RequestError> {
     let request = upstream.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
-    let answer = match request.body(body).send().await {
-        Ok(answer) => answer,
-        Err(error) => return Err(stream::broken(&lease, &error).await),
-    };
+    request.body(body).send().await
+}
+
+/// Answers with the server's answer as it comes. The lease ends with the answer's last byte, or when the
+/// client goes away.
+fn relay(answer: Answer, lease: Lease) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();
     *response.headers_mut() = passed_on(answer.headers());
     *response.body_mut() = stream::body(answer, lease);
-    Ok(response)
+    response
 }
 
 /// The headers of the server's answer that concern the client.

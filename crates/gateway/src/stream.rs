@@ -9,6 +9,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
+use loadmaster_core::Failure;
 use loadmaster_orchestrator::Lease;
 use loadmaster_upstream::{RequestError, Response};
 
@@ -35,11 +36,16 @@ pub(crate) fn body(answer: Response, lease: Lease) -> Body {
     )
 }
 
+/// Why the server died, if it died.
+pub(crate) async fn death(lease: &Lease) -> Option<Failure> {
+    tokio::time::timeout(DEATH_NOTICE, lease.crashed()).await.ok()
+}
+
 /// Why the exchange with the server broke: its death, if it died.
 pub(crate) async fn broken(lease: &Lease, error: &RequestError) -> ApiError {
     let model = &lease.instance().plan.model.id;
-    if let Ok(failure) = tokio::time::timeout(DEATH_NOTICE, lease.crashed()).await {
-        return ApiError::crashed(model, &failure);
+    if let Some(failure) = death(lease).await {
+        return ApiError::died(model, &failure);
     }
     let message = format!("The server of '{model}' broke the connection: {error}");
     let remedy = "Send the request again; look at the server's log if it stays.";

@@ -24,6 +24,7 @@ pub(crate) enum Message {
     Add { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
     Lease { model: String, reply: Reply<Result<Lease, OrchestratorError>> },
     LeaseReturned { instance: InstanceId },
+    Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
     Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
     Stop { model: String, reply: Reply<Result<(), OrchestratorError>> },
@@ -104,6 +105,10 @@ impl Actor {
                 let _ = reply.send(self.state.status());
                 return None;
             }
+            Message::Check { model, reply } => {
+                self.check(&model, reply);
+                return None;
+            }
             Message::Preview { model, reply } => {
                 self.preview(&model, reply);
                 return None;
@@ -115,6 +120,7 @@ impl Actor {
                 return None;
             }
             Message::Lease { model, reply } => {
+                self.take_in_deaths();
                 let ticket = self.ticket();
                 self.leases.insert(ticket, reply);
                 Input::LeaseAsked { ticket, model }
@@ -141,6 +147,17 @@ impl Actor {
                 Input::StopDone { instance, outcome }
             }
         })
+    }
+
+    /// Takes in the deaths whose message is still on its way: who was told of one by the instance itself may
+    /// ask again before that message is here, and must not be given the dead.
+    fn take_in_deaths(&mut self) {
+        let died = |(id, instance): (&InstanceId, &Instance)| Some((id.clone(), instance.exit.now()?));
+        let dead: Vec<_> = self.instances.iter().filter_map(died).collect();
+        for (instance, failure) in dead {
+            self.instances.remove(&instance);
+            self.decide(Input::Exited { instance, failure });
+        }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -208,6 +225,19 @@ impl Actor {
         let model = request.model.id.clone();
         let preparation = self.preparation(request);
         self.later(async move { Message::Prepared { model, outcome: preparation.await } });
+    }
+
+    fn check(&self, model: &str, reply: Reply<Result<(), OrchestratorError>>) {
+        let known = self.state.request(model).cloned();
+        let found = known.and_then(|request| Ok((self.backend_for(&request)?, request)));
+        tokio::spawn(async move {
+            let outcome = match found {
+                Ok((backend, request)) => backend.check(&request).await.map_err(OrchestratorError::from),
+                Err(error) => Err(error),
+            };
+            // Who asked may have gone.
+            let _ = reply.send(outcome);
+        });
     }
 
     fn preview(&self, model: &str, reply: Reply<Result<Preview, OrchestratorError>>) {

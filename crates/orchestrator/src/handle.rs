@@ -38,6 +38,15 @@ impl Orchestrator {
         self.ask(|reply| Message::Add { request, reply }).await?
     }
 
+    /// Refuses a model that could not be loaded on any machine: a wrong setting, a broken file, a
+    /// server that is not installed. Does not ask the machine, and loads nothing.
+    ///
+    /// # Errors
+    /// The model is unknown, or cannot be planned.
+    pub async fn check(&self, model: &str) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Check { model: model.to_owned(), reply }).await?
+    }
+
     /// A lease on `model`; starts it first if it does not run. Dropping the future gives the place up.
     ///
     /// # Errors

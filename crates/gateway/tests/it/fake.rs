@@ -1,6 +1,10 @@
 //! A fake model server, and a backend that "starts" it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -28,12 +32,17 @@ pub(crate) enum Ending {
     DiesUnanswered(Failure),
     /// Keeps the connection open until the other side leaves.
     Never,
+    /// Ends it properly; but the first start is dead before it hears a request, which is known a moment
+    /// later.
+    WholeOnceRestarted(Failure),
 }
 
 #[derive(Debug)]
 struct Fake {
     address: SocketAddr,
     signal: ExitSignal,
+    /// Why the first start is dead, until there is one.
+    stillborn: Mutex<Option<Failure>>,
 }
 
 /// The fake server, behind an orchestrator with the one model `fake`.
@@ -51,13 +60,17 @@ impl FakeServer {
         let dies = Arc::new(exit);
         let left = Arc::new(Notify::new());
         let (leaves, body) = (Arc::clone(&left), body.to_owned());
+        let stillborn = match &ending {
+            Ending::WholeOnceRestarted(failure) => Some(failure.clone()),
+            _ => None,
+        };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 answer(stream, content_type, &body, &ending, &dies).await;
                 leaves.notify_one();
             }
         });
-        let backend = Arc::new(Fake { address, signal });
+        let backend = Arc::new(Fake { address, signal, stillborn: Mutex::new(stillborn) });
         let registry = Registry::empty().with(backend).unwrap();
         let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), Policy::default());
         orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, "fake.gguf"))).await.unwrap();
@@ -89,6 +102,14 @@ impl FakeServer {
     }
 }
 
+/// A death is known a moment after the connection broke.
+fn tell_soon(exit: Arc<ExitSender>, failure: Failure) {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        exit.send(failure);
+    });
+}
+
 async fn answer(
     mut stream: TcpStream,
     content_type: &str,
@@ -99,13 +120,7 @@ async fn answer(
     let mut buffer = [0; 4096];
     // The requests of these tests are small: one read has all of it.
     let _ = stream.read(&mut buffer).await.unwrap();
-    let dies = |failure: &Failure| {
-        let (exit, failure) = (Arc::clone(exit), failure.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            exit.send(failure);
-        });
-    };
+    let dies = |failure: &Failure| tell_soon(Arc::clone(exit), failure.clone());
     if let Ending::DiesUnanswered(failure) = ending {
         return dies(failure);
     }
@@ -116,7 +131,7 @@ async fn answer(
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     match ending {
-        Ending::Whole => stream.write_all(b"0\r\n\r\n").await.unwrap(),
+        Ending::Whole | Ending::WholeOnceRestarted(_) => stream.write_all(b"0\r\n\r\n").await.unwrap(),
         Ending::Never => while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
         Ending::Dies(failure) => dies(failure),
         Ending::Breaks | Ending::DiesUnanswered(_) => {}
@@ -142,8 +157,16 @@ impl Backend for Fake {
     }
 
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
-        let endpoint = Endpoint::Tcp { address: self.address, api_key: "key".to_owned() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit: self.signal.clone() })
+        let (mut address, mut exit) = (self.address, self.signal.clone());
+        let stillborn = self.stillborn.lock().unwrap().take();
+        if let Some(failure) = stillborn {
+            let (sender, signal) = ExitSignal::new();
+            // Nobody listens on the lowest port.
+            (address, exit) = (SocketAddr::from(([127, 0, 0, 1], 1)), signal);
+            tell_soon(Arc::new(sender), failure);
+        }
+        let endpoint = Endpoint::Tcp { address, api_key: "key".to_owned() };
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

@@ -87,6 +87,15 @@ async fn a_death_before_the_answer_is_a_bad_gateway() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_dead_before_the_request_is_replaced() {
+    let server = FakeServer::start("application/json", "{}", Ending::WholeOnceRestarted(killed())).await;
+    let answer = ask(&server, &json!({ "model": "fake" })).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(text(answer).await.unwrap(), "{}");
+    server.wait_for_leases(0).await;
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_ends_its_lease_and_its_generation() {
     let server = FakeServer::start("text/event-stream", EVENT, Ending::Never).await;
     let mut answer = ask(&server, &json!({ "model": "fake" })).await;

@@ -93,6 +93,18 @@ async fn a_crash_reaches_those_who_hold_leases() {
     assert_ne!(orchestrator.lease("toy").await.unwrap().instance().id, lease.instance().id);
 }
 
+#[tokio::test]
+async fn who_knows_of_a_crash_first_is_not_given_the_dead() {
+    let toy = Toy::new();
+    let orchestrator = toy.orchestrator().await;
+    toy.let_start();
+    let lease = orchestrator.lease("toy").await.unwrap();
+    toy.let_start();
+    toy.crash(Failure::new(FailureReason::Unknown));
+    // On this one thread nobody else has run since: the request overtakes the crash's own message.
+    assert_ne!(orchestrator.lease("toy").await.unwrap().instance().id, lease.instance().id);
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_stops_everything_and_turns_requests_away() {
     let toy = Toy::new();
