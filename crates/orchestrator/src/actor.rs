@@ -265,9 +265,13 @@ impl Actor {
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&request);
         let machine = Arc::clone(&self.machine);
+        let budgets = self.policy.budgets.clone();
         async move {
             let backend = backend?;
             let machine = machine.read().await?;
+            for device in budgets.unmatched(&machine) {
+                tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
+            }
             let plan = Arc::new(backend.plan(&request, &machine).await?);
             let estimate = backend.estimate_resources(&plan).await?;
             Ok(Prepared { plan, estimate, machine })

@@ -56,6 +56,12 @@ pub struct Budgets(
 );
 
 impl Budgets {
+    /// The names that no device of `machine` has: budgets that limit nothing.
+    pub(crate) fn unmatched<'a>(&'a self, machine: &Machine) -> Vec<&'a str> {
+        let unknown = |name: &&str| machine.device(name).is_none();
+        self.0.keys().map(String::as_str).filter(unknown).collect()
+    }
+
     /// The budget of `device` in bytes, if it has one.
     fn of(&self, device: &Device) -> Option<u64> {
         self.0
@@ -306,6 +312,12 @@ mod tests {
     #[test]
     fn a_device_that_is_gone_has_nothing() {
         check(&Ledger::default(), &takes(&[("gpu7", 1, 0)]), &machine(GIB), "", &[("gpu7", 0)]);
+    }
+
+    #[test]
+    fn budgets_for_nothing_are_found() {
+        let budgets = ["hots", "gpu0", "alias:gpu1"].map(|name| (name.to_owned(), Budget::Percent(50)));
+        assert_eq!(Budgets(budgets.into()).unmatched(&machine(GIB)), ["hots"]);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! How a child ended.
 
-use loadmaster_supervise::{ExitStatus, Spec};
+use loadmaster_supervise::ExitStatus;
+#[cfg(target_os = "linux")]
+use loadmaster_supervise::Spec;
 
-use crate::support::{LONG, first_number, runs, sh, spawn, until_gone};
+#[cfg(target_os = "linux")]
+use crate::support::runs;
+use crate::support::{LONG, first_number, sh, spawn, until_gone};
 
 async fn status_of(script: &str) -> ExitStatus {
     let child = spawn(sh(script)).await;
