@@ -1,1 +1,9 @@
-//! Whole-system tests.
+//! Whole-system tests: the built command with real servers, a real model and real clients.
+//!
+//! `cargo xtask test` builds the command, brings the fixtures and tells where they are by environment
+//! variables; see `support::fixture`.
+#![cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "tests that need Linux alone use it"))]
+
+mod command;
+mod serve;
+mod support;

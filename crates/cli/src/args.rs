@@ -18,7 +18,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not eno
 
 /// Runs local AI models so that the machine never runs out of memory.
 #[derive(Debug, Parser)]
-#[command(name = "loadmaster", version, styles = STYLES, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "loadmaster", version, styles = STYLES, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -26,44 +26,82 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options of every command. The short help of a command has its own options alone.
 #[derive(Debug, Clone, Default, ClapArgs)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
     /// Keep configuration, logs and state in this folder instead of the platform's
-    #[arg(long, global = true, env = "LOADMASTER_HOME", value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        env = "LOADMASTER_HOME",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        hide_short_help = true
+    )]
     pub(crate) home: Option<PathBuf>,
-    /// Read this configuration file
-    #[arg(long, global = true, env = "LOADMASTER_CONFIG", value_name = "FILE")]
+    /// Read this configuration file [default: config.toml in the platform's folder, or in --home]
+    #[arg(
+        long,
+        global = true,
+        env = "LOADMASTER_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE",
+        hide_short_help = true
+    )]
     pub(crate) config: Option<PathBuf>,
     /// Say more on stderr: -v what happens, -vv why
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, hide_short_help = true)]
     pub(crate) verbose: u8,
     /// What to log, as a filter of tracing: "info", "debug,hyper=warn"
-    #[arg(long, global = true, env = "LOADMASTER_LOG", value_name = "FILTER", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "LOADMASTER_LOG",
+        hide_env_values = true,
+        value_name = "FILTER",
+        hide_short_help = true
+    )]
     pub(crate) log: Option<String>,
-    /// The address that `serve` listens on, and that `ps` and `stop` talk to [default: 127.0.0.1:11611]
-    #[arg(long, global = true, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT")]
+}
+
+/// Where `serve` listens, and where `ps` and `stop` find it.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct ListenArgs {
+    /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
+    #[arg(long, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT", hide_env_values = true)]
     pub(crate) listen: Option<String>,
+}
+
+/// What servers may take, and how they are run.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Memory and servers")]
+pub(crate) struct ServerArgs {
     /// What may be taken of a device: "host=12 GiB", "gpu0=80 %"; may be repeated
-    #[arg(long = "budget", global = true, env = "LOADMASTER_BUDGETS", value_name = "DEVICE=AMOUNT",
-          value_delimiter = ',', value_parser = budget)]
+    #[arg(long = "budget", env = "LOADMASTER_BUDGETS", value_name = "DEVICE=AMOUNT",
+          value_delimiter = ',', value_parser = budget, hide_env_values = true)]
     pub(crate) budgets: Vec<(String, Budget)>,
-    /// Seconds that a model which is told to stop may finish its answers [default: 30]
-    #[arg(long, global = true, env = "LOADMASTER_DRAIN", value_name = "SECONDS", hide_short_help = true)]
-    pub(crate) drain: Option<u64>,
     /// The llama-server to use, or its folder [default: the first on PATH]
-    #[arg(long, global = true, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH")]
+    #[arg(long, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH", hide_env_values = true)]
     pub(crate) llama_server: Option<PathBuf>,
     /// How llama-server is reached [default: auto, a Unix socket where there are any]
     #[arg(
         long,
-        global = true,
         env = "LOADMASTER_LLAMA_TRANSPORT",
+        hide_env_values = true,
         value_name = "HOW",
         hide_short_help = true
     )]
     pub(crate) llama_transport: Option<Transport>,
+    /// Seconds that a model which is told to stop may finish its answers [default: 30]
+    #[arg(
+        long,
+        env = "LOADMASTER_DRAIN",
+        hide_env_values = true,
+        value_name = "SECONDS",
+        hide_short_help = true
+    )]
+    pub(crate) drain: Option<u64>,
 }
 
 /// How a server is reached.
@@ -90,6 +128,28 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
+}
+
+impl Command {
+    /// Where it listens or asks, if it does.
+    pub(crate) fn listen(&self) -> Option<&str> {
+        let args = match self {
+            Self::Serve(serve) => &serve.listen,
+            Self::Ps(ps) => &ps.listen,
+            Self::Stop(stop) => &stop.listen,
+            _ => return None,
+        };
+        args.listen.as_deref()
+    }
+
+    /// How it runs servers, if it does.
+    pub(crate) fn server(&self) -> ServerArgs {
+        match self {
+            Self::Run(run) => run.server.clone(),
+            Self::Serve(serve) => serve.server.clone(),
+            _ => ServerArgs::default(),
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -119,6 +179,8 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -127,7 +189,11 @@ pub(crate) struct ServeArgs {
     #[arg(long = "model", value_name = "FILE")]
     pub(crate) models: Vec<PathBuf>,
     #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
     pub(crate) load: LoadArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -135,12 +201,16 @@ pub(crate) struct PsArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StopArgs {
-    /// The model's name
+    /// The model's name, as `loadmaster ps` shows it
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -281,9 +351,9 @@ mod tests {
 
     #[test]
     fn budgets_are_read() {
-        let line = ["loadmaster", "probe", "--budget", "host=12 GiB", "--budget", "gpu0=80 %"];
-        let budgets = Args::parse_from(line).global.budgets;
+        let line = ["loadmaster", "serve", "--budget", "host=12 GiB", "--budget", "gpu0=80 %"];
+        let budgets = Args::parse_from(line).command.server().budgets;
         assert_eq!(budgets[1], ("gpu0".to_owned(), Budget::Percent(80)));
-        assert!(Args::try_parse_from(["loadmaster", "probe", "--budget", "12 GiB"]).is_err());
+        assert!(Args::try_parse_from(["loadmaster", "serve", "--budget", "12 GiB"]).is_err());
     }
 }

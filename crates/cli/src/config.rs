@@ -16,10 +16,17 @@ use loadmaster_core::Settings;
 use loadmaster_orchestrator::{Budget, Budgets, Policy};
 use serde::Deserialize;
 
-use crate::{Failed, args::GlobalArgs, folders::Folders};
+use crate::{
+    Failed,
+    args::{Command, GlobalArgs, ServerArgs},
+    folders::Folders,
+};
 
 /// The address that is listened on when none is given.
 const LISTEN: &str = "127.0.0.1:11611";
+
+/// What to do about a wrong configuration file.
+const REMEDY: &str = "Correct the file, or name another one with --config.";
 
 /// `config.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -54,19 +61,23 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads the file and lays flags and environment over it.
-    pub(crate) fn load(args: &GlobalArgs) -> Result<Self, Failed> {
-        let folders = Folders::find(args.home.as_deref())?;
-        let file = match &args.config {
-            Some(named) => read(named)?.ok_or_else(|| {
-                Failed::not_found(format!("There is no configuration file {}", named.display()))
-                    .remedy("Correct --config or LOADMASTER_CONFIG.")
-            })?,
-            None => read(&folders.config.join("config.toml"))?.unwrap_or_default(),
+    pub(crate) fn load(global: &GlobalArgs, command: &Command) -> Result<Self, Failed> {
+        let args = command.server();
+        let folders = Folders::find(global.home.as_deref())?;
+        let path = global.config.clone().unwrap_or_else(|| folders.config.join("config.toml"));
+        let file = match read(&path)? {
+            Some(file) => file,
+            None if global.config.is_none() => File::default(),
+            None => {
+                return Err(Failed::not_found(format!("There is no configuration file {}", path.display()))
+                    .remedy("Correct --config or LOADMASTER_CONFIG."));
+            }
         };
         let mut budgets = BTreeMap::new();
         for (device, amount) in &file.budgets {
-            let budget: Budget =
-                amount.parse().map_err(|error| Failed::usage(format!("[budgets] {device}: {error}")))?;
+            let budget: Budget = amount
+                .parse()
+                .map_err(|error: String| wrong(&path, &format!("in [budgets], {device}: {error}")))?;
             budgets.insert(device.clone(), budget);
         }
         budgets.extend(args.budgets.iter().cloned());
@@ -76,10 +87,10 @@ impl Config {
         }
         Ok(Self {
             folders,
-            listen: address(args.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
-            log: args.log.clone().or(file.log),
+            listen: address(command.listen().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            log: global.log.clone().or(file.log),
             policy,
-            backends: backends(args, file.backends),
+            backends: backends(&args, file.backends),
             search_path: search_path(),
         })
     }
@@ -87,29 +98,36 @@ impl Config {
 
 /// The file's content; `None` when there is none.
 fn read(path: &Path) -> Result<Option<File>, Failed> {
-    let remedy = "Correct the file, or name another one with --config.";
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let cause = format!("The configuration {} cannot be read: {error}", path.display());
-            return Err(Failed::because(cause).remedy(remedy));
+            return Err(Failed::because(cause).remedy(REMEDY));
         }
     };
     toml::from_str(&text).map(Some).map_err(|error| {
-        let cause =
-            format!("The configuration {} is wrong: {}", path.display(), error.to_string().trim_end());
-        Failed::usage(cause).remedy(remedy)
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        // The message of a syntax error can have several lines.
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        wrong(path, &format!("in line {line}, {message}"))
     })
 }
 
-fn backends(args: &GlobalArgs, mut sections: BTreeMap<String, Settings>) -> BTreeMap<String, Settings> {
-    let llama = sections.entry("llama".to_owned()).or_default();
+/// What the file says cannot be.
+fn wrong(path: &Path, cause: &str) -> Failed {
+    Failed::usage(format!("The configuration {} is wrong: {cause}", path.display())).remedy(REMEDY)
+}
+
+fn backends(args: &ServerArgs, mut sections: BTreeMap<String, Settings>) -> BTreeMap<String, Settings> {
+    let mut put = |name: &str, value: String| {
+        sections.entry("llama".to_owned()).or_default().insert(name.to_owned(), value.into());
+    };
     if let Some(server) = &args.llama_server {
-        llama.insert("server".to_owned(), server.to_string_lossy().into());
+        put("server", server.to_string_lossy().into_owned());
     }
     if let Some(name) = args.llama_transport.and_then(|transport| transport.to_possible_value()) {
-        llama.insert("transport".to_owned(), name.get_name().into());
+        put("transport", name.get_name().to_owned());
     }
     sections
 }
@@ -129,16 +147,22 @@ fn search_path() -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::Parser;
 
-    fn load(toml: &str, args: GlobalArgs) -> Result<Config, String> {
+    use super::*;
+    use crate::args::Args;
+
+    fn load(toml: &str, flags: &[&str]) -> Result<Config, String> {
         let file = std::env::temp_dir().join(format!(
             "loadmaster-config-{}-{}.toml",
             std::process::id(),
             toml.len()
         ));
         std::fs::write(&file, toml).unwrap();
-        let config = Config::load(&GlobalArgs { config: Some(file.clone()), ..args });
+        let line = ["loadmaster", "serve", "--config"].map(OsString::from).into_iter();
+        let line = line.chain([file.clone().into()]).chain(flags.iter().map(OsString::from));
+        let args = Args::parse_from(line);
+        let config = Config::load(&args.global, &args.command);
         std::fs::remove_file(&file).unwrap();
         config.map_err(|failed| format!("{failed:?}"))
     }
@@ -147,18 +171,13 @@ mod tests {
     fn flags_come_before_the_file() {
         let toml = "listen = '127.0.0.1:1'\ndrain = 7\n[budgets]\nhost = '12 GiB'\n'vulkan:0' = '1.5 GiB'\n\
                     [backends.llama]\nserver = '/a/llama-server'\n";
-        let from_file = load(toml, GlobalArgs::default()).unwrap();
+        let from_file = load(toml, &[]).unwrap();
         assert_eq!(from_file.listen.port(), 1);
         assert_eq!(from_file.policy.drain, Duration::from_secs(7));
         assert_eq!(from_file.policy.budgets.0["vulkan:0"], Budget::Bytes(3 << 29));
         assert_eq!(from_file.backends["llama"]["server"], "/a/llama-server");
-        let flags = GlobalArgs {
-            listen: Some("127.0.0.1:2".into()),
-            budgets: vec![("host".into(), Budget::Percent(50))],
-            llama_server: Some("/b".into()),
-            ..GlobalArgs::default()
-        };
-        let merged = load(toml, flags).unwrap();
+        let flags = ["--listen", "127.0.0.1:2", "--budget", "host=50 %", "--llama-server", "/b"];
+        let merged = load(toml, &flags).unwrap();
         assert_eq!(merged.listen.port(), 2);
         assert_eq!(merged.policy.budgets.0["host"], Budget::Percent(50));
         assert_eq!(merged.backends["llama"]["server"], "/b");
@@ -167,12 +186,12 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         for (toml, cause) in [
-            ("lisen = 'x'", "unknown field `lisen`"),
+            ("lisen = 'x'", "in line 1, unknown field `lisen`"),
             ("listen = 'nowhere'", "is not an address"),
-            ("[budgets]\nhost = 'lots'", "[budgets] host"),
+            ("[budgets]\nhost = 'lots'", "in [budgets], host"),
             ("listen = 1", "invalid type"),
         ] {
-            let error = load(toml, GlobalArgs::default()).expect_err(toml);
+            let error = load(toml, &[]).expect_err(toml);
             assert!(error.contains(cause), "{toml}: {error}");
         }
     }

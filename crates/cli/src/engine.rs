@@ -2,9 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use loadmaster_core::{
-    BackendContext, LoadRequest, Model, ModelKind, Registry, RegistryError, Remedy, Settings,
-};
+use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
 use loadmaster_orchestrator::{Orchestrator, ThisMachine};
 
 use crate::{Failed, config::Config};
@@ -19,14 +17,13 @@ pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
         search_path: config.search_path.clone(),
         options: config.backends.clone(),
     };
-    let registry = Registry::registered(&context).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        let failed = Failed::because(format!("{error}{cause}"));
-        match &error {
-            RegistryError::Make { source, .. } => failed.remedy(source.remedy()),
-            RegistryError::Duplicate(_) => failed,
-        }
-    })?;
+    let registry = Registry::registered(&context).map_err(|error| Failed::backend(&error))?;
+    if let Some(stranger) = config.backends.keys().find(|id| registry.get(id).is_none()) {
+        let known: Vec<&str> = registry.ids().collect();
+        let cause =
+            format!("The configuration has a section [backends.{stranger}], and there is no such backend");
+        return Err(Failed::usage(cause).remedy(format!("This program has {}.", known.join(", "))));
+    }
     Ok(Orchestrator::new(registry, Arc::new(ThisMachine::new()), config.policy.clone()))
 }
 

@@ -1,8 +1,8 @@
 //! How the command ends when it fails: a cause, a remedy, an exit code.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use loadmaster_core::{BackendError, FailureReason, Remedy};
+use loadmaster_core::{BackendError, FailureReason, RegistryError, Remedy};
 use loadmaster_gguf::GgufError;
 use loadmaster_orchestrator::OrchestratorError;
 
@@ -23,12 +23,14 @@ pub(crate) struct Failed {
     cause: String,
     remedy: Option<String>,
     code: u8,
+    /// Whether the server's log says more.
+    see_log: bool,
 }
 
 impl Failed {
     /// A failure with exit code 1.
     pub(crate) fn because(cause: impl Into<String>) -> Self {
-        Self { cause: cause.into(), remedy: None, code: FAILED }
+        Self { cause: cause.into(), remedy: None, code: FAILED, see_log: false }
     }
 
     /// What was asked for cannot be.
@@ -44,6 +46,15 @@ impl Failed {
     /// Adds what to do about it.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Says where server logs are, if one says more than the cause.
+    pub(crate) fn with_logs_in(mut self, folder: &Path) -> Self {
+        if self.see_log {
+            let remedy = self.remedy.unwrap_or_default();
+            self.remedy = Some(format!("{remedy} Logs are in {}.", folder.display()));
+        }
         self
     }
 
@@ -73,14 +84,24 @@ impl From<OrchestratorError> for Failed {
             OrchestratorError::Backend(error) => code_of(error),
             _ => FAILED,
         };
-        Self { cause: error.to_string(), remedy: Some(error.remedy()), code }
+        let see_log = match &error {
+            OrchestratorError::Backend(BackendError::StartTimedOut { .. }) => true,
+            OrchestratorError::Backend(BackendError::StartFailed { failure, .. }) => {
+                use FailureReason::{Exited, Signal, Unknown};
+                matches!(failure.reason, Exited { .. } | Signal { .. } | Unknown)
+            }
+            _ => false,
+        };
+        Self { cause: error.to_string(), remedy: Some(error.remedy()), code, see_log }
     }
 }
 
 fn code_of(error: &BackendError) -> u8 {
     match error {
         BackendError::ModelMissing { .. } | BackendError::ServerMissing { .. } => NOT_FOUND,
-        BackendError::UnknownSetting { .. } | BackendError::BadSetting { .. } => USAGE,
+        BackendError::UnknownSetting { .. }
+        | BackendError::BadSetting { .. }
+        | BackendError::BadConfiguration { .. } => USAGE,
         BackendError::StartFailed { failure, .. } => match failure.reason {
             FailureReason::BadFlag { .. } => USAGE,
             FailureReason::OutOfMemory { .. } => MEMORY,
@@ -92,11 +113,24 @@ fn code_of(error: &BackendError) -> u8 {
 
 impl Failed {
     /// A GGUF file that could not be read.
-    pub(crate) fn gguf(path: &std::path::Path, error: &GgufError) -> Self {
-        let code = if matches!(error, GgufError::NotFound { .. }) { NOT_FOUND } else { FAILED };
-        let named = error.to_string();
-        let path = path.display().to_string();
-        let cause = if named.contains(&path) { named } else { format!("{path}: {named}") };
-        Self { cause, remedy: Some(error.remedy().to_owned()), code }
+    pub(crate) fn gguf(path: &Path, error: &GgufError) -> Self {
+        let failed = if matches!(error, GgufError::NotFound { .. }) {
+            Self::not_found(format!("There is no file {}", path.display()))
+        } else {
+            let path = path.display().to_string();
+            Self::because(format!("{path} cannot be used: {}", error.to_string().replace(&path, "it")))
+        };
+        failed.remedy(error.remedy())
+    }
+
+    /// A backend that refused to be made.
+    pub(crate) fn backend(error: &RegistryError) -> Self {
+        match error {
+            RegistryError::Make { source, .. } => Self {
+                code: code_of(source),
+                ..Self::because(format!("{error}: {source}")).remedy(source.remedy())
+            },
+            RegistryError::Duplicate(_) => Self::because(error.to_string()),
+        }
     }
 }

@@ -10,6 +10,7 @@ mod engine;
 mod failed;
 mod folders;
 mod table;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -24,8 +25,11 @@ use self::{
 fn main() -> ExitCode {
     // This program, started again to ask graphics drivers, is that child and nothing else.
     loadmaster_sysprobe::answer_if_asked();
-    let args = Args::parse();
-    let outcome = Config::load(&args.global).and_then(|config| {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage::report(&error),
+    };
+    let outcome = Config::load(&args.global, &args.command).and_then(|config| {
         log_to_stderr(args.global.verbose, config.log.as_deref())?;
         execute(args.command, &config)
     });
@@ -68,8 +72,8 @@ fn log_to_stderr(verbose: u8, filter: Option<&str>) -> Result<(), Failed> {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {
-        Failed::usage(format!("LOADMASTER_LOG is not a filter: {error}"))
-            .remedy("Write it like 'info' or 'loadmaster_orchestrator=debug'.")
+        Failed::usage(format!("'{}' is no filter of the log: {error}", filter.unwrap_or(level)))
+            .remedy("Write it like 'info' or 'info,loadmaster_orchestrator=debug'.")
     })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())

@@ -64,7 +64,7 @@ fn rows(facts: &Facts, now: &Snapshot) -> Vec<[String; 2]> {
         rows.push([format!("backend {}", factory.id), factory.description.to_owned()]);
     }
     for note in facts.notes.iter().chain(&now.notes) {
-        rows.push(["note".to_owned(), format!("{} {}", note.what, note.remedy)]);
+        rows.push(["note".to_owned(), format!("{}; {}", note.what, note.remedy)]);
     }
     rows
 }

@@ -1,27 +1,35 @@
 //! `loadmaster serve`
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 
+use super::interrupts::Interrupts;
 use crate::{Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED};
+
+/// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
+/// would hold up the end for ever.
+const LAST_BYTES: Duration = Duration::from_secs(2);
 
 pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode, Failed> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failed::because(format!("{} cannot be listened on: {error}", config.listen)).remedy(
-            "If Loadmaster serves there already, `loadmaster ps` shows it; else take another --listen.",
+            if error.kind() == std::io::ErrorKind::AddrInUse {
+                "If Loadmaster serves there already, `loadmaster ps` shows it; else take another --listen."
+            } else {
+                "Name an address of this machine with --listen."
+            },
         )
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
     let orchestrator = engine::start(config)?;
     for file in &args.models {
-        if !file.is_file() {
-            return Err(
-                Failed::not_found(format!("There is no file {}", file.display())).remedy("Check the path.")
-            );
-        }
-        engine::add(&orchestrator, file, args.load.settings()).await?;
+        let model = engine::add(&orchestrator, file, args.load.settings()).await?;
+        // A mistake is told now, and not to the first client.
+        orchestrator.check(&model).await?;
     }
+    // Heard before anybody knows that there is somebody to interrupt.
+    let mut interrupts = Interrupts::listen()?;
     println!("listening on http://{address}");
 
     let (stop, mut stopped) = watch::channel(false);
@@ -30,42 +38,20 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         // The sender lives as long as this function.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    interrupted().await?;
+    interrupts.next().await;
     eprintln!("finishing what is being answered; interrupt again to stop at once");
     let finish = async {
         // New connections are refused, requests that wait are turned away, answers may end.
         let _ = stop.send(true);
         orchestrator.close().await;
-        served.await
+        tokio::time::timeout(LAST_BYTES, served).await
     };
     tokio::select! {
         served = finish => match served {
-            Ok(Ok(())) => Ok(ExitCode::SUCCESS),
+            Ok(Ok(Ok(()))) | Err(_) => Ok(ExitCode::SUCCESS),
+            Ok(Ok(Err(error))) => Err(Failed::because(format!("The server failed: {error}"))),
             Ok(Err(error)) => Err(Failed::because(format!("The server failed: {error}"))),
-            Err(error) => Err(Failed::because(format!("The server failed: {error}"))),
         },
-        again = interrupted() => again.map(|()| ExitCode::from(INTERRUPTED)),
+        () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
     }
-}
-
-/// Waits for Ctrl-C, or for what a service manager sends.
-#[cfg(unix)]
-async fn interrupted() -> Result<(), Failed> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let unheard = |error| Failed::because(format!("Signals cannot be listened to: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-async fn interrupted() -> Result<(), Failed> {
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|error| Failed::because(format!("Ctrl-C cannot be listened to: {error}")))
 }

@@ -23,18 +23,42 @@ use self::{
 use crate::{Failed, args::RunArgs, config::Config, engine, failed::INTERRUPTED};
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let prompt = prompt(&args)?;
     let orchestrator = engine::start(config)?;
     let model = engine::add(&orchestrator, &args.model, args.load.settings()).await?;
     let outcome = tokio::select! {
-        outcome = with_model(&args, &orchestrator, &model) => outcome,
+        outcome = with_model(&args, prompt, &orchestrator, &model) => outcome,
         // While an answer streams, the first Ctrl-C is the answer's: see `answer`.
         () = answer::interrupted_outside() => Ok(ExitCode::from(INTERRUPTED)),
     };
     orchestrator.close().await;
-    outcome
+    outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
 }
 
-async fn with_model(args: &RunArgs, orchestrator: &Orchestrator, model: &str) -> Result<ExitCode, Failed> {
+/// What to ask, by argument or standard input; `None` begins a chat.
+fn prompt(args: &RunArgs) -> Result<Option<String>, Failed> {
+    if args.prompt.is_none() && !io::stdin().is_terminal() {
+        let prompt = io::read_to_string(io::stdin())
+            .map_err(|error| Failed::because(format!("Standard input cannot be read: {error}")))?;
+        if prompt.trim().is_empty() {
+            return Err(
+                Failed::usage("There is no prompt").remedy("Give one as an argument or on standard input.")
+            );
+        }
+        return Ok(Some(prompt));
+    }
+    if args.prompt.is_none() && args.json {
+        return Err(Failed::usage("A chat cannot be printed as JSON").remedy("Give a prompt."));
+    }
+    Ok(args.prompt.clone())
+}
+
+async fn with_model(
+    args: &RunArgs,
+    prompt: Option<String>,
+    orchestrator: &Orchestrator,
+    model: &str,
+) -> Result<ExitCode, Failed> {
     if args.stats {
         let preview = orchestrator.preview(model).await?;
         eprintln!("{}", stats::before(&preview));
@@ -45,17 +69,8 @@ async fn with_model(args: &RunArgs, orchestrator: &Orchestrator, model: &str) ->
         eprintln!("{}", stats::after(&orchestrator.status().await?));
     }
     let mut chat = Chat::new(args, orchestrator, &lease);
-    match &args.prompt {
-        Some(prompt) => chat.once(prompt.clone()).await,
-        None if !io::stdin().is_terminal() => {
-            let prompt = io::read_to_string(io::stdin())
-                .map_err(|error| Failed::because(format!("Standard input cannot be read: {error}")))?;
-            if prompt.trim().is_empty() {
-                return Err(Failed::usage("There is no prompt")
-                    .remedy("Give one as an argument or on standard input."));
-            }
-            chat.once(prompt).await
-        }
+    match prompt {
+        Some(prompt) => chat.once(prompt).await,
         None => chat.talk().await,
     }
 }

@@ -1,0 +1,123 @@
+"""What the official OpenAI client sees of Loadmaster.
+
+Run by the whole-system tests: `openai_client.py COMMAND URL MODEL`. Each command prints JSON lines, which
+the tests check; an exception that is not expected ends the script with its traceback.
+"""
+
+import json
+import sys
+
+import openai
+
+QUESTION = [{"role": "user", "content": "What is the name of France's capital?"}]
+STORY = [{"role": "user", "content": "Tell me a very long story about a whale."}]
+
+
+def tell(**facts):
+    """Prints one line of JSON."""
+    print(json.dumps(facts), flush=True)
+
+
+def be_told():
+    """Waits for a line from the test."""
+    if not sys.stdin.readline():
+        raise EOFError("the test has gone")
+
+
+def models(client, model):
+    """The list of models, and one of them."""
+    listed = [listed.id for listed in client.models.list()]
+    tell(listed=listed, retrieved=client.models.retrieve(model).id)
+
+
+def chat(client, model):
+    """One answer, not streamed."""
+    answer = client.chat.completions.create(model=model, messages=QUESTION, temperature=0, max_tokens=16)
+    [choice] = answer.choices
+    tell(text=choice.message.content, finish=choice.finish_reason, model=answer.model,
+         tokens=answer.usage.completion_tokens)
+
+
+def completion(client, model):
+    """The older kind of answer."""
+    answer = client.completions.create(model=model, prompt="The capital of France is", temperature=0, max_tokens=4)
+    tell(text=answer.choices[0].text)
+
+
+def stream(client, model):
+    """One answer, streamed; its usage comes last, as asked for."""
+    texts, finishes, usage = [], [], None
+    chunks = client.chat.completions.create(
+        model=model, messages=QUESTION, temperature=0, max_tokens=16, stream=True,
+        stream_options={"include_usage": True})
+    for chunk in chunks:
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            if choice.delta.content:
+                texts.append(choice.delta.content)
+            if choice.finish_reason:
+                finishes.append(choice.finish_reason)
+    tell(texts=texts, finishes=finishes, tokens=usage.completion_tokens)
+
+
+def cancel(client, model):
+    """Reads three chunks of a long answer and closes it; asks again when told to."""
+    chunks = client.chat.completions.create(
+        model=model, messages=STORY, temperature=0, max_tokens=1500, stream=True, extra_body={"ignore_eos": True})
+    for _ in range(3):
+        next(chunks)
+    tell(chunks=3)
+    be_told()
+    chunks.close()
+    tell(closed=True)
+    be_told()
+    chat(client, model)
+
+
+def time_out(client, model):
+    """Gives up on a long answer that is not streamed."""
+    impatient = client.with_options(timeout=0.5, max_retries=0)
+    try:
+        impatient.chat.completions.create(
+            model=model, messages=STORY, temperature=0, max_tokens=1500, extra_body={"ignore_eos": True})
+    except openai.APITimeoutError as error:
+        tell(error=type(error).__name__)
+    be_told()
+    chat(client, model)
+
+
+def unknown(client, model):
+    """Asks for a model that there is not."""
+    try:
+        chat(client, model + "-large")
+    except openai.NotFoundError as error:
+        tell(status=error.status_code, code=error.code, type=error.type, body=error.body)
+
+
+def crash(client, model):
+    """Reads a long answer whose server is killed by the test; asks again when told to."""
+    chunks = client.chat.completions.create(
+        model=model, messages=STORY, temperature=0, max_tokens=1500, stream=True, extra_body={"ignore_eos": True})
+    next(chunks)
+    tell(chunks=1)
+    try:
+        for _ in chunks:
+            pass
+        tell(error=None)
+    except openai.APIError as error:
+        tell(error=type(error).__name__, code=error.code, message=error.message)
+    be_told()
+    chat(client, model)
+
+
+def main():
+    command, url, model = sys.argv[1:]
+    # A proxy of the environment is for the outside world. A retry would hide an error from the test.
+    http = openai.DefaultHttpxClient(trust_env=False)
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60, http_client=http)
+    commands = [models, chat, completion, stream, cancel, time_out, unknown, crash]
+    {command.__name__: command for command in commands}[command](client, model)
+
+
+if __name__ == "__main__":
+    main()

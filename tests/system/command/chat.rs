@@ -1,0 +1,106 @@
+//! A chat in a real terminal.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{empty_folder, ended, run_smollm2};
+use crate::support::{process, python};
+
+/// What a terminal sends for Ctrl-C and Ctrl-D.
+const CTRL_C: &str = "\u{3}";
+const CTRL_D: &str = "\u{4}";
+
+/// What the terminal showed.
+struct Shown {
+    /// Up to the end of each text that was expected.
+    until: Vec<String>,
+    rest: String,
+    code: i64,
+}
+
+/// Chats in a pseudo-terminal; `steps` are those of `terminal.py`.
+fn chat(home: &Path, options: &[&str], steps: &Value) -> Shown {
+    let command = {
+        let mut command = run_smollm2(home);
+        command.args(options);
+        command
+    };
+    let mut terminal = process(python());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("system/command/terminal.py");
+    terminal.arg(script).arg(steps.to_string()).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let told = ended(&mut terminal).json();
+    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
+    Shown {
+        until: told["shown"].as_array().expect("it is a list").iter().map(text).collect(),
+        rest: text(&told["rest"]),
+        code: told["code"].as_i64().expect("it is a number"),
+    }
+}
+
+#[test]
+fn a_question_may_depend_on_the_one_before_until_all_is_forgotten() {
+    let home = empty_folder();
+    let question = "What is the secret word?\n";
+    let steps = json!([
+        ["expect", "\n> "],
+        ["type", "The secret word is banana. Say only OK.\n"],
+        ["expect", "\n> "],
+        ["type", question],
+        ["expect", "\n> "],
+        ["type", "/clear\n"],
+        ["expect", "\n> "],
+        ["type", question],
+        ["expect", "\n> "],
+        ["type", "/exit\n"],
+    ]);
+    let shown = chat(home.path(), &["--max-tokens", "24"], &steps);
+    let [start, _, reminded, _, forgot] = &shown.until[..] else { panic!("{:?}", shown.until) };
+    assert!(start.contains("/clear forgets, /exit or Ctrl-D ends; Ctrl-C stops an answer"), "{start}");
+    assert!(reminded.to_lowercase().contains("banana"), "{reminded}");
+    assert!(!forgot.to_lowercase().contains("banana"), "{forgot}");
+    assert_eq!((shown.code, shown.rest.as_str()), (0, "/exit\r\n"));
+}
+
+#[test]
+fn ctrl_c_stops_an_answer_and_the_chat_goes_on() {
+    let home = empty_folder();
+    let steps = json!([
+        ["expect", "\n> "],
+        ["type", "Count from 1 to 1000, all numbers.\n"],
+        // The answer has begun.
+        ["expect", "numbers.\r\n"],
+        ["expect", "2"],
+        ["type", CTRL_C],
+        ["expect", "stopped\r\n> "],
+        ["type", "What is the capital of France?\n"],
+        ["expect", "Paris"],
+        ["expect", "\n> "],
+        ["type", CTRL_C],
+    ]);
+    let shown = chat(home.path(), &[], &steps);
+    assert_eq!(shown.code, 130, "{}", shown.rest);
+}
+
+#[test]
+fn the_end_of_input_ends_the_chat() {
+    let home = empty_folder();
+    let shown = chat(home.path(), &[], &json!([["expect", "\n> "], ["type", CTRL_D]]));
+    assert_eq!((shown.code, shown.rest.trim_matches(['^', 'D', '\u{8}'])), (0, "\r\n"));
+}
+
+#[test]
+fn a_chat_is_not_printed_as_json() {
+    let home = empty_folder();
+    let shown = chat(home.path(), &["--json"], &json!([]));
+    let red = "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m";
+    let told = format!("{red} A chat cannot be printed as JSON\r\n  help: Give a prompt.\r\n");
+    assert_eq!(shown.rest, told);
+    assert_eq!(shown.code, 2);
+}

@@ -1,0 +1,20 @@
+//! `loadmaster serve` from outside.
+
+mod admission;
+mod client;
+mod openai_client;
+mod requests;
+
+// These send signals, which Windows does not have.
+#[cfg(unix)]
+mod cancel;
+#[cfg(unix)]
+mod crashes;
+#[cfg(target_os = "linux")]
+mod orphans;
+#[cfg(unix)]
+mod process;
+#[cfg(unix)]
+mod stopping;
+#[cfg(target_os = "linux")]
+mod tcp;
