@@ -23,7 +23,7 @@ pub(crate) fn run(extra: &[String]) -> Result<ExitCode> {
         .arg(PROMPT)
         .arg("--llama-server")
         .arg(llama_server)
-        .arg("--stats")
+        .args(["--temperature", "0", "--stats"])
         .args(extra);
     let status = demo.status().with_context(|| format!("cannot start {}", loadmaster.display()))?;
     // A death by signal has no code; shells report it as a failure too.
