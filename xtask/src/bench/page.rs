@@ -18,7 +18,8 @@ pub(super) fn write(name: &str, section: &str) -> Result<()> {
         Err(error) => bail!("cannot read {}: {error}", path.display()),
     };
     let page = replace(&page, name, section).with_context(|| path.display().to_string())?;
-    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    let written = fs::create_dir_all(workspace::root().join("docs")).and_then(|()| fs::write(&path, page));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("written to {}", path.display());
     Ok(())
 }
