@@ -32,12 +32,7 @@ fn print(path: &std::ffi::OsStr) -> Result<(), GgufError> {
     let sizes = WeightSizes::of(&header);
     println!("\nBytes");
     for total in &sizes.by_type {
-        println!(
-            "  {:<18} {:>14} in {} tensors",
-            total.kind.to_string(),
-            total.bytes,
-            total.tensors
-        );
+        println!("  {:<18} {:>14} in {} tensors", total.kind.to_string(), total.bytes, total.tensors);
     }
     println!(
         "  {:<18} {:>14} in {} layers",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cursor::{Cursor, Stop},
+    cursor::{Cursor, Stop, StringsSoFar},
     error::GgufError,
     limits::{MAX_ARRAY_NESTING, MAX_STRING_BYTES, SMALL_ARRAY, SMALL_STRING_ARRAY},
     options::ArrayMode,
@@ -77,7 +77,7 @@ impl Array {
         read_elements(&mut cursor, self.element_type, self.count, ArrayMode::Read, 1).map_err(|stop| {
             match stop {
                 Stop::Bad(error) => error,
-                Stop::Short(needed) => GgufError::TruncatedHeader { needed, actual },
+                Stop::Short(short) => GgufError::TruncatedHeader { needed: short.needed, actual },
             }
         })
     }
@@ -221,11 +221,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>, mode: ArrayMode) -> Result<Array, St
 fn read_nested(cursor: &mut Cursor<'_>, mode: ArrayMode, depth: u32) -> Result<Array, Stop> {
     let at = cursor.position();
     if depth > MAX_ARRAY_NESTING {
-        return Err(GgufError::NestedTooDeep {
-            at,
-            limit: MAX_ARRAY_NESTING,
-        }
-        .into());
+        return Err(GgufError::NestedTooDeep { at, limit: MAX_ARRAY_NESTING }.into());
     }
     let element_type = value::read_type(cursor)?;
     let count = cursor.u64()?;
@@ -236,13 +232,7 @@ fn read_nested(cursor: &mut Cursor<'_>, mode: ArrayMode, depth: u32) -> Result<A
         skip_elements(cursor, element_type, count, depth)?;
         None
     };
-    Ok(Array {
-        element_type,
-        count,
-        start,
-        end: cursor.position(),
-        elements,
-    })
+    Ok(Array { element_type, count, start, end: cursor.position(), elements })
 }
 
 fn is_read(element_type: ValueType, count: u64, mode: ArrayMode) -> bool {
@@ -271,14 +261,10 @@ fn skip_elements(
     depth: u32,
 ) -> Result<(), Stop> {
     let least = least_bytes(element_type, count);
-    cursor.require(least)?;
     match element_type {
-        ValueType::String => {
-            for _ in 0..count {
-                cursor.string(MAX_STRING_BYTES)?;
-            }
-        }
+        ValueType::String => each_string(cursor, count, |_| ())?,
         ValueType::Array => {
+            cursor.require(least)?;
             for _ in 0..count {
                 read_nested(cursor, ArrayMode::Skip, depth + 1)?;
             }
@@ -298,7 +284,6 @@ fn read_elements(
     depth: u32,
 ) -> Result<Elements, Stop> {
     let least = least_bytes(element_type, count);
-    let fits = cursor.require(least)?;
     Ok(match element_type {
         ValueType::U8 => Elements::U8(cursor.take(least)?.to_vec()),
         ValueType::I8 => Elements::I8(numbers(cursor.take(least)?, i8::from_le_bytes)),
@@ -311,7 +296,7 @@ fn read_elements(
         ValueType::I64 => Elements::I64(numbers(cursor.take(least)?, i64::from_le_bytes)),
         ValueType::F64 => Elements::F64(numbers(cursor.take(least)?, f64::from_le_bytes)),
         ValueType::Bool => {
-            let mut values = Vec::with_capacity(fits);
+            let mut values = Vec::with_capacity(cursor.require(least)?);
             for _ in 0..count {
                 values.push(value::read_bool(cursor)?);
             }
@@ -319,12 +304,11 @@ fn read_elements(
         }
         ValueType::String => {
             let mut strings = Strings::default();
-            for _ in 0..count {
-                strings.push(cursor.string(MAX_STRING_BYTES)?);
-            }
+            each_string(cursor, count, |string| strings.push(string))?;
             Elements::String(strings)
         }
         ValueType::Array => {
+            cursor.require(least)?;
             let mut arrays = Vec::new();
             for _ in 0..count {
                 arrays.push(read_nested(cursor, mode, depth + 1)?);
@@ -332,6 +316,26 @@ fn read_elements(
             Elements::Array(arrays)
         }
     })
+}
+
+/// Walks the strings of an array. Where the bytes end, the strings before tell how long the rest may be.
+fn each_string<'a>(cursor: &mut Cursor<'a>, count: u64, mut take: impl FnMut(&'a [u8])) -> Result<(), Stop> {
+    let start = cursor.position();
+    for done in 0..count {
+        let bytes = cursor.position() - start;
+        match cursor.string(MAX_STRING_BYTES) {
+            Ok(string) => take(string),
+            Err(Stop::Short(mut short)) => {
+                let left = count - done - 1;
+                let least = left.saturating_mul(MIN_STRING_BYTES);
+                short.needed = short.needed.saturating_add(least);
+                short.strings = Some(StringsSoFar { done, bytes, left });
+                return Err(Stop::Short(short));
+            }
+            Err(bad) => return Err(bad),
+        }
+    }
+    Ok(())
 }
 
 fn numbers<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {

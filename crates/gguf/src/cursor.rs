@@ -5,10 +5,36 @@ use crate::error::GgufError;
 /// Why reading stopped.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The bytes end; the file must have at least this many for reading to go on.
-    Short(u64),
+    /// The bytes end here.
+    Short(Shortage),
     /// The bytes are there and wrong.
     Bad(GgufError),
+}
+
+/// What is known where the bytes end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shortage {
+    /// Bytes the file must have at least for reading to go on.
+    pub(crate) needed: u64,
+    /// How far reading came in an array of strings, if it stopped in one.
+    pub(crate) strings: Option<StringsSoFar>,
+}
+
+impl Shortage {
+    pub(crate) fn of(needed: u64) -> Self {
+        Self { needed, strings: None }
+    }
+}
+
+/// Part of an array of strings; what is left of it can be guessed from that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StringsSoFar {
+    /// Strings that are whole.
+    pub(crate) done: u64,
+    /// Bytes these take, lengths included.
+    pub(crate) bytes: u64,
+    /// Strings after the one that is cut.
+    pub(crate) left: u64,
 }
 
 impl From<GgufError> for Stop {
@@ -29,11 +55,7 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self {
-            bytes,
-            at: at.min(bytes.len()),
-            base: 0,
-        }
+        Self { bytes, at: at.min(bytes.len()), base: 0 }
     }
 
     /// A cursor at the start of `bytes`, which lie `base` bytes into their file.
@@ -56,7 +78,7 @@ impl<'a> Cursor<'a> {
         let left = self.bytes.len() - self.at;
         match usize::try_from(count) {
             Ok(count) if count <= left => Ok(count),
-            _ => Err(Stop::Short(self.position().saturating_add(count))),
+            _ => Err(Stop::Short(Shortage::of(self.position().saturating_add(count)))),
         }
     }
 

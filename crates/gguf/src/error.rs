@@ -204,6 +204,42 @@ pub enum GgufError {
         /// Bytes this file has.
         actual: u64,
     },
+
+    /// A file of a split model is not where its siblings are.
+    #[error("a part of the model is missing: there is no file {} (the model has {count} files)", path.display())]
+    ShardNotFound {
+        /// Where it should be.
+        path: PathBuf,
+        /// Files of the model.
+        count: u64,
+    },
+    /// A file of a split model is not named as one, so that its siblings cannot be found.
+    #[error(
+        "{} is one of {count} files of a model, but its name does not end in -0000N-of-{count:05}.gguf",
+        path.display()
+    )]
+    ShardName {
+        /// The path as given.
+        path: PathBuf,
+        /// Files of the model.
+        count: u64,
+    },
+    /// A file says of itself that it is another part of the model, or part of no such model.
+    #[error("file {} of {count} does not say of itself that it is this part of a model", place + 1)]
+    ShardOrder {
+        /// Its place among the files, from 0.
+        place: u64,
+        /// Files that were given.
+        count: u64,
+    },
+    /// The files of a split model do not have all of its tensors.
+    #[error("the files of the model have {actual} tensors, the first file announces {expected}")]
+    ShardTensors {
+        /// Tensors that the first file announces.
+        expected: u64,
+        /// Tensors that all files have.
+        actual: u64,
+    },
 }
 
 impl GgufError {
@@ -233,6 +269,14 @@ impl GgufError {
             }
             Self::TruncatedHeader { .. } | Self::TensorDataMissing { .. } | Self::TruncatedData { .. } => {
                 "The download did not finish: continue it or download the file again."
+            }
+            Self::ShardNotFound { .. } => {
+                "Download all files of the model into one folder and keep their names."
+            }
+            Self::ShardName { .. } => "Give the files of the model the names they were published with.",
+            Self::ShardOrder { .. } | Self::ShardTensors { .. } => {
+                "The files belong to different models or versions: download all of them again from one \
+                 place."
             }
             Self::OverlappingTensors { .. } => {
                 "The file is damaged or uses a variant of a tensor type that only a fork of \
@@ -265,10 +309,7 @@ impl GgufError {
             io::ErrorKind::NotFound => Self::NotFound { path },
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { path },
             io::ErrorKind::IsADirectory => Self::IsDirectory { path },
-            _ => Self::Io {
-                path: Some(path),
-                source,
-            },
+            _ => Self::Io { path: Some(path), source },
         }
     }
 }

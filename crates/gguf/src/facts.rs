@@ -1,16 +1,9 @@
 //! What a person wants to know about a model file.
 
-use crate::{file_type::file_type_name, header::Header, kind::Kind, layers::PerLayer, weights::WeightSizes};
-
-/// One file of a model that is split into several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Shard {
-    /// Which file this is, from 0.
-    pub index: u64,
-    /// How many there are.
-    pub count: u64,
-}
+use crate::{
+    file_type::file_type_name, header::Header, kind::Kind, layers::PerLayer, shards::Shard,
+    weights::WeightSizes,
+};
 
 /// What a model file says about itself. Whatever a file may lack is an `Option`.
 ///
@@ -97,22 +90,16 @@ impl Facts {
             has_chat_template: metadata.iter().any(|(key, _)| {
                 key == "tokenizer.chat_template" || key.starts_with("tokenizer.chat_template.")
             }),
-            shard: shard(header),
+            shard: header.shard(),
         }
     }
 }
 
 fn quantisation(header: &Header) -> Option<String> {
-    let named = header
-        .metadata()
-        .get_u64("general.file_type")
-        .and_then(file_type_name);
-    named.map(str::to_owned).or_else(|| {
-        WeightSizes::of(header)
-            .by_type
-            .first()
-            .map(|total| total.kind.to_string())
-    })
+    let named = header.metadata().get_u64("general.file_type").and_then(file_type_name);
+    named
+        .map(str::to_owned)
+        .or_else(|| WeightSizes::of(header).by_type.first().map(|total| total.kind.to_string()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio of which two digits matter")]
@@ -127,15 +114,4 @@ fn vocab_size(header: &Header) -> Option<u64> {
         .arch_u64("vocab_size")
         .or_else(|| Some(header.metadata().get_array("tokenizer.ggml.tokens")?.count()))
         .or_else(|| header.tensor("token_embd.weight")?.dims.get(1).copied())
-}
-
-fn shard(header: &Header) -> Option<Shard> {
-    let count = header
-        .metadata()
-        .get_u64("split.count")
-        .filter(|&count| count > 1)?;
-    Some(Shard {
-        index: header.metadata().get_u64("split.no")?,
-        count,
-    })
 }

@@ -79,7 +79,8 @@ impl Header {
     /// would not fit is then refused at once. When a source turns out to have no more bytes, call
     /// again with what it had as `total_len`.
     ///
-    /// Each call starts from the beginning, so let the prefix grow by doubling.
+    /// Each call starts from the beginning, so let the prefix grow by doubling, or use
+    /// [`crate::HeaderStream`], which goes on where it stopped and says what to read next.
     pub fn from_prefix(prefix: &[u8], total_len: Option<u64>) -> Result<Parsed, GgufError> {
         Self::from_prefix_with(prefix, total_len, ReadOptions::default())
     }
@@ -92,8 +93,12 @@ impl Header {
     ) -> Result<Parsed, GgufError> {
         Ok(match Parser::new(options).advance(prefix, total_len)? {
             Step::Done(parts) => Parsed::Complete(Box::new(Self::from_parts(parts, total_len))),
-            Step::NeedMore(at_least) => Parsed::NeedMore { at_least },
+            Step::NeedMore(missing) => Parsed::NeedMore { at_least: missing.at_least },
         })
+    }
+
+    pub(crate) fn into_parts(self) -> Parts {
+        self.parts
     }
 
     pub(crate) fn from_parts(parts: Parts, file_len: Option<u64>) -> Self {
@@ -190,18 +195,14 @@ impl Header {
     /// Number of elements in all tensors. The weights of a model are its parameters.
     #[must_use]
     pub fn element_count(&self) -> u64 {
-        self.tensors()
-            .iter()
-            .fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
+        self.tensors().iter().fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
     }
 
     /// Bytes of all tensors without padding; `None` if one is of an unknown type
     /// ([`crate::WeightSizes`] estimates such tensors).
     #[must_use]
     pub fn tensor_bytes(&self) -> Option<u64> {
-        self.tensors()
-            .iter()
-            .try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.byte_size()?))
+        self.tensors().iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.byte_size()?))
     }
 
     /// Bytes that the whole file has at least: up to the end of the last tensor.
@@ -209,16 +210,9 @@ impl Header {
     pub fn expected_file_bytes(&self) -> u64 {
         let end = |tensor: &TensorInfo| {
             let size = tensor.byte_size().unwrap_or(0);
-            self.data_offset()
-                .saturating_add(tensor.offset)
-                .saturating_add(size)
+            self.data_offset().saturating_add(tensor.offset).saturating_add(size)
         };
-        self.tensors()
-            .iter()
-            .map(end)
-            .max()
-            .unwrap_or(0)
-            .max(self.header_bytes())
+        self.tensors().iter().map(end).max().unwrap_or(0).max(self.header_bytes())
     }
 
     /// Whether a file of `file_len` bytes holds the data of all tensors, each in a place of its own.
@@ -230,24 +224,16 @@ impl Header {
         if file_len >= expected {
             Ok(())
         } else if file_len <= self.data_offset() {
-            Err(GgufError::TensorDataMissing {
-                expected,
-                actual: file_len,
-            })
+            Err(GgufError::TensorDataMissing { expected, actual: file_len })
         } else {
-            Err(GgufError::TruncatedData {
-                expected,
-                actual: file_len,
-            })
+            Err(GgufError::TruncatedData { expected, actual: file_len })
         }
     }
 
     fn check_overlaps(&self) -> Result<(), GgufError> {
         let tensors = self.tensors_by_offset();
         let overlap = tensors.windows(2).find(|pair| {
-            pair[0]
-                .byte_size()
-                .is_some_and(|size| pair[0].offset.saturating_add(size) > pair[1].offset)
+            pair[0].byte_size().is_some_and(|size| pair[0].offset.saturating_add(size) > pair[1].offset)
         });
         match overlap {
             Some(pair) => Err(GgufError::OverlappingTensors {

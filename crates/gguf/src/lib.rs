@@ -3,7 +3,9 @@
 //! GGUF is the file format of llama.cpp and stable-diffusion.cpp. Its header holds typed key/value
 //! metadata and a table of tensors; the tensor data follows. This crate reads the header alone,
 //! from a file ([`Header::open`]), from any `Read + Seek` ([`Header::read`]) or from the first bytes
-//! of a file that is still somewhere else ([`Header::from_prefix`]). One parser serves all three.
+//! of a file that is still somewhere else ([`Header::from_prefix`]), or over a network in few requests
+//! ([`Header::fetch`], [`HeaderStream`]). One parser serves all. A model in several files is read as
+//! one by [`Header::open_model`].
 //!
 //! ```no_run
 //! use loadmaster_gguf::{Facts, Header};
@@ -28,22 +30,27 @@
 //! # Limitations
 //! - Little-endian GGUF of version 2 and 3. Version 1 and big-endian files are recognised and refused.
 //! - Tensor data is never read.
-//! - One file at a time: a model split into several files has a header in each ([`Facts::shard`]).
+//! - [`Header::open`] reads one file, which may be a part of a model ([`Facts::shard`]).
 
 mod array;
 mod cursor;
 mod error;
 mod facts;
+mod fetch;
 mod file_type;
+mod forecast;
 mod header;
 mod kind;
 mod layers;
 mod limits;
+pub mod memory;
 mod metadata;
 mod options;
 mod parser;
+mod shards;
 mod sniff;
 mod source;
+mod stream;
 mod tensor;
 mod tensor_type;
 mod value;
@@ -52,7 +59,8 @@ mod weights;
 pub use crate::{
     array::{Array, Elements, Strings},
     error::GgufError,
-    facts::{Facts, Shard},
+    facts::Facts,
+    fetch::{Answer, FetchError, RangeSource},
     file_type::file_type_name,
     header::{Header, Parsed},
     kind::Kind,
@@ -63,7 +71,9 @@ pub use crate::{
     },
     metadata::Metadata,
     options::{ArrayMode, ReadOptions},
+    shards::{Shard, shard_names, shard_paths},
     sniff::LooksLike,
+    stream::{HeaderStream, Progress},
     tensor::TensorInfo,
     tensor_type::TensorType,
     value::{Text, Value, ValueType},

@@ -20,15 +20,16 @@ impl Metadata {
     pub(crate) fn new(entries: Vec<(String, Value)>) -> Result<Self, GgufError> {
         let mut by_key: Vec<usize> = (0..entries.len()).collect();
         by_key.sort_unstable_by(|&a, &b| entries[a].0.cmp(&entries[b].0));
-        if let Some(pair) = by_key
-            .windows(2)
-            .find(|pair| entries[pair[0]].0 == entries[pair[1]].0)
-        {
-            return Err(GgufError::DuplicateKey {
-                key: shortened(&entries[pair[0]].0),
-            });
+        if let Some(pair) = by_key.windows(2).find(|pair| entries[pair[0]].0 == entries[pair[1]].0) {
+            return Err(GgufError::DuplicateKey { key: shortened(&entries[pair[0]].0) });
         }
         Ok(Self { entries, by_key })
+    }
+
+    /// The same without the keys that begin so.
+    pub(crate) fn without(mut self, prefix: &str) -> Result<Self, GgufError> {
+        self.entries.retain(|(key, _)| !key.starts_with(prefix));
+        Self::new(self.entries)
     }
 
     /// Number of entries.
@@ -51,9 +52,7 @@ impl Metadata {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        let found = self
-            .by_key
-            .binary_search_by(|&index| self.entries[index].0.as_str().cmp(key));
+        let found = self.by_key.binary_search_by(|&index| self.entries[index].0.as_str().cmp(key));
         found.ok().map(|at| &self.entries[self.by_key[at]].1)
     }
 

@@ -1,8 +1,9 @@
 //! The one parser: it works on the first bytes of a file and goes on when it is given more of them.
 
 use crate::{
-    cursor::{Cursor, Stop},
+    cursor::{Cursor, Shortage, Stop},
     error::{GgufError, shortened},
+    forecast::Forecast,
     limits::{MAX_HEADER_BYTES, MAX_KEY_BYTES, MIN_ENTRY_BYTES, MIN_TENSOR_BYTES},
     metadata::Metadata,
     options::ReadOptions,
@@ -31,8 +32,17 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub(crate) enum Step {
     Done(Parts),
-    /// The file must have at least this many bytes, and the next call needs them.
-    NeedMore(u64),
+    /// The prefix must be longer.
+    NeedMore(Missing),
+}
+
+/// How long a prefix must be, in bytes from the start of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// The header does not end before this, and the next call needs it.
+    pub(crate) at_least: u64,
+    /// Where the header may end, by what its parts took so far. Arrays to come are not foreseen.
+    pub(crate) expected: u64,
 }
 
 /// Reads entry by entry; what is complete is kept, so a longer prefix costs only what is new.
@@ -44,6 +54,7 @@ pub(crate) struct Parser {
     fixed: Option<Fixed>,
     entries: Vec<(String, Value)>,
     tensors: Vec<TensorInfo>,
+    forecast: Forecast,
 }
 
 /// The part of the header that every file has.
@@ -56,24 +67,23 @@ struct Fixed {
 
 impl Parser {
     pub(crate) fn new(options: ReadOptions) -> Self {
-        Self {
-            options,
-            ..Self::default()
-        }
+        Self { options, ..Self::default() }
     }
 
     /// Goes on with `prefix`, which begins at the start of the file and holds at least the bytes of
     /// the call before. `total` is the length of the whole file, where it is known.
     pub(crate) fn advance(&mut self, prefix: &[u8], total: Option<u64>) -> Result<Step, GgufError> {
         let total = total.map(|total| total.max(prefix.len() as u64));
-        let needed = match self.read(prefix, total) {
+        let short = match self.read(prefix, total) {
             Ok(()) => return self.finish().map(Step::Done),
             Err(Stop::Bad(error)) => return Err(error),
-            Err(Stop::Short(needed)) => needed,
+            Err(Stop::Short(short)) => short,
         };
-        let needed = needed.saturating_add(self.least_after_current());
-        check_room(needed, total)?;
-        Ok(Step::NeedMore(needed))
+        let (entries, tensors) = self.after_current();
+        let at_least = short.needed.saturating_add(least(entries, tensors));
+        check_room(at_least, total)?;
+        let surplus = self.forecast.surplus(short.strings, entries, tensors);
+        Ok(Step::NeedMore(Missing { at_least, expected: at_least.saturating_add(surplus) }))
     }
 
     fn read(&mut self, prefix: &[u8], total: Option<u64>) -> Result<(), Stop> {
@@ -85,16 +95,19 @@ impl Parser {
             let fixed = read_fixed(&mut cursor)?;
             self.at = cursor.index();
             self.fixed = Some(fixed);
-            check_room(cursor.position().saturating_add(least(fixed, 0, 0)), total)?;
+            let rest = least(fixed.entry_count, fixed.tensor_count);
+            check_room(cursor.position().saturating_add(rest), total)?;
             fixed
         };
         while (self.entries.len() as u64) < fixed.entry_count {
             let entry = self.read_entry(&mut cursor)?;
+            self.forecast.learn_entry(&entry.1);
             self.entries.push(entry);
             self.at = cursor.index();
         }
         while (self.tensors.len() as u64) < fixed.tensor_count {
             self.tensors.push(tensor::read(&mut cursor)?);
+            self.forecast.learn_tensor((cursor.index() - self.at) as u64);
             self.at = cursor.index();
         }
         Ok(())
@@ -111,15 +124,12 @@ impl Parser {
         Ok((key.to_owned(), value))
     }
 
-    /// The bytes that must follow the entry or tensor that is being read.
-    fn least_after_current(&self) -> u64 {
-        let Some(fixed) = self.fixed else { return 0 };
-        let (entries, tensors) = (self.entries.len() as u64, self.tensors.len() as u64);
-        if entries < fixed.entry_count {
-            least(fixed, entries + 1, tensors)
-        } else {
-            least(fixed, entries, tensors + 1)
-        }
+    /// How many entries and tensors follow the one that is being read.
+    fn after_current(&self) -> (u64, u64) {
+        let Some(fixed) = self.fixed else { return (0, 0) };
+        let entries = fixed.entry_count - self.entries.len() as u64;
+        let tensors = fixed.tensor_count - self.tensors.len() as u64;
+        if entries > 0 { (entries - 1, tensors) } else { (0, tensors.saturating_sub(1)) }
     }
 
     fn finish(&mut self) -> Result<Parts, GgufError> {
@@ -130,33 +140,19 @@ impl Parser {
         check_offsets(&tensors, alignment)?;
         let by_name = sorted_by_name(&tensors)?;
         let header_bytes = self.at as u64;
-        Ok(Parts {
-            version: fixed.version,
-            metadata,
-            tensors,
-            by_name,
-            alignment,
-            header_bytes,
-        })
+        Ok(Parts { version: fixed.version, metadata, tensors, by_name, alignment, header_bytes })
     }
 }
 
-/// The bytes that the rest of the header takes at least.
-fn least(fixed: Fixed, entries_done: u64, tensors_done: u64) -> u64 {
-    let entries = fixed.entry_count.saturating_sub(entries_done);
-    let tensors = fixed.tensor_count.saturating_sub(tensors_done);
-    entries
-        .saturating_mul(MIN_ENTRY_BYTES)
-        .saturating_add(tensors.saturating_mul(MIN_TENSOR_BYTES))
+/// The bytes that so many entries and tensors take at least.
+fn least(entries: u64, tensors: u64) -> u64 {
+    entries.saturating_mul(MIN_ENTRY_BYTES).saturating_add(tensors.saturating_mul(MIN_TENSOR_BYTES))
 }
 
 /// A header that needs more than a file has is cut off; one that needs more than any file is a lie.
 fn check_room(needed: u64, total: Option<u64>) -> Result<(), GgufError> {
     if needed > MAX_HEADER_BYTES {
-        return Err(GgufError::HeaderTooLarge {
-            needed,
-            limit: MAX_HEADER_BYTES,
-        });
+        return Err(GgufError::HeaderTooLarge { needed, limit: MAX_HEADER_BYTES });
     }
     match total {
         Some(actual) if needed > actual => Err(GgufError::TruncatedHeader { needed, actual }),
@@ -174,7 +170,8 @@ fn check_magic(prefix: &[u8], total: Option<u64>) -> Result<(), Stop> {
     }
     if prefix.len() < SNIFF_BYTES && !ended {
         let sniffed = SNIFF_BYTES as u64;
-        return Err(Stop::Short(total.map_or(sniffed, |total| total.min(sniffed))));
+        let needed = total.map_or(sniffed, |total| total.min(sniffed));
+        return Err(Stop::Short(Shortage::of(needed)));
     }
     let looks_like = LooksLike::of(&prefix[..prefix.len().min(SNIFF_BYTES)]);
     Err(GgufError::NotGguf { looks_like }.into())
@@ -187,20 +184,13 @@ fn read_fixed(cursor: &mut Cursor<'_>) -> Result<Fixed, Stop> {
         2 | 3 => {}
         // Versions are small, so one with an empty lower half was written in the other byte order.
         _ if version != 0 && version.trailing_zeros() >= 16 => {
-            return Err(GgufError::BigEndian {
-                version: version.swap_bytes(),
-            }
-            .into());
+            return Err(GgufError::BigEndian { version: version.swap_bytes() }.into());
         }
         _ => return Err(GgufError::UnsupportedVersion { version }.into()),
     }
     let tensor_count = cursor.u64()?;
     let entry_count = cursor.u64()?;
-    Ok(Fixed {
-        version,
-        entry_count,
-        tensor_count,
-    })
+    Ok(Fixed { version, entry_count, tensor_count })
 }
 
 fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
@@ -209,9 +199,7 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     };
     match value.as_u64() {
         Some(alignment) if alignment.is_power_of_two() && alignment <= MAX_HEADER_BYTES => Ok(alignment),
-        _ => Err(GgufError::InvalidAlignment {
-            value: shortened(&value.to_string()),
-        }),
+        _ => Err(GgufError::InvalidAlignment { value: shortened(&value.to_string()) }),
     }
 }
 
@@ -226,16 +214,11 @@ fn check_offsets(tensors: &[TensorInfo], alignment: u64) -> Result<(), GgufError
     }
 }
 
-fn sorted_by_name(tensors: &[TensorInfo]) -> Result<Vec<usize>, GgufError> {
+pub(crate) fn sorted_by_name(tensors: &[TensorInfo]) -> Result<Vec<usize>, GgufError> {
     let mut by_name: Vec<usize> = (0..tensors.len()).collect();
     by_name.sort_unstable_by(|&a, &b| tensors[a].name.cmp(&tensors[b].name));
-    match by_name
-        .windows(2)
-        .find(|pair| tensors[pair[0]].name == tensors[pair[1]].name)
-    {
-        Some(pair) => Err(GgufError::DuplicateTensor {
-            name: shortened(&tensors[pair[0]].name),
-        }),
+    match by_name.windows(2).find(|pair| tensors[pair[0]].name == tensors[pair[1]].name) {
+        Some(pair) => Err(GgufError::DuplicateTensor { name: shortened(&tensors[pair[0]].name) }),
         None => Ok(by_name),
     }
 }

@@ -113,10 +113,7 @@ fn by_magic(first: &[u8]) -> Option<LooksLike> {
         (b"tjgg", LooksLike::OldGgml),
         (b"algg", LooksLike::OldGgml),
     ];
-    MAGICS
-        .iter()
-        .find(|(magic, _)| first.starts_with(magic))
-        .map(|(_, kind)| *kind)
+    MAGICS.iter().find(|(magic, _)| first.starts_with(magic)).map(|(_, kind)| *kind)
 }
 
 /// Safetensors begin with the length of a JSON object and that object.
@@ -138,27 +135,20 @@ fn text(first: &[u8]) -> Option<LooksLike> {
     };
     let text = valid.trim_start_matches('\u{feff}').trim_start();
     if text.is_empty() && valid.is_empty()
-        || text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
+        || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
     {
         return None;
     }
-    let starts = |with: &str| {
-        text.get(..with.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(with))
-    };
-    Some(
-        if starts("<!doctype html") || starts("<html") || starts("<head") {
-            LooksLike::Html
-        } else if starts("version https://git-lfs") {
-            LooksLike::GitLfsPointer
-        } else if text.starts_with(['{', '[']) {
-            LooksLike::Json
-        } else {
-            LooksLike::PlainText
-        },
-    )
+    let starts = |with: &str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    Some(if starts("<!doctype html") || starts("<html") || starts("<head") {
+        LooksLike::Html
+    } else if starts("version https://git-lfs") {
+        LooksLike::GitLfsPointer
+    } else if text.starts_with(['{', '[']) {
+        LooksLike::Json
+    } else {
+        LooksLike::PlainText
+    })
 }
 
 #[cfg(test)]
@@ -174,10 +164,7 @@ mod tests {
             (&[0; 64], LooksLike::Zeros),
             (b"\n<!DOCTYPE html><html>", LooksLike::Html),
             (b"<HTML><head>", LooksLike::Html),
-            (
-                b"version https://git-lfs.github.com/spec/v1\noid sha256:00",
-                LooksLike::GitLfsPointer,
-            ),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", LooksLike::GitLfsPointer),
             (b"{\"error\": \"gated\"}", LooksLike::Json),
             (b"Invalid username or password.", LooksLike::PlainText),
             ("h\u{e9}".as_bytes().split_last().unwrap().1, LooksLike::PlainText),
@@ -190,12 +177,7 @@ mod tests {
             (b"\xff\xfe\xfd", LooksLike::Binary),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(
-                LooksLike::of(bytes),
-                *expected,
-                "{:?}",
-                String::from_utf8_lossy(bytes)
-            );
+            assert_eq!(LooksLike::of(bytes), *expected, "{:?}", String::from_utf8_lossy(bytes));
         }
     }
 }

@@ -27,9 +27,7 @@ impl TensorInfo {
     /// Saturates, for tensors made by hand; those of a [`crate::Header`] are known to fit.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.dims
-            .iter()
-            .fold(1, |product, &dim| product.saturating_mul(dim))
+        self.dims.iter().fold(1, |product, &dim| product.saturating_mul(dim))
     }
 
     /// Bytes of the data; `None` for unknown types. Padding between tensors is not counted.
@@ -57,33 +55,19 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<TensorInfo, Stop> {
     let dimensions = cursor.u32()?;
     if dimensions > MAX_DIMENSIONS {
         let name = shortened(name);
-        return Err(GgufError::TooManyDimensions {
-            name,
-            dimensions,
-            limit: MAX_DIMENSIONS,
-        }
-        .into());
+        return Err(GgufError::TooManyDimensions { name, dimensions, limit: MAX_DIMENSIONS }.into());
     }
-    let dims = (0..dimensions)
-        .map(|_| cursor.u64())
-        .collect::<Result<Vec<_>, _>>()?;
+    let dims = (0..dimensions).map(|_| cursor.u64()).collect::<Result<Vec<_>, _>>()?;
     let kind = TensorType::from_id(cursor.u32()?);
     let offset = cursor.u64()?;
-    let tensor = TensorInfo {
-        name: name.to_owned(),
-        dims,
-        kind,
-        offset,
-    };
+    let tensor = TensorInfo { name: name.to_owned(), dims, kind, offset };
     check_size(&tensor)?;
     Ok(tensor)
 }
 
 /// A tensor must have whole blocks, and its elements and its end must be countable.
 fn check_size(tensor: &TensorInfo) -> Result<(), GgufError> {
-    let too_large = || GgufError::TensorTooLarge {
-        name: shortened(&tensor.name),
-    };
+    let too_large = || GgufError::TensorTooLarge { name: shortened(&tensor.name) };
     // The product of the dimensions that are not 0, as a 0 would hide an overflow from other readers.
     let elements = tensor
         .dims

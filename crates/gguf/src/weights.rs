@@ -55,21 +55,15 @@ impl WeightSizes {
             ..Self::default()
         };
         let mut types = BTreeMap::new();
-        let tensors = header.tensors_by_offset();
-        for (index, tensor) in tensors.iter().enumerate() {
-            let bytes = tensor.byte_size().unwrap_or_else(|| {
-                sizes.exact = false;
-                room(header, tensor, tensors.get(index + 1).copied())
-            });
+        for (tensor, bytes) in tensor_sizes(header) {
+            sizes.exact &= tensor.byte_size().is_some();
             sizes.add(tensor, bytes);
             let total = types.entry(tensor.kind).or_insert((0_u64, 0_u64));
             total.0 += 1;
             total.1 = total.1.saturating_add(bytes);
         }
-        sizes.by_type = types
-            .into_iter()
-            .map(|(kind, (tensors, bytes))| TypeTotal { kind, tensors, bytes })
-            .collect();
+        sizes.by_type =
+            types.into_iter().map(|(kind, (tensors, bytes))| TypeTotal { kind, tensors, bytes }).collect();
         sizes.by_type.sort_by_key(|total| std::cmp::Reverse(total.bytes));
         sizes
     }
@@ -95,6 +89,17 @@ impl WeightSizes {
     }
 }
 
+/// The tensors in the order of their data, each with its bytes; those of unknown type with the room
+/// that they have.
+pub(crate) fn tensor_sizes(header: &Header) -> impl Iterator<Item = (&TensorInfo, u64)> {
+    let tensors = header.tensors_by_offset();
+    (0..tensors.len()).map(move |index| {
+        let tensor = tensors[index];
+        let bytes = tensor.byte_size();
+        (tensor, bytes.unwrap_or_else(|| room(header, tensor, tensors.get(index + 1).copied())))
+    })
+}
+
 /// Adds without overflow; only overlapping tensors of a hostile file get near it.
 fn add(sum: &mut u64, bytes: u64) {
     *sum = sum.saturating_add(bytes);
@@ -104,9 +109,7 @@ fn add(sum: &mut u64, bytes: u64) {
 fn room(header: &Header, tensor: &TensorInfo, next: Option<&TensorInfo>) -> u64 {
     let end = match next {
         Some(next) => next.offset,
-        None => header
-            .file_len()
-            .map_or(0, |length| length.saturating_sub(header.data_offset())),
+        None => header.file_len().map_or(0, |length| length.saturating_sub(header.data_offset())),
     };
     end.saturating_sub(tensor.offset)
 }

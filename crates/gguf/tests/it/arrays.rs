@@ -8,41 +8,25 @@ use crate::writer::{Gguf, V, s, strings};
 
 fn array(file: &[u8], arrays: ArrayMode) -> Array {
     let header = Header::read_with(Cursor::new(file), None, ReadOptions { arrays });
-    header
-        .expect("a valid file")
-        .metadata()
-        .get_array("a")
-        .expect("written")
-        .clone()
+    header.expect("a valid file").metadata().get_array("a").expect("written").clone()
 }
 
 fn numbers(count: u64) -> Vec<u8> {
     let count = u32::try_from(count).expect("small");
-    Gguf::new()
-        .kv("a", V::Arr(4, (0..count).map(V::U32).collect()))
-        .file()
+    Gguf::new().kv("a", V::Arr(4, (0..count).map(V::U32).collect())).file()
 }
 
 #[test]
 fn small_arrays_are_always_read() {
     let small = array(&numbers(SMALL_ARRAY), ArrayMode::Skip);
-    assert_eq!(
-        small.to_u64s().map(|values| values.len() as u64),
-        Some(SMALL_ARRAY)
-    );
+    assert_eq!(small.to_u64s().map(|values| values.len() as u64), Some(SMALL_ARRAY));
     let large = array(&numbers(SMALL_ARRAY + 1), ArrayMode::Skip);
     assert_eq!(large.to_u64s(), None);
     assert_eq!(large.count(), SMALL_ARRAY + 1);
     let asked = array(&numbers(SMALL_ARRAY + 1), ArrayMode::Read);
-    assert_eq!(
-        asked.to_u64s().map(|values| values.len() as u64),
-        Some(SMALL_ARRAY + 1)
-    );
+    assert_eq!(asked.to_u64s().map(|values| values.len() as u64), Some(SMALL_ARRAY + 1));
 
-    let tags = array(
-        &Gguf::new().kv("a", strings(&["chat", "", "en"])).file(),
-        ArrayMode::Skip,
-    );
+    let tags = array(&Gguf::new().kv("a", strings(&["chat", "", "en"])).file(), ArrayMode::Skip);
     let tags = tags.elements().and_then(Elements::as_strings).expect("small");
     assert_eq!(tags.iter().collect::<Vec<_>>(), [&b"chat"[..], b"", b"en"]);
     assert_eq!(tags.get(3), None);
@@ -50,26 +34,17 @@ fn small_arrays_are_always_read() {
 
 #[test]
 fn a_skipped_array_says_where_it_lies_and_can_be_loaded() {
-    let tokens: Vec<V> = (0..5000)
-        .map(|n| V::Str(format!("t{n}\u{e9}").into_bytes()))
-        .collect();
+    let tokens: Vec<V> = (0..5000).map(|n| V::Str(format!("t{n}\u{e9}").into_bytes())).collect();
     let file = Gguf::new().kv("before", s("x")).kv("a", V::Arr(8, tokens)).file();
     let skipped = array(&file, ArrayMode::Skip);
-    assert_eq!(
-        (skipped.element_type(), skipped.count()),
-        (ValueType::String, 5000)
-    );
+    assert_eq!((skipped.element_type(), skipped.count()), (ValueType::String, 5000));
     assert!(skipped.elements().is_none());
     assert_eq!(skipped.to_string(), "[string x 5000]");
 
     let read = array(&file, ArrayMode::Read);
     assert_eq!(read.bytes(), skipped.bytes());
     let start = usize::try_from(skipped.bytes().start).expect("small");
-    assert_eq!(
-        file[start..start + 8],
-        4_u64.to_le_bytes(),
-        "the length of the first string"
-    );
+    assert_eq!(file[start..start + 8], 4_u64.to_le_bytes(), "the length of the first string");
 
     let loaded = skipped.load(&mut Cursor::new(&file)).expect("the file is whole");
     assert_eq!(Some(&loaded), read.elements());
@@ -92,10 +67,7 @@ fn elements_of_every_type_are_read() {
         (V::Arr(4, vec![V::U32(7)]), Elements::U32(vec![7])),
         (V::Arr(5, vec![V::I32(-7)]), Elements::I32(vec![-7])),
         (V::Arr(6, vec![V::F32(0.25)]), Elements::F32(vec![0.25])),
-        (
-            V::Arr(7, vec![V::Bool(1), V::Bool(0)]),
-            Elements::Bool(vec![true, false]),
-        ),
+        (V::Arr(7, vec![V::Bool(1), V::Bool(0)]), Elements::Bool(vec![true, false])),
         (V::Arr(10, vec![V::U64(u64::MAX)]), Elements::U64(vec![u64::MAX])),
         (V::Arr(11, vec![V::I64(-9)]), Elements::I64(vec![-9])),
         (V::Arr(12, vec![V::F64(0.1)]), Elements::F64(vec![0.1])),
@@ -112,10 +84,7 @@ fn elements_of_every_type_are_read() {
 #[test]
 fn nested_arrays_are_walked_and_read_when_asked() {
     let inner = |n: u32| V::Arr(4, vec![V::U32(n); 3]);
-    let file = Gguf::new()
-        .kv("a", V::Arr(9, vec![inner(1), inner(2)]))
-        .kv("z", V::U8(9))
-        .file();
+    let file = Gguf::new().kv("a", V::Arr(9, vec![inner(1), inner(2)])).kv("z", V::U8(9)).file();
     let skipped = array(&file, ArrayMode::Skip);
     assert!(skipped.elements().is_none());
     let Some(Elements::Array(read)) = array(&file, ArrayMode::Read).elements().cloned() else {

@@ -58,10 +58,12 @@ fn a_bare_file_lacks_everything() {
 
 #[test]
 fn without_a_known_file_type_the_largest_tensor_type_names_the_quantisation() {
-    let file = Gguf::new()
-        .kv("general.file_type", V::U32(999))
-        .tensor("a", &[32], 0, 128)
-        .tensor("b", &[256], 8, 272);
+    let file = Gguf::new().kv("general.file_type", V::U32(999)).tensor("a", &[32], 0, 128).tensor(
+        "b",
+        &[256],
+        8,
+        272,
+    );
     assert_eq!(facts(&file).quantisation.as_deref(), Some("Q8_0"));
     let unknown = Gguf::new().tensor("a", &[32], 77, 128);
     assert_eq!(facts(&unknown).quantisation.as_deref(), Some("type 77"));
@@ -70,9 +72,7 @@ fn without_a_known_file_type_the_largest_tensor_type_names_the_quantisation() {
 
 #[test]
 fn the_vocabulary_is_counted_where_it_can_be() {
-    let key = Gguf::new()
-        .kv("general.architecture", s("a"))
-        .kv("a.vocab_size", V::U32(7));
+    let key = Gguf::new().kv("general.architecture", s("a")).kv("a.vocab_size", V::U32(7));
     assert_eq!(facts(&key).vocab_size, Some(7));
     let rows = Gguf::new().tensor("token_embd.weight", &[4, 9], 0, 144);
     assert_eq!(facts(&rows).vocab_size, Some(9));
@@ -80,12 +80,13 @@ fn the_vocabulary_is_counted_where_it_can_be() {
 
 #[test]
 fn kinds_are_told_apart() {
-    let arch = |name: &str| {
-        Gguf::new()
-            .kv("general.architecture", s(name))
-            .kv(format!("{name}.block_count"), V::U32(1))
-            .tensor("blk.0.a", &[8], 0, 32)
-    };
+    let arch =
+        |name: &str| {
+            Gguf::new()
+                .kv("general.architecture", s(name))
+                .kv(format!("{name}.block_count"), V::U32(1))
+                .tensor("blk.0.a", &[8], 0, 32)
+        };
     let of_type = |kind: &str| arch("llama").kv("general.type", s(kind));
     let tensor = |name: &str| Gguf::new().tensor(name, &[8], 0, 32);
     let vocabulary = Gguf::new().kv("tokenizer.ggml.model", s("gpt2"));
@@ -94,10 +95,7 @@ fn kinds_are_told_apart() {
         (arch("qwen3").kv("qwen3.pooling_type", V::U32(3)), Kind::Embedding),
         (arch("qwen3").kv("qwen3.pooling_type", V::U32(4)), Kind::Reranker),
         (arch("llama").kv("llama.pooling_type", V::U32(0)), Kind::Text),
-        (
-            arch("bert").kv("bert.attention.causal", V::Bool(0)),
-            Kind::Embedding,
-        ),
+        (arch("bert").kv("bert.attention.causal", V::Bool(0)), Kind::Embedding),
         (arch("t5encoder"), Kind::TextEncoder),
         (arch("clip"), Kind::Projector),
         (of_type("mmproj"), Kind::Projector),
@@ -105,10 +103,7 @@ fn kinds_are_told_apart() {
         (of_type("imatrix"), Kind::ImportanceMatrix),
         (vocabulary.clone(), Kind::Vocabulary),
         (vocabulary.kv("split.count", V::U16(2)), Kind::Other),
-        (
-            tensor("model.diffusion_model.input_blocks.0.0.weight"),
-            Kind::Diffusion,
-        ),
+        (tensor("model.diffusion_model.input_blocks.0.0.weight"), Kind::Diffusion),
         (tensor("double_blocks.0.img_mod.lin.weight"), Kind::Diffusion),
         (tensor("something"), Kind::Other),
     ];
@@ -120,7 +115,7 @@ fn kinds_are_told_apart() {
 #[test]
 fn parts_of_a_split_model_say_so() {
     let part = Gguf::new().kv("split.no", V::U16(1)).kv("split.count", V::U16(3));
-    assert_eq!(facts(&part).shard, Some(Shard { index: 1, count: 3 }));
+    assert_eq!(facts(&part).shard, Some(Shard { index: 1, count: 3, tensor_count: None }));
     let single = Gguf::new().kv("split.no", V::U16(0)).kv("split.count", V::U16(1));
     assert_eq!(facts(&single).shard, None);
 }

@@ -31,10 +31,7 @@ fn a_header_larger_than_the_first_window_is_read() {
         .file();
     let header = Header::read(Cursor::new(&file), None).expect("a valid file");
     assert_eq!(header.metadata().get_u64("z"), Some(7));
-    assert_eq!(
-        header.metadata().get_array("tokens").map(Array::count),
-        Some(40_000)
-    );
+    assert_eq!(header.metadata().get_array("tokens").map(Array::count), Some(40_000));
     assert!(header.tensor("t").is_some());
 }
 
@@ -63,15 +60,7 @@ fn an_empty_file_is_called_empty() {
     let path = folder.path().join("empty.gguf");
     fs::write(&path, b"").expect("written");
     let error = Header::open(&path).expect_err("empty");
-    assert!(
-        matches!(
-            error,
-            GgufError::NotGguf {
-                looks_like: LooksLike::Empty
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, GgufError::NotGguf { looks_like: LooksLike::Empty }), "{error}");
 }
 
 #[test]
@@ -89,11 +78,7 @@ fn a_half_finished_download_has_a_readable_header_and_says_what_is_missing() {
         };
         assert_eq!((expected, actual), (total, kept as u64));
         let nothing = kept == header_end;
-        assert_eq!(
-            matches!(error, GgufError::TensorDataMissing { .. }),
-            nothing,
-            "{error}"
-        );
+        assert_eq!(matches!(error, GgufError::TensorDataMissing { .. }), nothing, "{error}");
     }
     let header = Header::read(Cursor::new(&whole), None).expect("whole");
     assert_eq!(header.expected_file_bytes(), total);
@@ -105,10 +90,7 @@ fn a_half_finished_download_has_a_readable_header_and_says_what_is_missing() {
 fn a_source_shorter_than_promised_ends_in_truncation() {
     let whole = model().file();
     let error = Header::read(Cursor::new(&whole[..100]), Some(1 << 40)).expect_err("cut");
-    assert!(
-        matches!(error, GgufError::TruncatedHeader { actual: 100, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GgufError::TruncatedHeader { actual: 100, .. }), "{error}");
 }
 
 /// A disk that fails: a fake, as no real one does on demand.
@@ -144,10 +126,7 @@ fn a_false_length_takes_no_memory() {
         file.resize(300_000, 0);
         let (result, peak) = peak_of(|| Header::read(Cursor::new(&file), Some(1 << 40)).map(|_| ()));
         let error = result.expect_err("cut");
-        assert!(
-            matches!(error, GgufError::TruncatedHeader { actual: 300_000, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, GgufError::TruncatedHeader { actual: 300_000, .. }), "{error}");
         assert!(peak < 4 * file.len(), "{peak}");
     }
 }

@@ -56,31 +56,11 @@ fn array_value(element: u32, count: u64) -> Vec<u8> {
 
 #[test]
 fn something_else_than_gguf() {
-    assert_refused!(
-        [],
-        GgufError::NotGguf {
-            looks_like: LooksLike::Empty
-        }
-    );
-    assert_refused!(
-        b"gguf",
-        GgufError::NotGguf {
-            looks_like: LooksLike::PlainText
-        }
-    );
+    assert_refused!([], GgufError::NotGguf { looks_like: LooksLike::Empty });
+    assert_refused!(b"gguf", GgufError::NotGguf { looks_like: LooksLike::PlainText });
     let zip = b"PK\x03\x04\x14\x00\x00\x00";
-    assert_refused!(
-        zip,
-        GgufError::NotGguf {
-            looks_like: LooksLike::Zip
-        }
-    );
-    assert_refused!(
-        [0; 4096],
-        GgufError::NotGguf {
-            looks_like: LooksLike::Zeros
-        }
-    );
+    assert_refused!(zip, GgufError::NotGguf { looks_like: LooksLike::Zip });
+    assert_refused!([0; 4096], GgufError::NotGguf { looks_like: LooksLike::Zeros });
     let error = refused(b"<!doctype html><title>Log in</title>");
     assert_eq!(error.to_string(), "not a GGUF file: it is a web page");
 }
@@ -114,13 +94,7 @@ fn counts_that_cannot_be_true() {
     }
     // What might be a real header, in a file too short for it.
     let file = raw(3, 300, 40, &[0; 100]);
-    assert_refused!(
-        file,
-        GgufError::TruncatedHeader {
-            needed: 7744,
-            actual: 124
-        }
-    );
+    assert_refused!(file, GgufError::TruncatedHeader { needed: 7744, actual: 124 });
 }
 
 #[test]
@@ -129,32 +103,12 @@ fn lengths_that_cannot_be_true() {
         let file = entry(8, &length.to_le_bytes());
         assert_refused!(file, GgufError::StringTooLong { at: 37, length: l, .. } if *l == length);
         let key = raw(3, 0, 1, &[&length.to_le_bytes()[..], &[0; 20]].concat());
-        assert_refused!(
-            key,
-            GgufError::StringTooLong {
-                at: 24,
-                limit: 65_535,
-                ..
-            }
-        );
+        assert_refused!(key, GgufError::StringTooLong { at: 24, limit: 65_535, .. });
         let name = raw(3, 1, 0, &[&length.to_le_bytes()[..], &[0; 20]].concat());
-        assert_refused!(
-            name,
-            GgufError::StringTooLong {
-                at: 24,
-                limit: 1024,
-                ..
-            }
-        );
+        assert_refused!(name, GgufError::StringTooLong { at: 24, limit: 1024, .. });
     }
     let file = entry(8, &1000_u64.to_le_bytes());
-    assert_refused!(
-        file,
-        GgufError::TruncatedHeader {
-            needed: 1045,
-            actual: 45
-        }
-    );
+    assert_refused!(file, GgufError::TruncatedHeader { needed: 1045, actual: 45 });
 }
 
 #[test]
@@ -187,10 +141,7 @@ fn arrays_nested_without_end() {
 #[test]
 fn unknown_value_types() {
     assert_refused!(entry(99, &[0; 8]), GgufError::UnknownValueType { at: 33, id: 99 });
-    assert_refused!(
-        entry(9, &array_value(13, 0)),
-        GgufError::UnknownValueType { at: 37, id: 13 }
-    );
+    assert_refused!(entry(9, &array_value(13, 0)), GgufError::UnknownValueType { at: 37, id: 13 });
 }
 
 #[test]
@@ -202,19 +153,9 @@ fn booleans_between_true_and_false() {
 
 #[test]
 fn keys_empty_binary_or_twice() {
-    assert_refused!(
-        Gguf::new().kv("", V::U8(1)).file(),
-        GgufError::InvalidKey { at: 24 }
-    );
-    assert_refused!(
-        Gguf::new().kv(b"\xff\xfe", V::U8(1)).file(),
-        GgufError::InvalidKey { .. }
-    );
-    let file = Gguf::new()
-        .kv("a", V::U8(1))
-        .kv("b", V::U8(1))
-        .kv("a", V::U8(1))
-        .file();
+    assert_refused!(Gguf::new().kv("", V::U8(1)).file(), GgufError::InvalidKey { at: 24 });
+    assert_refused!(Gguf::new().kv(b"\xff\xfe", V::U8(1)).file(), GgufError::InvalidKey { .. });
+    let file = Gguf::new().kv("a", V::U8(1)).kv("b", V::U8(1)).kv("a", V::U8(1)).file();
     assert_refused!(file, GgufError::DuplicateKey { key } if key == "a");
     // Long and full of control characters, and still one short line.
     let key = "\n\x1b[31m".repeat(5000);
@@ -224,14 +165,7 @@ fn keys_empty_binary_or_twice() {
 
 #[test]
 fn alignments_that_are_none() {
-    for value in [
-        V::U32(0),
-        V::U32(33),
-        V::I32(-32),
-        V::F32(32.0),
-        s("32"),
-        V::U64(1 << 60),
-    ] {
+    for value in [V::U32(0), V::U32(33), V::I32(-32), V::F32(32.0), s("32"), V::U64(1 << 60)] {
         let file = Gguf::new().kv("general.alignment", value).file();
         assert_refused!(file, GgufError::InvalidAlignment { .. });
     }
@@ -243,32 +177,16 @@ fn tensors_named_empty_binary_or_twice() {
     assert_refused!(file, GgufError::InvalidTensorName { at: 24 });
     let file = Gguf::new().tensor_at(b"\xff", &[32], 0, 0, 128).file();
     assert_refused!(file, GgufError::InvalidTensorName { .. });
-    let file = Gguf::new()
-        .tensor("a", &[8], 0, 32)
-        .tensor("a", &[8], 0, 32)
-        .file();
+    let file = Gguf::new().tensor("a", &[8], 0, 32).tensor("a", &[8], 0, 32).file();
     assert_refused!(file, GgufError::DuplicateTensor { name } if name == "a");
 }
 
 #[test]
 fn tensors_of_impossible_shape() {
     let file = Gguf::new().tensor("t", &[1; 9], 0, 4).file();
-    assert_refused!(
-        file,
-        GgufError::TooManyDimensions {
-            dimensions: 9,
-            limit: 8,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::TooManyDimensions { dimensions: 9, limit: 8, .. });
     let file = raw(3, 1, 0, &[&1_u64.to_le_bytes()[..], b"t", &[0xff; 32]].concat());
-    assert_refused!(
-        file,
-        GgufError::TooManyDimensions {
-            dimensions: u32::MAX,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::TooManyDimensions { dimensions: u32::MAX, .. });
 
     let big = 1 << 40;
     for (dims, kind, offset) in [
@@ -287,45 +205,17 @@ fn tensors_of_impossible_shape() {
     }
 
     let file = Gguf::new().tensor("t", &[33, 32], 2, 594).file();
-    assert_refused!(
-        file,
-        GgufError::PartialBlock {
-            row: 33,
-            block: 32,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::PartialBlock { row: 33, block: 32, .. });
     let file = Gguf::new().tensor("t", &[], 2, 18).file();
-    assert_refused!(
-        file,
-        GgufError::PartialBlock {
-            row: 1,
-            block: 32,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::PartialBlock { row: 1, block: 32, .. });
 }
 
 #[test]
 fn tensors_in_wrong_places() {
     let file = Gguf::new().tensor_at(b"t", &[8], 0, 16, 32).file();
-    assert_refused!(
-        file,
-        GgufError::MisalignedTensor {
-            offset: 16,
-            alignment: 32,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::MisalignedTensor { offset: 16, alignment: 32, .. });
     let file = Gguf::new().alignment(128).tensor_at(b"t", &[8], 0, 64, 32).file();
-    assert_refused!(
-        file,
-        GgufError::MisalignedTensor {
-            offset: 64,
-            alignment: 128,
-            ..
-        }
-    );
+    assert_refused!(file, GgufError::MisalignedTensor { offset: 64, alignment: 128, .. });
 
     let whole = |file: Gguf| {
         let file = file.file();
@@ -333,15 +223,16 @@ fn tensors_in_wrong_places() {
         let header = Header::read(std::io::Cursor::new(file), None).expect("the header is right");
         header.check_complete(length)
     };
-    let overlap = Gguf::new()
-        .tensor_at(b"b", &[8], 0, 32, 32)
-        .tensor_at(b"a", &[9], 0, 0, 36)
-        .tensor_at(b"c", &[8], 0, 64, 32);
+    let overlap = Gguf::new().tensor_at(b"b", &[8], 0, 32, 32).tensor_at(b"a", &[9], 0, 0, 36).tensor_at(
+        b"c",
+        &[8],
+        0,
+        64,
+        32,
+    );
     let error = whole(overlap).expect_err("a reaches into b");
     assert_eq!(error.to_string(), r#"the tensors "a" and "b" overlap"#);
-    let apart = Gguf::new()
-        .tensor_at(b"b", &[8], 0, 64, 32)
-        .tensor_at(b"a", &[9], 0, 0, 36);
+    let apart = Gguf::new().tensor_at(b"b", &[8], 0, 64, 32).tensor_at(b"a", &[9], 0, 0, 36);
     whole(apart).expect("gaps and disorder are harmless");
     let beyond = Gguf::new().tensor_at(b"a", &[8], 0, 1 << 40, 0);
     let header = beyond.header();
@@ -370,24 +261,12 @@ fn every_remedy_is_a_sentence() {
         GgufError::PermissionDenied { path: path() },
         GgufError::IsDirectory { path: path() },
         GgufError::NotAFile { path: path() },
-        GgufError::TensorDataMissing {
-            expected: 2,
-            actual: 1,
-        },
-        GgufError::TruncatedData {
-            expected: 2,
-            actual: 1,
-        },
-        GgufError::OverlappingTensors {
-            first: "a".into(),
-            second: "b".into(),
-        },
+        GgufError::TensorDataMissing { expected: 2, actual: 1 },
+        GgufError::TruncatedData { expected: 2, actual: 1 },
+        GgufError::OverlappingTensors { first: "a".into(), second: "b".into() },
     ] {
         assert!(error.remedy().ends_with('.'));
         assert!(error.remedy().starts_with(char::is_uppercase));
     }
-    assert!(
-        Header::from_prefix(&model().file(), None).is_ok(),
-        "the fixture itself is right"
-    );
+    assert!(Header::from_prefix(&model().file(), None).is_ok(), "the fixture itself is right");
 }

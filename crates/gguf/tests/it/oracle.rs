@@ -64,16 +64,11 @@ fn ours(value: &Value) -> String {
 /// Reads a file with both readers and compares all that both of them tell.
 fn compare(bytes: &[u8]) {
     let theirs_read = GGUFFileReader::new(Cursor::new(bytes)).expect("valid for them");
-    let options = ReadOptions {
-        arrays: ArrayMode::Read,
-    };
+    let options = ReadOptions { arrays: ArrayMode::Read };
     let header = Header::read_with(Cursor::new(bytes), None, options).expect("valid for us");
 
-    let expected: BTreeMap<_, _> = theirs_read
-        .metadata()
-        .iter()
-        .map(|(key, value)| (key.as_str(), theirs(value)))
-        .collect();
+    let expected: BTreeMap<_, _> =
+        theirs_read.metadata().iter().map(|(key, value)| (key.as_str(), theirs(value))).collect();
     let actual: BTreeMap<_, _> = header.metadata().iter().map(|(key, v)| (key, ours(v))).collect();
     assert_eq!(actual, expected);
 
@@ -88,9 +83,7 @@ fn compare(bytes: &[u8]) {
     if !header.tensors().is_empty() {
         assert_eq!(header.data_offset(), theirs_read.tensor_data_offset());
     }
-    header
-        .check_complete(bytes.len() as u64)
-        .expect("the file is whole");
+    header.check_complete(bytes.len() as u64).expect("the file is whole");
 }
 
 #[test]
@@ -121,18 +114,9 @@ fn their_builder() -> GGUFBuilder {
         .add_metadata("llama.j", MetadataValue::I64(i64::MIN))
         .add_metadata("llama.k", MetadataValue::F64(1e-300))
         .add_metadata("llama.l", array(GGUFValueType::String, texts.to_vec()))
-        .add_metadata(
-            "llama.m",
-            array(GGUFValueType::I32, (0..5000).map(MetadataValue::I32).collect()),
-        )
-        .add_metadata(
-            "llama.n",
-            array(GGUFValueType::Bool, vec![MetadataValue::Bool(false); 3]),
-        )
-        .add_metadata(
-            "llama.o",
-            array(GGUFValueType::F32, vec![MetadataValue::F32(-1e-3); 5]),
-        );
+        .add_metadata("llama.m", array(GGUFValueType::I32, (0..5000).map(MetadataValue::I32).collect()))
+        .add_metadata("llama.n", array(GGUFValueType::Bool, vec![MetadataValue::Bool(false); 3]))
+        .add_metadata("llama.o", array(GGUFValueType::F32, vec![MetadataValue::F32(-1e-3); 5]));
     for (name, dims, kind, bytes) in [
         ("token_embd.weight", vec![64, 3], GGUFTensorType::F32, 768),
         ("blk.0.a", vec![256, 5], GGUFTensorType::Q4_K, 720),
@@ -140,9 +124,7 @@ fn their_builder() -> GGUFBuilder {
         ("blk.1.a", vec![7, 2, 3], GGUFTensorType::BF16, 84),
         ("blk.1.b", vec![64, 2], GGUFTensorType::NVFP4, 72),
     ] {
-        builder = builder
-            .add_tensor(name, dims, kind, vec![0xab; bytes])
-            .expect("the right size");
+        builder = builder.add_tensor(name, dims, kind, vec![0xab; bytes]).expect("the right size");
     }
     builder
 }

@@ -30,14 +30,9 @@ fn every_cut_file_is_called_truncated() {
     let (header, file) = (model().header(), model().file());
     for length in 1..header.len() {
         let error = Header::from_prefix(&file[..length], Some(length as u64)).expect_err("cut");
-        let GgufError::TruncatedHeader { needed, actual } = error else {
-            panic!("{error}")
-        };
+        let GgufError::TruncatedHeader { needed, actual } = error else { panic!("{error}") };
         assert_eq!(actual, length as u64);
-        assert!(
-            needed > actual && needed <= header.len() as u64,
-            "{needed} at {length}"
-        );
+        assert!(needed > actual && needed <= header.len() as u64, "{needed} at {length}");
     }
 }
 
@@ -50,10 +45,7 @@ fn asking_as_told_ends_at_the_header() {
         match Header::from_prefix(&file[..length], None).expect("a valid file") {
             Parsed::Complete(_) => break,
             Parsed::NeedMore { at_least } => {
-                length = usize::try_from(at_least)
-                    .expect("small")
-                    .max(length * 2)
-                    .min(file.len());
+                length = usize::try_from(at_least).expect("small").max(length * 2).min(file.len());
             }
         }
         assert!(requests < 20);

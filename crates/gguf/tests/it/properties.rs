@@ -40,10 +40,7 @@ fn value() -> impl Strategy<Value = V> {
 
 fn file() -> impl Strategy<Value = Gguf> {
     let entries = vec(value(), 0..12);
-    let tensors = vec(
-        (0..TensorType::ALL.len(), vec(0..6_u64, 0..4), any::<bool>()),
-        0..12,
-    );
+    let tensors = vec((0..TensorType::ALL.len(), vec(0..6_u64, 0..4), any::<bool>()), 0..12);
     (entries, tensors, 2..4_u32, 0..8_u32).prop_map(|(entries, tensors, version, alignment)| {
         let mut file = Gguf::new().version(version).alignment(1 << alignment);
         for (index, value) in entries.into_iter().enumerate() {
@@ -55,11 +52,7 @@ fn file() -> impl Strategy<Value = Gguf> {
             let bytes = kind.block_bytes().expect("known");
             dims.insert(0, block * 2);
             let size = dims.iter().product::<u64>() / block * bytes;
-            let id = if unknown && index % 3 == 0 {
-                1000 + kind.id()
-            } else {
-                kind.id()
-            };
+            let id = if unknown && index % 3 == 0 { 1000 + kind.id() } else { kind.id() };
             file = file.tensor(&format!("blk.{index}.t"), &dims, id, size);
         }
         file
@@ -91,10 +84,7 @@ fn same_array(element: u32, values: &[V], array: &Array) -> bool {
         && array.count() == values.len() as u64
         && array.elements().is_none_or(|read| {
             read.len() == values.len()
-                && values
-                    .iter()
-                    .enumerate()
-                    .all(|(at, value)| same(value, &element_at(read, at)))
+                && values.iter().enumerate().all(|(at, value)| same(value, &element_at(read, at)))
         })
 }
 
@@ -122,10 +112,7 @@ fn exercise(header: &Header, file: &[u8]) {
     let _ = WeightSizes::of(header);
     let _ = header.check_complete(file.len() as u64);
     for (key, value) in header.metadata().iter() {
-        assert_eq!(
-            header.metadata().get(key).map(Value::value_type),
-            Some(value.value_type())
-        );
+        assert_eq!(header.metadata().get(key).map(Value::value_type), Some(value.value_type()));
         let _ = value.to_string();
         if let Some(array) = value.as_array() {
             let _ = array.load(&mut Cursor::new(file));

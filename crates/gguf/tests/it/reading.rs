@@ -15,10 +15,7 @@ fn metadata_keeps_its_order_and_is_found_by_key() {
     let file = model();
     let header = read(&file);
     let keys: Vec<_> = header.metadata().iter().map(|(key, _)| key).collect();
-    assert_eq!(
-        keys[..3],
-        ["general.architecture", "general.type", "general.name"]
-    );
+    assert_eq!(keys[..3], ["general.architecture", "general.type", "general.name"]);
     assert_eq!(keys.len(), header.metadata().len());
     for (key, value) in header.metadata().iter() {
         assert_eq!(header.metadata().get(key), Some(value));
@@ -46,9 +43,7 @@ fn every_value_type_is_read() {
         ("a.i64", V::I64(i64::MIN), Value::I64(i64::MIN)),
         ("a.f64", V::F64(0.1), Value::F64(0.1)),
     ];
-    let file = values
-        .iter()
-        .fold(Gguf::new(), |file, (key, value, _)| file.kv(key, value.clone()));
+    let file = values.iter().fold(Gguf::new(), |file, (key, value, _)| file.kv(key, value.clone()));
     let header = read(&file);
     for (key, written, expected) in &values {
         let value = header.metadata().get(key).expect("the key was written");
@@ -72,17 +67,11 @@ fn every_value_type_is_read() {
 fn strings_that_are_not_utf8_are_kept() {
     let header = read(&Gguf::new().kv("general.name", V::Str(b"caf\xe9".to_vec())));
     let metadata = header.metadata();
-    let text = metadata
-        .get("general.name")
-        .and_then(Value::as_text)
-        .expect("a string");
+    let text = metadata.get("general.name").and_then(Value::as_text).expect("a string");
     assert_eq!(text.as_bytes(), b"caf\xe9");
     assert_eq!(text.as_str(), None);
     assert_eq!(metadata.get_str("general.name"), None);
-    assert_eq!(
-        metadata.get_lossy("general.name").expect("a string"),
-        "caf\u{fffd}"
-    );
+    assert_eq!(metadata.get_lossy("general.name").expect("a string"), "caf\u{fffd}");
 }
 
 #[test]
@@ -108,13 +97,8 @@ fn architecture_keys_are_found_for_any_architecture() {
 #[test]
 fn figures_per_layer_are_single_numbers_or_lists() {
     let header = read(&model());
-    assert_eq!(
-        header.arch_per_layer("attention.head_count"),
-        Some(PerLayer::Same(4))
-    );
-    let kv = header
-        .arch_per_layer("attention.head_count_kv")
-        .expect("in the model");
+    assert_eq!(header.arch_per_layer("attention.head_count"), Some(PerLayer::Same(4)));
+    let kv = header.arch_per_layer("attention.head_count_kv").expect("in the model");
     assert_eq!(kv, PerLayer::Each(vec![2, 1]));
     assert_eq!((kv.get(1), kv.get(2), kv.max()), (Some(1), None, Some(2)));
     assert_eq!(PerLayer::Same(4).get(1000), Some(4));
@@ -132,15 +116,9 @@ fn tensors_have_names_shapes_types_and_places() {
     assert_eq!(tensor.elements(), 8192);
     assert_eq!(tensor.byte_size(), Some(4608));
     assert_eq!(tensor.layer(), Some(0));
-    assert_eq!(
-        header.tensor("output.weight").expect("in the model").layer(),
-        None
-    );
+    assert_eq!(header.tensor("output.weight").expect("in the model").layer(), None);
     assert_eq!(header.tensor("blk.0"), None);
-    assert_eq!(
-        header.tensor_bytes(),
-        Some(6800 + 2304 + 4608 + 2304 + 256 + 6800 + 128)
-    );
+    assert_eq!(header.tensor_bytes(), Some(6800 + 2304 + 4608 + 2304 + 256 + 6800 + 128));
     assert_eq!(header.element_count(), 6400 + 4096 + 8192 + 4096 + 64 + 6400 + 32);
 }
 
@@ -168,15 +146,9 @@ fn what_other_readers_refuse_is_read() {
     assert_eq!(size("five"), Some(240));
     assert_eq!(size("future"), None);
     assert_eq!(size("empty"), Some(0));
-    assert_eq!(
-        header.tensor("future").expect("written").kind,
-        TensorType::Unknown(4711)
-    );
+    assert_eq!(header.tensor("future").expect("written").kind, TensorType::Unknown(4711));
     assert_eq!(header.tensor_bytes(), None);
-    assert_eq!(
-        header.check_complete(header.file_len().expect("read whole")).ok(),
-        Some(())
-    );
+    assert_eq!(header.check_complete(header.file_len().expect("read whole")).ok(), Some(()));
 }
 
 #[test]

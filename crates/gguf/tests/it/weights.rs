@@ -24,28 +24,13 @@ fn bytes_go_to_layers_embedding_output_and_the_rest() {
     assert_eq!(sizes.total_bytes, 2 * 2304 + 4608 + 2 * 6800 + 256 + 128);
     assert!(sizes.exact);
     assert!(!sizes.tied_output);
-    let types: Vec<_> = sizes
-        .by_type
-        .iter()
-        .map(|t| (t.kind, t.tensors, t.bytes))
-        .collect();
-    assert_eq!(
-        types,
-        [
-            (TensorType::Q8_0, 2, 13600),
-            (TensorType::Q4_0, 3, 9216),
-            (TensorType::F32, 2, 384)
-        ]
-    );
+    let types: Vec<_> = sizes.by_type.iter().map(|t| (t.kind, t.tensors, t.bytes)).collect();
+    assert_eq!(types, [(TensorType::Q8_0, 2, 13600), (TensorType::Q4_0, 3, 9216), (TensorType::F32, 2, 384)]);
 }
 
 #[test]
 fn layers_of_a_later_shard_keep_their_numbers() {
-    let sizes = sizes(
-        &Gguf::new()
-            .tensor("blk.3.a", &[8], 0, 32)
-            .tensor("blk.1.a", &[4], 0, 16),
-    );
+    let sizes = sizes(&Gguf::new().tensor("blk.3.a", &[8], 0, 32).tensor("blk.1.a", &[4], 0, 16));
     assert_eq!(sizes.layer_bytes, [0, 16, 0, 32]);
 }
 
@@ -57,10 +42,12 @@ fn an_embedding_without_output_is_used_twice() {
 
 #[test]
 fn tensors_of_unknown_type_are_measured_by_the_room_they_have() {
-    let file = Gguf::new()
-        .tensor("blk.0.a", &[10], 4711, 96)
-        .tensor("blk.0.b", &[8], 0, 32)
-        .tensor("blk.1.a", &[10], 4711, 64);
+    let file = Gguf::new().tensor("blk.0.a", &[10], 4711, 96).tensor("blk.0.b", &[8], 0, 32).tensor(
+        "blk.1.a",
+        &[10],
+        4711,
+        64,
+    );
     let sizes = sizes(&file);
     assert!(!sizes.exact);
     assert_eq!(sizes.layer_bytes, [96 + 32, 64]);

@@ -97,13 +97,7 @@ pub(crate) struct Gguf {
 
 impl Gguf {
     pub(crate) fn new() -> Self {
-        Self {
-            version: 3,
-            alignment: 32,
-            entries: Vec::new(),
-            tensors: Vec::new(),
-            data: 0,
-        }
+        Self { version: 3, alignment: 32, entries: Vec::new(), tensors: Vec::new(), data: 0 }
     }
 
     pub(crate) fn version(mut self, version: u32) -> Self {
@@ -129,12 +123,7 @@ impl Gguf {
     }
 
     pub(crate) fn tensor_at(mut self, name: &[u8], dims: &[u64], kind: u32, offset: u64, bytes: u64) -> Self {
-        let tensor = T {
-            name: name.to_vec(),
-            dims: dims.to_vec(),
-            kind,
-            offset,
-        };
+        let tensor = T { name: name.to_vec(), dims: dims.to_vec(), kind, offset };
         self.tensors.push(tensor);
         self.data = self.data.max(offset.saturating_add(bytes));
         self
@@ -194,10 +183,7 @@ pub(crate) fn model() -> Gguf {
         .kv("llama.embedding_length", V::U32(64))
         .kv("llama.block_count", V::U32(2))
         .kv("llama.attention.head_count", V::U32(4))
-        .kv(
-            "llama.attention.head_count_kv",
-            V::Arr(5, vec![V::I32(2), V::I32(1)]),
-        )
+        .kv("llama.attention.head_count_kv", V::Arr(5, vec![V::I32(2), V::I32(1)]))
         .kv("llama.rope.freq_base", V::F32(10000.0))
         .kv("tokenizer.ggml.model", s("gpt2"))
         .kv("tokenizer.ggml.tokens", V::Arr(8, tokens))

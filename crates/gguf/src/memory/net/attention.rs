@@ -1,0 +1,340 @@
+//! Attention with keys and values (`build_qkv`, `build_attn`, `build_attn_mha` in llama-graph.cpp).
+
+use super::{AttentionInputs, Net, cache};
+use crate::{
+    memory::graph::{Id, NONE, Op},
+    tensor_type::TensorType,
+};
+
+/// Queries, keys and values of a batch, by heads.
+#[derive(Clone, Copy)]
+pub(super) struct Qkv {
+    pub(super) q: Id,
+    /// Nothing where the layer reads the cache of another.
+    pub(super) k: Id,
+    pub(super) v: Id,
+}
+
+impl Net<'_> {
+    pub(super) fn attention(&mut self, il: usize, input: Id) -> Id {
+        let mut qkv = self.project(il, input);
+        if qkv.q == NONE {
+            return input;
+        }
+        let gate = self.split_gate(il, &mut qkv);
+        self.normalise_and_rotate(il, &mut qkv);
+        let mut attended = self.attend(il, qkv, None);
+        if let Some(gate) = gate {
+            attended = self.graph.inplace(&[attended, gate]);
+        }
+        self.project_out(il, attended)
+    }
+
+    pub(super) fn project_out(&mut self, il: usize, attended: Id) -> Id {
+        let mut attended = attended;
+        if self.has(Some(il), "attn_sub_norm.weight") {
+            attended = self.norm(attended, Some(il), "attn_sub_norm");
+        }
+        self.linear(il, "attn_output", attended).unwrap_or(attended)
+    }
+
+    /// `build_qkv`: one fused matrix, or three.
+    fn project(&mut self, il: usize, input: Id) -> Qkv {
+        let layer = &self.model.layers[il];
+        let (heads, kv_heads, key, value) = (layer.heads, layer.kv_heads, layer.key, layer.value);
+        let tokens = self.tokens;
+        if let Some(qkv) = self.linear(il, "attn_qkv", input) {
+            return Qkv {
+                q: self.graph.heads(qkv, [key, heads, tokens, 1]),
+                k: self.graph.heads(qkv, [key, kv_heads, tokens, 1]),
+                v: self.graph.heads(qkv, [value, kv_heads, tokens, 1]),
+            };
+        }
+        let q = self.linear(il, "attn_q", input);
+        let k = self.linear(il, "attn_k", input);
+        // Where values have no matrix of their own, they are the keys (gemma4.cpp).
+        let v = self.linear(il, "attn_v", input).or(k);
+        let mut by_heads = |x: Option<Id>, length: u64, heads: u64| {
+            let Some(x) = x else { return NONE };
+            let width = self.graph.ne(x)[0];
+            let heads = if length > 0 && width.is_multiple_of(length) { width / length } else { heads };
+            self.graph.reshape(x, [length.max(1), heads.max(1), tokens, 1])
+        };
+        Qkv { q: by_heads(q, key, heads), k: by_heads(k, key, kv_heads), v: by_heads(v, value, kv_heads) }
+    }
+
+    /// Qwen 3 Next and 3.5 make a gate for each query in the same matrix (`build_layer_attn`).
+    fn split_gate(&mut self, il: usize, qkv: &mut Qkv) -> Option<Id> {
+        let layer = &self.model.layers[il];
+        let (heads, key) = (layer.heads, layer.key);
+        let tokens = self.tokens;
+        if qkv.q == NONE || self.graph.ne(qkv.q)[1] != heads.saturating_mul(2) {
+            return None;
+        }
+        let both = self.graph.reshape(qkv.q, [key.saturating_mul(2), heads, tokens, 1]);
+        qkv.q = self.graph.columns(both, key);
+        let gate = self.graph.columns(both, key);
+        let gate = self.graph.other([key.saturating_mul(heads), tokens, 1, 1], &[gate]);
+        Some(self.graph.inplace(&[gate]))
+    }
+
+    fn normalise_and_rotate(&mut self, il: usize, qkv: &mut Qkv) {
+        let rotates = self.rotates(il);
+        for (x, name) in [(&mut qkv.q, "attn_q_norm"), (&mut qkv.k, "attn_k_norm")] {
+            if *x == NONE {
+                continue;
+            }
+            if self.has(Some(il), &format!("{name}.weight")) {
+                *x = self.norm(*x, Some(il), name);
+            }
+            if rotates {
+                *x = self.rope(*x);
+            }
+        }
+        if qkv.v != NONE && self.model.is(&["gemma3n", "gemma4"]) {
+            qkv.v = self.graph.inplace(&[qkv.v]);
+        }
+    }
+
+    /// Whether positions are put into queries and keys (`llama_model_rope_type` in llama-model.cpp,
+    /// and what src/models does per layer).
+    fn rotates(&self, il: usize) -> bool {
+        let windowed = self.model.layers[il].windowed;
+        match self.model.shape.architecture.as_str() {
+            "gpt2" | "starcoder" | "bloom" | "mpt" | "jais" | "refact" | "bert" | "jina-bert-v2" | "t5"
+            | "t5encoder" | "jamba" | "nemotron_h" | "nemotron_h_moe" => false,
+            "granitehybrid" => self.model.weight(None, "rope_freqs.weight").is_some(),
+            "cohere2" | "cohere2moe" | "afmoe" => windowed,
+            "exaone4" => windowed || self.model.shape.window == 0,
+            "smollm3" | "llama4" => !(il + 1).is_multiple_of(4),
+            _ => self.model.shape.rotated > 0,
+        }
+    }
+
+    /// Stores keys and values, and attends to the cache.
+    pub(super) fn attend(&mut self, il: usize, qkv: Qkv, decompress: Option<Id>) -> Id {
+        let inputs = self.attention_inputs(self.model.layers[il].windowed);
+        let Qkv { mut q, mut k, mut v } = qkv;
+        if inputs.key_rotation != NONE {
+            q = self.hadamard(q, inputs.key_rotation);
+            k = if k == NONE { k } else { self.hadamard(k, inputs.key_rotation) };
+        }
+        if inputs.value_rotation != NONE && v != NONE {
+            v = self.hadamard(v, inputs.value_rotation);
+        }
+        for x in [q, v, k].into_iter().filter(|&x| x != NONE) {
+            self.graph.expand(x);
+        }
+        let (keys, values) = match (self.model.shape.encoder, k, v) {
+            (true, NONE, _) | (true, _, NONE) => return q,
+            (true, ..) => (k, v),
+            (false, ..) => self.store(il, k, v, inputs),
+        };
+        let attended = self.scores(il, q, keys, values, inputs, decompress);
+        if inputs.value_rotation == NONE || decompress.is_some() {
+            attended
+        } else {
+            self.hadamard(attended, inputs.value_rotation)
+        }
+    }
+
+    /// `llama_mul_mat_hadamard`: the same shape, turned piece by piece.
+    fn hadamard(&mut self, x: Id, rotation: Id) -> Id {
+        let (ne, length) = (self.graph.ne(x), self.graph.ne(rotation)[0].max(1));
+        let elements = ne.iter().fold(1_u64, |product, &dim| product.saturating_mul(dim));
+        let pieces = self.graph.reshape(x, [length, elements / length, 1, 1]);
+        let turned = self.graph.matmul(rotation, pieces);
+        self.graph.reshape(turned, ne)
+    }
+
+    /// `cpy_k`, `cpy_v`, `get_k` and `get_v` of `llama_kv_cache`.
+    fn store(&mut self, il: usize, k: Id, v: Id, inputs: AttentionInputs) -> (Id, Id) {
+        let tokens = self.tokens;
+        let owner = self.model.layers[il].reuses.unwrap_or(il).min(il);
+        let layer = &self.model.layers[owner];
+        let (key, value, kv_heads) = (layer.key, layer.value, layer.kv_heads);
+        let (length, streams) = (self.cells.of_layer(layer.windowed), self.cells.streams);
+        let home = self.cache_home(owner);
+        let cells = length.saturating_mul(streams);
+        let key_row = layer.key_elements();
+        let keys = self.graph.leaf(self.load.cache_type_k, [key_row, cells, 1, 1], home);
+        if k != NONE {
+            let rows = self.graph.reshape(k, [key_row, tokens, 1, 1]);
+            let stored = self.graph.write(keys, &[rows, inputs.key_rows, keys]);
+            self.graph.expand(stored);
+        }
+        let all_keys = self.by_token(keys, [key, kv_heads, length, streams]);
+        if self.model.shape.latent {
+            let rank = self.model.shape.latent_rank;
+            let nb = self.graph.get(all_keys).nb;
+            return (all_keys, self.graph.view(all_keys, [rank, kv_heads, length, streams], nb));
+        }
+        let value_row = cache::value_elements(self.model, self.load, owner);
+        let values = self.graph.leaf(self.load.cache_type_v, [value_row, cells, 1, 1], home);
+        if v != NONE {
+            let stored = self.store_values(v, values, value_row, inputs);
+            self.graph.expand(stored);
+        }
+        let all_values = if self.load.flash_attention {
+            self.by_token(values, [value, kv_heads, length, streams])
+        } else {
+            let unit = self.graph.get(values).nb[0];
+            let head = unit.saturating_mul(length);
+            let (heads, stream) = (head.saturating_mul(value), head.saturating_mul(value_row));
+            self.graph.view(values, [length, kv_heads, value, streams], [unit, heads, head, stream])
+        };
+        (all_keys, all_values)
+    }
+
+    /// A cache with a row for each token, as heads.
+    fn by_token(&mut self, cache: Id, ne: [u64; 4]) -> Id {
+        let tensor = self.graph.get(cache);
+        let (kind, [unit, row, ..]) = (tensor.kind, tensor.nb);
+        let head = unit.saturating_mul(ne[0] / kind.block_elements().unwrap_or(1));
+        self.graph.view(cache, ne, [unit, head, row, row.saturating_mul(ne[2])])
+    }
+
+    fn store_values(&mut self, v: Id, values: Id, width: u64, inputs: AttentionInputs) -> Id {
+        let tokens = self.tokens;
+        let [length, heads, ..] = self.graph.ne(v);
+        let own = length.saturating_mul(heads);
+        if self.load.flash_attention {
+            let rows = self.graph.reshape(v, [own, tokens, 1, 1]);
+            return self.graph.write(values, &[rows, inputs.value_rows, values]);
+        }
+        // Transposed: each element is a row, so the values must lie without gaps.
+        let gapless = self.graph.get(v).nb[2] == own.saturating_mul(4);
+        let mut rows = if gapless {
+            self.graph.reshape(v, [own, tokens, 1, 1])
+        } else {
+            self.graph.other([own, tokens, 1, 1], &[v])
+        };
+        if own < width {
+            rows = self.graph.other([width, tokens, 1, 1], &[rows]);
+        }
+        let rows = self.graph.reshape(rows, [1, width.saturating_mul(tokens), 1, 1]);
+        let cells = self.graph.reshape(values, [1, width, 1, 1]);
+        self.graph.write(cells, &[rows, inputs.value_rows, cells])
+    }
+
+    /// `build_attn_mha`.
+    fn scores(
+        &mut self,
+        il: usize,
+        q: Id,
+        k: Id,
+        v: Id,
+        inputs: AttentionInputs,
+        decompress: Option<Id>,
+    ) -> Id {
+        let streams = if self.model.shape.encoder { 1 } else { self.cells.streams };
+        let [head, heads, tokens, _] = self.graph.ne(q);
+        let each = tokens / streams.max(1);
+        let nb = self.graph.get(q).nb;
+        let q = self.graph.view(
+            q,
+            [head, heads, each, streams],
+            [nb[0], nb[1], nb[2], nb[2].saturating_mul(each)],
+        );
+        let q = self.graph.swap_middle(q);
+        let mut k = self.graph.swap_middle(k);
+        let mut v = self.graph.swap_middle(v);
+        let value = self.graph.ne(v)[0];
+        let sinks = self.weight(Some(il), "attn_sinks.weight").unwrap_or(NONE);
+        let attended = if self.load.flash_attention && !self.model.is(&["t5", "t5encoder"]) {
+            for x in [&mut k, &mut v] {
+                if self.graph.get(*x).kind == TensorType::F32 && self.model.shape.encoder {
+                    let ne = self.graph.ne(*x);
+                    *x = self.graph.new_tensor(Op::Other, TensorType::F16, ne, &[*x]);
+                }
+            }
+            let ne = [value, heads, each, streams];
+            let attended =
+                self.graph.new_tensor(Op::Flash, TensorType::F32, ne, &[q, k, v, inputs.mask, sinks]);
+            match decompress {
+                Some(matrix) => {
+                    let turned = self.graph.swap_middle(attended);
+                    let longer = self.graph.matmul(matrix, turned);
+                    let turned = self.graph.swap_middle(longer);
+                    self.graph.like(&[turned])
+                }
+                None => attended,
+            }
+        } else {
+            self.scores_in_full(q, k, v, inputs.mask, sinks, decompress)
+        };
+        let [length, heads, ..] = self.graph.ne(attended);
+        let rows = self.graph.reshape(attended, [length.saturating_mul(heads), tokens, 1, 1]);
+        self.graph.expand(rows);
+        rows
+    }
+
+    /// Without flash attention: the scores of all heads are there at once.
+    fn scores_in_full(&mut self, q: Id, k: Id, v: Id, mask: Id, sinks: Id, decompress: Option<Id>) -> Id {
+        let mut scores = self.graph.matmul(k, q);
+        scores = self.graph.inplace(&[scores, mask, sinks]);
+        let v = if self.model.shape.latent || self.model.shape.encoder {
+            // Values that are not kept transposed are transposed now.
+            let turned = self.graph.transpose(v);
+            self.graph.like(&[turned])
+        } else {
+            v
+        };
+        let mut attended = self.graph.matmul(v, scores);
+        if let Some(matrix) = decompress {
+            attended = self.graph.matmul(matrix, attended);
+        }
+        let turned = self.graph.swap_middle(attended);
+        self.graph.like(&[turned])
+    }
+
+    /// Masks, the rows to write, and the rotations of quantised caches (`build_attn_inp_kv_impl`).
+    fn attention_inputs(&mut self, windowed: bool) -> AttentionInputs {
+        let made = if windowed { self.inputs.window } else { self.inputs.full };
+        if made.mask != NONE {
+            return made;
+        }
+        let tokens = self.tokens;
+        let (kept, streams) = if self.model.shape.encoder {
+            (tokens, 1)
+        } else {
+            (self.cells.of_layer(windowed), self.cells.streams)
+        };
+        let mask = if self.load.flash_attention { TensorType::F16 } else { TensorType::F32 };
+        let width = if self.load.flash_attention { 1 } else { cache::widest_value(self.model).max(1) };
+        let inputs = AttentionInputs {
+            key_rows: self.input(TensorType::I64, [tokens, 1, 1, 1]),
+            value_rows: self.input(TensorType::I64, [tokens.saturating_mul(width), 1, 1, 1]),
+            mask: self.input(mask, [kept, tokens / streams.max(1), 1, streams]),
+            key_rotation: self.rotation(windowed, true),
+            value_rotation: self.rotation(windowed, false),
+        };
+        *(if windowed { &mut self.inputs.window } else { &mut self.inputs.full }) = inputs;
+        inputs
+    }
+
+    /// Quantised keys and values are turned by a Hadamard matrix of at least 64 elements, where all
+    /// heads are equally long (the end of `llama_kv_cache::llama_kv_cache`); latent ones are not.
+    fn rotation(&mut self, windowed: bool, keys: bool) -> Id {
+        let kind = if keys { self.load.cache_type_k } else { self.load.cache_type_v };
+        let length = |layer: &crate::memory::layer::Layer| if keys { layer.key } else { layer.value };
+        let mut lengths =
+            self.model.layers.iter().filter(|layer| layer.attends && layer.windowed == windowed).map(length);
+        let Some(first) = lengths.next() else { return NONE };
+        let quantised = kind.block_elements().is_some_and(|block| block > 1);
+
+        if !quantised
+            || self.model.shape.latent
+            || first == 0
+            || !first.is_multiple_of(64)
+            || lengths.any(|other| other != first)
+        {
+            return NONE;
+        }
+        let mut side = 64_u64;
+        while keys && side < 1 << 20 && first.is_multiple_of(2 * side) {
+            side *= 2;
+        }
+        self.input(TensorType::F32, [side, side, 1, 1])
+    }
+}

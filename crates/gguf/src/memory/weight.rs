@@ -1,0 +1,49 @@
+//! One tensor of the model, as the memory model sees it.
+
+use crate::{tensor::TensorInfo, tensor_type::TensorType};
+
+#[derive(Debug, Clone)]
+pub(super) struct Weight {
+    /// The name; of a layer's tensor what follows `blk.N.`.
+    pub(super) name: String,
+    pub(super) layer: Option<usize>,
+    pub(super) kind: TensorType,
+    pub(super) ne: [u64; 4],
+    pub(super) bytes: u64,
+}
+
+impl Weight {
+    pub(super) fn of(tensor: &TensorInfo, bytes: u64) -> Self {
+        let mut ne = [1; 4];
+        for (to, &from) in ne.iter_mut().zip(&tensor.dims) {
+            *to = from;
+        }
+        let layer = tensor.layer();
+        let name = match layer.and_then(|_| tensor.name.splitn(3, '.').nth(2)) {
+            Some(rest) => rest.to_owned(),
+            None => tensor.name.clone(),
+        };
+        Self { name, layer, kind: tensor.kind, ne, bytes }
+    }
+
+    /// Dimensions beyond which all are 1 (`ggml_n_dims`).
+    pub(super) fn dimensions(&self) -> usize {
+        (1..4).rev().find(|&dim| self.ne[dim] > 1).map_or(1, |dim| dim + 1)
+    }
+
+    pub(super) fn is_expert(&self) -> bool {
+        self.name.contains("_exps.") || self.name.contains("_chexps.")
+    }
+
+    /// Whether rows are read by number rather than multiplied with (`llm_tensor_info_for` in
+    /// llama-arch.cpp).
+    pub(super) fn is_table(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "token_embd.weight"
+                | "position_embd.weight"
+                | "token_types.weight"
+                | "per_layer_token_embd.weight"
+        )
+    }
+}
