@@ -32,8 +32,8 @@
 //!
 //! # Limitations
 //!
-//! GPU layers go to one device; a model that needs several is offloaded in part. The compute
-//! buffer is an approximation ([`memory`]).
+//! GPU layers go to one device; a model that needs several is offloaded in part. What a plan takes is
+//! predicted ([`memory`]); projectors, adapters and draft models given as `extra` are not counted.
 
 mod arguments;
 mod backend;
