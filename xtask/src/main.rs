@@ -18,6 +18,7 @@ mod steps;
 mod test;
 mod tidy;
 mod workspace;
+mod zoo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +68,14 @@ enum Task {
     Tidy,
     /// Run all that continuous integration runs, in its order
     Ci,
+    /// Write the headers of well-known models, in files without weights
+    Zoo {
+        /// The folder to write into instead of target/zoo
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// The models to write instead of all
+        names: Vec<String>,
+    },
     /// Measure, and write the figures into docs/benchmarks.md
     Bench {
         #[command(subcommand)]
@@ -92,6 +101,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Integration { llama_server, model } => test::run_integration(llama_server, model)?,
         Task::Tidy => tidy::run()?,
         Task::Ci => ci::run()?,
+        Task::Zoo { out, names } => zoo::run(out, &names)?,
         Task::Bench { what } => bench::run(what)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures that are measured here and written into `docs/benchmarks.md`.
 
 mod daemon;
+mod estimate;
 mod machine;
 mod page;
 mod server;
@@ -19,11 +20,14 @@ pub(crate) enum Benchmark {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         repetitions: u32,
     },
+    /// Predicted memory beside what llama-server says, over many models and settings
+    Estimate(estimate::Arguments),
 }
 
 /// Measures, and writes the result.
 pub(crate) fn run(what: Benchmark) -> Result<()> {
     match what {
         Benchmark::Daemon { date, repetitions } => daemon::run(&date, repetitions),
+        Benchmark::Estimate(arguments) => estimate::run(&arguments),
     }
 }

@@ -1,0 +1,66 @@
+//! Our own prediction: `loadmaster_gguf::memory`, from the header alone.
+
+use loadmaster_gguf::TensorType;
+use loadmaster_gguf::memory::{self, Load, MemoryModel, Part, Repack};
+
+use super::grid::{Accelerator, Cache, Settings};
+use super::predict::{Bytes, Prediction, Subject};
+
+/// The largest buffer that llvmpipe gives out, in bytes (its `maxStorageBufferRange`).
+const LLVMPIPE_BUFFER: u64 = 128 << 20;
+
+pub(super) fn predict(model: &Subject, settings: &Settings) -> Prediction {
+    let usage = MemoryModel::of(&model.header).predict(&load(settings));
+    let bytes = |part: &Part| Bytes {
+        weights: part.weights,
+        cache: part.kv_cache + part.recurrent_state,
+        // The engine's breakdown leaves the output buffer out.
+        compute: part.compute,
+    };
+    Prediction { device: usage.devices.first().map(bytes), host: Some(bytes(&usage.host)) }
+}
+
+/// The settings as the dry run has them: it maps nothing.
+fn load(settings: &Settings) -> Load {
+    let cache = match settings.cache {
+        Cache::F16 => TensorType::F16,
+        Cache::Q8 => TensorType::Q8_0,
+    };
+    let is_vulkan = settings.accelerator == Accelerator::Vulkan;
+    Load {
+        context_length: settings.context.into(),
+        parallel: settings.slots.into(),
+        kv_unified: settings.unified,
+        ubatch: settings.micro_batch.into(),
+        cache_type_k: cache,
+        cache_type_v: cache,
+        flash_attention: settings.flash_attention,
+        gpu_layers: settings.gpu_layers.into(),
+        devices: if settings.accelerator == Accelerator::None { Vec::new() } else { vec![1.0] },
+        repack: processor(),
+        accelerator: if is_vulkan {
+            memory::Accelerator::vulkan(LLVMPIPE_BUFFER)
+        } else {
+            memory::Accelerator::PLAIN
+        },
+        mmap: false,
+        ..Load::default()
+    }
+}
+
+/// What the engine that was asked repacks for: it runs on this machine.
+#[cfg(target_arch = "x86_64")]
+fn processor() -> Repack {
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        Repack::Avx512
+    } else if std::arch::is_x86_feature_detected!("avx2") {
+        Repack::Avx2
+    } else {
+        Repack::Off
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn processor() -> Repack {
+    Repack::Neon
+}
