@@ -15,45 +15,16 @@ use loadmaster_core::{
 use loadmaster_gguf::{GgufError, Header};
 use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
-use serde::Deserialize;
 
 use crate::{
     diagnose::diagnose,
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
+    options::Options,
     output, planner,
     server::{self, ServerDevice},
     settings::{Asked, GpuLayers, Settings},
 };
-
-/// How instances listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Transport {
-    /// A Unix socket where there are any and its path is short enough, else a port.
-    #[default]
-    Auto,
-    /// A Unix socket.
-    Unix,
-    /// A loopback port with a key.
-    Tcp,
-}
-
-/// The backend's section of the configuration.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Options {
-    server: Option<PathBuf>,
-    transport: Transport,
-    /// Linux: servers are killed by the kernel when this program ends, however it ends.
-    parent_death_signal: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { server: None, transport: Transport::default(), parent_death_signal: true }
-    }
-}
 
 /// Runs text models with `llama-server`.
 #[derive(Debug)]
@@ -85,14 +56,7 @@ impl LlamaBackend {
     /// # Errors
     /// The backend's section of the configuration is wrong, or a folder cannot be used.
     pub fn make(context: &BackendContext) -> Result<Arc<dyn Backend>, BackendError> {
-        let options = match context.options.get(Self::ID) {
-            Some(section) => {
-                Options::deserialize(serde_json::Value::Object(section.clone())).map_err(|error| {
-                    BackendError::BadConfiguration { backend: Self::ID, cause: error.to_string() }
-                })?
-            }
-            None => Options::default(),
-        };
+        let options = Options::read(context.options.get(Self::ID))?;
         let journal = Journal::open(&context.state_dir.join("children").join(Self::ID))
             .map_err(|error| BackendError::system("opening the journal of children", error))?;
         match journal.reap_orphans() {

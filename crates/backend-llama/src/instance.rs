@@ -10,7 +10,7 @@ use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
 use loadmaster_supervise::{Child, NotReady, Spec, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 
-use crate::{arguments::arguments, backend::Transport, diagnose::diagnose, settings::Settings};
+use crate::{arguments::arguments, diagnose::diagnose, options::Transport, settings::Settings};
 
 /// How often a loading server is asked. It answers within a millisecond.
 const PROBE_EVERY: Duration = Duration::from_millis(10);

@@ -40,6 +40,7 @@ mod backend;
 mod diagnose;
 mod instance;
 pub mod memory;
+mod options;
 mod output;
 mod planner;
 mod server;

@@ -1,0 +1,48 @@
+//! The backend's section of the configuration.
+
+use std::path::PathBuf;
+
+use loadmaster_core::BackendError;
+use serde::Deserialize;
+
+use crate::LlamaBackend;
+
+/// How instances listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// A Unix socket where there are any and its path is short enough, else a port.
+    #[default]
+    Auto,
+    /// A Unix socket.
+    Unix,
+    /// A loopback port with a key.
+    Tcp,
+}
+
+/// The backend's section of the configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Options {
+    /// The program, or its folder.
+    pub(crate) server: Option<PathBuf>,
+    pub(crate) transport: Transport,
+    /// Linux: servers are killed by the kernel when this program ends, however it ends.
+    pub(crate) parent_death_signal: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { server: None, transport: Transport::default(), parent_death_signal: true }
+    }
+}
+
+impl Options {
+    /// Reads the section; all defaults without one.
+    pub(crate) fn read(section: Option<&loadmaster_core::Settings>) -> Result<Self, BackendError> {
+        let Some(section) = section else { return Ok(Self::default()) };
+        Self::deserialize(serde_json::Value::Object(section.clone())).map_err(|error| {
+            BackendError::BadConfiguration { backend: LlamaBackend::ID, cause: error.to_string() }
+        })
+    }
+}
