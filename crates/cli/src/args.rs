@@ -222,8 +222,14 @@ pub(crate) struct ProbeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    /// The GGUF file
+    /// The GGUF file; of a split model, its first
     pub(crate) file: PathBuf,
+    /// Show all metadata, long arrays cut
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Show the table of tensors
+    #[arg(long)]
+    pub(crate) tensors: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

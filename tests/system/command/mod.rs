@@ -3,6 +3,7 @@
 mod completions;
 mod errors;
 mod help;
+mod inspect;
 mod run;
 mod shipped;
 

@@ -1,38 +1,55 @@
 //! `loadmaster inspect`
 
+mod contents;
+
 use std::process::ExitCode;
 
 use loadmaster_core::Bytes;
-use loadmaster_gguf::{Facts, Header, PerLayer, WeightSizes};
+use loadmaster_gguf::{ArrayMode, Facts, Header, PerLayer, ReadOptions, WeightSizes};
 use serde_json::{Value, json};
 
 use crate::{Failed, args::InspectArgs, table};
 
 pub(crate) fn execute(args: &InspectArgs) -> Result<ExitCode, Failed> {
     let failed = |error| Failed::gguf(&args.file, &error);
-    let header = Header::open(&args.file).map_err(failed)?;
+    let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
+    let header = Header::open_with(&args.file, ReadOptions { arrays }).map_err(failed)?;
     let complete = header.file_len().map_or(Ok(()), |length| header.check_complete(length));
     let facts = Facts::of(&header);
     if args.json {
-        let weights = WeightSizes::of(&header);
         let cause = complete.as_ref().err().map(ToString::to_string);
-        println!(
-            "{:#}",
-            json!({ "facts": facts, "weights": weights, "complete": cause.is_none(), "cause": cause })
-        );
+        println!("{:#}", as_json(args, &header, &facts, cause.as_deref()));
     } else {
         print!("{}", table::lined_up_left(&rows(&header, &facts)));
+        if args.all {
+            print!("\n{}", table::lined_up_left(&contents::metadata(&header)));
+        }
+        if args.tensors {
+            print!("\n{}", table::lined_up(&contents::tensors(&header)));
+        }
     }
     // The header was shown; a file that cannot be loaded is a failure all the same.
     complete.map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn as_json(args: &InspectArgs, header: &Header, facts: &Facts, cause: Option<&str>) -> Value {
+    let weights = WeightSizes::of(header);
+    let mut json = json!({ "facts": facts, "weights": weights, "complete": cause.is_none(), "cause": cause });
+    if args.all {
+        json["metadata"] = contents::metadata_json(header);
+    }
+    if args.tensors {
+        json["tensors"] = contents::tensors_json(header);
+    }
+    json
+}
+
 fn rows(header: &Header, facts: &Facts) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            rows.push([name.to_owned(), value.escape_debug().to_string()]);
+            rows.push([name.to_owned(), contents::printable(&value)]);
         }
     };
     put("name", facts.name.clone());
