@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         total: 16 << 30,
         free: Some(12 << 30),
     };
-    let machine = Machine { physical_cores: 4, usable_threads: 8, devices: vec![host] };
+    let machine = Machine { physical_cores: 4, usable_threads: 8, devices: vec![host], hypothetical: false };
     let options: Settings = [("server".to_owned(), server.into())].into_iter().collect();
     let context = BackendContext {
         state_dir: std::env::temp_dir().join("loadmaster-example"),

@@ -160,11 +160,16 @@ impl Backend for LlamaBackend {
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
         let shape = read_shape(&request.model).await?;
-        let server = self.locate()?;
-        let devices = self.server_devices(&server, &asked, machine).await?;
+        let (server, devices) = if machine.hypothetical {
+            (None, server::assumed_devices(machine))
+        } else {
+            let server = self.locate()?;
+            let devices = self.server_devices(&server, &asked, machine).await?;
+            (Some(server), devices)
+        };
         let settings = planner::plan(asked, &shape, machine, &devices)?;
         let mut plan = LaunchPlan::new(Self::ID, request.model.clone());
-        plan.server = Some(server);
+        plan.server = server;
         plan.settings = match serde_json::to_value(settings) {
             Ok(serde_json::Value::Object(settings)) => settings,
             other => {

@@ -149,7 +149,7 @@ mod tests {
     fn machine(gpus: Vec<Device>) -> Machine {
         let mut devices = vec![gpu("host", "RAM", DeviceKind::Host, 16 * GIB)];
         devices.extend(gpus);
-        Machine { physical_cores: 4, usable_threads: 8, devices }
+        Machine { physical_cores: 4, usable_threads: 8, devices, hypothetical: false }
     }
 
     fn server(name: &str, description: &str) -> ServerDevice {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use loadmaster_core::BackendError;
+use loadmaster_core::{BackendError, DeviceKind, Machine};
 use loadmaster_supervise::{Spec, Supervisor};
 
 /// The program's name on this platform.
@@ -52,6 +52,12 @@ pub(crate) fn locate(
         .map(|folder| folder.join(PROGRAM))
         .find(|program| program.is_file())
         .ok_or_else(|| missing(None))
+}
+
+/// The devices of a machine that somebody made up, each by its own id.
+pub(crate) fn assumed_devices(machine: &Machine) -> Vec<ServerDevice> {
+    let gpus = machine.devices.iter().filter(|device| device.kind != DeviceKind::Host);
+    gpus.map(|gpu| ServerDevice { name: gpu.id.to_string(), description: gpu.name.clone() }).collect()
 }
 
 /// Asks a build which devices it can use.

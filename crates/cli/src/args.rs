@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Show what a GGUF file is
     Inspect(InspectArgs),
+    /// Predict what a model takes of each device, and what would fit
+    Estimate(EstimateArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
 }
@@ -147,6 +149,7 @@ impl Command {
         match self {
             Self::Run(run) => run.server.clone(),
             Self::Serve(serve) => serve.server.clone(),
+            Self::Estimate(estimate) => estimate.server.clone(),
             _ => ServerArgs::default(),
         }
     }
@@ -236,6 +239,22 @@ pub(crate) struct InspectArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct EstimateArgs {
+    /// The GGUF file; its header is enough
+    pub(crate) file: PathBuf,
+    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it
+    #[arg(long = "device", value_name = "ID=AMOUNT", value_parser = device)]
+    pub(crate) device: Option<(String, Bytes)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
@@ -245,15 +264,34 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "How the model is loaded")]
 pub(crate) struct LoadArgs {
+    /// The GPU, by id or alias: "gpu0", "vulkan:1"
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    #[command(flatten)]
+    plan: PlanArgs,
+}
+
+impl LoadArgs {
+    /// The settings that were given, by the names that backends know.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = self.plan.settings();
+        if let Some(device) = &self.device {
+            settings.insert("device".to_owned(), Value::from(device.as_str()));
+        }
+        settings
+    }
+}
+
+/// The same, wherever the GPU layers go.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "How the model is loaded")]
+pub(crate) struct PlanArgs {
     /// Context length, in tokens over all slots
     #[arg(long, value_name = "N")]
     ctx: Option<u32>,
     /// Layers on the GPU: a number, or "all"
     #[arg(long, value_name = "N|all", value_parser = layers)]
     gpu_layers: Option<Value>,
-    /// The GPU, by id or alias: "gpu0", "vulkan:1"
-    #[arg(long, value_name = "ID")]
-    device: Option<String>,
     /// CPU threads
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
@@ -288,7 +326,7 @@ pub(crate) struct LoadArgs {
     extra: Vec<String>,
 }
 
-impl LoadArgs {
+impl PlanArgs {
     /// The settings that were given, by the names that backends know.
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::new();
@@ -299,7 +337,6 @@ impl LoadArgs {
         };
         put("context_length", self.ctx.map(Value::from));
         put("gpu_layers", self.gpu_layers.clone());
-        put("device", self.device.clone().map(Value::from));
         put("threads", self.threads.map(Value::from));
         put("parallel", self.parallel.map(Value::from));
         put("cache_type_k", self.cache_type_k.clone().map(Value::from));
@@ -325,6 +362,11 @@ fn layers(text: &str) -> Result<Value, String> {
         Err(_) if text == "all" => Ok(Value::from(text)),
         Err(_) => Err("give a number, or all".to_owned()),
     }
+}
+
+fn device(text: &str) -> Result<(String, Bytes), String> {
+    let (id, amount) = text.split_once('=').ok_or("write it like CUDA0=24 GiB".to_owned())?;
+    Ok((id.trim().to_owned(), amount.parse()?))
 }
 
 fn budget(text: &str) -> Result<(String, Budget), String> {

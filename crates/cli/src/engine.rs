@@ -3,12 +3,17 @@
 use std::{path::Path, sync::Arc};
 
 use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
-use loadmaster_orchestrator::{Orchestrator, ThisMachine};
+use loadmaster_orchestrator::{MachineReader, Orchestrator, ThisMachine};
 
 use crate::{Failed, config::Config};
 
-/// Makes the backends and starts the orchestrator. Loads nothing.
+/// Makes the backends and starts the orchestrator on this machine. Loads nothing.
 pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
+    start_on(config, Arc::new(ThisMachine::new()))
+}
+
+/// The same, on a machine of the caller's.
+pub(crate) fn start_on(config: &Config, machine: Arc<dyn MachineReader>) -> Result<Orchestrator, Failed> {
     config.folders.make()?;
     let context = BackendContext {
         runtime_dir: config.folders.runtime.clone(),
@@ -24,7 +29,7 @@ pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
             format!("The configuration has a section [backends.{stranger}], and there is no such backend");
         return Err(Failed::usage(cause).remedy(format!("This program has {}.", known.join(", "))));
     }
-    Ok(Orchestrator::new(registry, Arc::new(ThisMachine::new()), config.policy.clone()))
+    Ok(Orchestrator::new(registry, machine, config.policy.clone()))
 }
 
 /// Adds the model in `file`, named after it; returns its name.
@@ -33,10 +38,15 @@ pub(crate) async fn add(
     file: &Path,
     settings: Settings,
 ) -> Result<String, Failed> {
+    let request = request(file, settings);
+    let id = request.model.id.clone();
+    orchestrator.add(request).await?;
+    Ok(id)
+}
+
+/// Asks for the model in `file`, named after it.
+pub(crate) fn request(file: &Path, settings: Settings) -> LoadRequest {
     // Servers are started in other folders than this one.
     let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let model = Model::from_file(ModelKind::Text, path);
-    let id = model.id.clone();
-    orchestrator.add(LoadRequest { model, settings }).await?;
-    Ok(id)
+    LoadRequest { model: Model::from_file(ModelKind::Text, path), settings }
 }

@@ -46,6 +46,7 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Probe(probe) => commands::probe::execute(&probe),
+        Command::Estimate(estimate) => on_runtime(commands::estimate::execute(estimate, config)),
         Command::Inspect(inspect) => commands::inspect::execute(&inspect),
         Command::Completions(completions) => Ok(commands::completions::execute(&completions)),
     }

@@ -100,6 +100,10 @@ pub struct Machine {
     pub usable_threads: usize,
     /// The host first, then GPUs.
     pub devices: Vec<Device>,
+    /// Whether somebody made it up: then no server is needed to plan for it, every device can be used,
+    /// and the plan can be estimated but not started.
+    #[serde(default)]
+    pub hypothetical: bool,
 }
 
 impl Machine {

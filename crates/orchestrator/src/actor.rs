@@ -26,6 +26,7 @@ pub(crate) enum Message {
     LeaseReturned { instance: InstanceId },
     Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
+    PreviewOf { request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>> },
     Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
     Stop { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Status { reply: Reply<Status> },
@@ -111,6 +112,10 @@ impl Actor {
             }
             Message::Preview { model, reply } => {
                 self.preview(&model, reply);
+                return None;
+            }
+            Message::PreviewOf { request, reply } => {
+                self.preview_of(request, reply);
                 return None;
             }
             Message::Previewed { prepared, reply } => {
@@ -241,13 +246,13 @@ impl Actor {
     }
 
     fn preview(&self, model: &str, reply: Reply<Result<Preview, OrchestratorError>>) {
-        let request = match self.state.request(model) {
-            Ok(request) => request.clone(),
-            Err(error) => {
-                let _ = reply.send(Err(error));
-                return;
-            }
-        };
+        match self.state.request(model) {
+            Ok(request) => self.preview_of(request.clone(), reply),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let preparation = self.preparation(request);
         let messages = self.messages.clone();
         tokio::spawn(async move {

@@ -32,7 +32,7 @@ fn prepared(model: &str, bytes: u64) -> Input {
     let prepared = Prepared {
         plan: Arc::new(LaunchPlan::new("test", Model::from_file(ModelKind::Text, format!("{model}.gguf")))),
         estimate: Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![part] },
-        machine: Machine { physical_cores: 1, usable_threads: 1, devices: vec![device] },
+        machine: Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false },
     };
     Input::Prepared { model: model.to_owned(), outcome: Ok(prepared) }
 }

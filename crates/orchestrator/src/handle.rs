@@ -63,6 +63,14 @@ impl Orchestrator {
         self.ask(|reply| Message::Preview { model: model.to_owned(), reply }).await?
     }
 
+    /// What loading a model would take that need not have been added, and whether it would fit now.
+    ///
+    /// # Errors
+    /// No backend serves it, or it cannot be planned.
+    pub async fn preview_of(&self, request: LoadRequest) -> Result<Preview, OrchestratorError> {
+        self.ask(|reply| Message::PreviewOf { request, reply }).await?
+    }
+
     /// Stops `model`: the requests that it serves may finish, new ones wait and start it again.
     /// Returns when its process is gone.
     ///

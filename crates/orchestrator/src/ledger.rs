@@ -227,6 +227,7 @@ mod tests {
         Machine {
             physical_cores: 4,
             usable_threads: 8,
+            hypothetical: false,
             devices: vec![
                 device("host", DeviceKind::Host, 16 * GIB, Some(host_free)),
                 device("gpu0", DeviceKind::Discrete, 8 * GIB, Some(7 * GIB)),

@@ -89,6 +89,7 @@ fn machine(facts: &Facts, snapshot: &Snapshot) -> Machine {
         physical_cores: count(facts.cpu.physical_cores),
         usable_threads: count(facts.cpu.usable_threads),
         devices: std::iter::once(host).chain(gpus).collect(),
+        hypothetical: false,
     }
 }
 

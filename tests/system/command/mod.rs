@@ -2,6 +2,7 @@
 
 mod completions;
 mod errors;
+mod estimate;
 mod help;
 mod inspect;
 mod run;

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod completions;
+pub(crate) mod estimate;
 pub(crate) mod inspect;
 pub(crate) mod probe;
 pub(crate) mod ps;

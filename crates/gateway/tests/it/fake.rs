@@ -195,6 +195,6 @@ impl MachineReader for FixedMachine {
             total: 1 << 30,
             free: Some(1 << 30),
         };
-        Ok(Machine { physical_cores: 1, usable_threads: 1, devices: vec![host] })
+        Ok(Machine { physical_cores: 1, usable_threads: 1, devices: vec![host], hypothetical: false })
     }
 }

@@ -33,9 +33,9 @@ fn check(line: &[&str], cause: &str, remedy: &str) {
 #[test]
 fn lines_that_the_command_does_not_understand() {
     let see = |command: &str| format!("See `loadmaster{command} --help`.");
-    check(&["run", "m.gguf", "--nonsense"], "unexpected argument '--nonsense' found", &see(" run"));
-    check(&["inspect", "m.gguf", "--nonsense"], "unexpected argument '--nonsense' found", &see(" inspect"));
-    check(&["serve", "--nonsense"], "unexpected argument '--nonsense' found", &see(" serve"));
+    check(&["run", "m.gguf", "--xyz"], "unexpected argument '--xyz' found", &see(" run"));
+    check(&["inspect", "m.gguf", "--xyz"], "unexpected argument '--xyz' found", &see(" inspect"));
+    check(&["serve", "--xyz"], "unexpected argument '--xyz' found", &see(" serve"));
     check(&["run", "m.gguf", "--ctz", "1"], "unexpected argument '--ctz' found", "Did you mean '--ctx'?");
     check(&["launch"], "unrecognized subcommand 'launch'", &see(""));
     check(&["serv"], "unrecognized subcommand 'serv'", "Did you mean 'serve'?");

@@ -1,0 +1,68 @@
+//! `loadmaster estimate` of the real model: no server is asked, and none need be there.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::support::{loadmaster, smollm2};
+
+use super::{empty_folder, ended};
+
+fn estimate(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = loadmaster(home);
+    // Nothing is on this path, llama-server least of all.
+    command.env("PATH", home).arg("estimate").arg(smollm2()).args(arguments);
+    command
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let home = empty_folder();
+    ended(estimate(home.path(), arguments).arg("--json")).json()
+}
+
+#[test]
+fn without_a_gpu_all_is_on_the_host() {
+    let estimate = json(&["--ctx", "2048", "--gpu-layers", "0"]);
+    assert_eq!((&estimate["backend"], &estimate["source"]), (&"llama".into(), &"computed".into()));
+    let host = estimate["devices"].as_array().and_then(|devices| devices.last()).expect("the host");
+    // llama-server prints 92.10 MiB of weights and 45.00 MiB of cache for this.
+    assert_eq!((&host["id"], &host["weights"]), (&"host".into(), &96_576_768.into()));
+    assert_eq!(host["kv_cache"], 45 << 20);
+    assert_eq!(estimate["fits"]["longest_context"], 8192);
+}
+
+#[test]
+fn a_gpu_that_is_only_named_is_planned_for() {
+    let estimate = json(&["--device", "CUDA0=24 GiB", "--ctx", "4096"]);
+    let gpu = &estimate["devices"][0];
+    assert_eq!((&gpu["id"], &gpu["kv_cache"]), (&"CUDA0".into(), &(90 << 20).into()));
+    assert_eq!(estimate["plan"]["gpu_layers"], 31);
+    assert_eq!(estimate["shortages"], serde_json::json!([]));
+    let sum: u64 =
+        ["weights", "kv_cache", "compute", "other"].iter().filter_map(|part| gpu[part].as_u64()).sum();
+    assert_eq!(gpu["total"], sum);
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_what_would() {
+    let too_small = ["--device", "CUDA0=160 MiB", "--gpu-layers", "all", "--ctx", "8192"];
+    let estimate = json(&too_small);
+    assert_eq!(estimate["shortages"][0]["device"], "CUDA0");
+    let longest = estimate["fits"]["longest_context"].as_u64().expect("a shorter one fits");
+    assert!((256..8192).contains(&longest), "{estimate}");
+    let home = empty_folder();
+    let printed = ended(&mut self::estimate(home.path(), &too_small)).printed();
+    assert!(printed.contains("does not fit: CUDA0 needs "), "{printed}");
+    assert!(
+        printed.contains(&format!("longest context with all layers on the GPU: {longest} tokens")),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_wrong_device_is_told() {
+    let home = empty_folder();
+    let ended = ended(&mut estimate(home.path(), &["--device", "CUDA0"]));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("write it like CUDA0=24 GiB"), "{}", ended.stderr);
+}
