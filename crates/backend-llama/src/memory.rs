@@ -93,7 +93,7 @@ fn load(settings: &Settings) -> Load {
         cpu_moe_layers,
         overrides: Vec::new(),
         swa_full: has(&["swa-full"]),
-        repack: if has(&["no-repack", "nr"]) { Repack::Off } else { processor() },
+        repack: if has(&["no-repack", "nr"]) { Repack::Off } else { Repack::of_this_machine() },
         mmap: settings.mmap,
         kv_offload: !has(&["no-kv-offload", "nkvo"]),
         accelerator,
@@ -114,36 +114,6 @@ fn accelerator(server_device: Option<&str>) -> Accelerator {
     } else {
         Accelerator::PLAIN
     }
-}
-
-/// What llama.cpp repacks weights for on this machine.
-#[cfg(target_arch = "x86_64")]
-fn processor() -> Repack {
-    if std::arch::is_x86_feature_detected!("avx512f") {
-        Repack::Avx512
-    } else if std::arch::is_x86_feature_detected!("avx2") {
-        Repack::Avx2
-    } else {
-        Repack::Off
-    }
-}
-
-/// What llama.cpp repacks weights for on this machine.
-#[cfg(target_arch = "aarch64")]
-fn processor() -> Repack {
-    if !std::arch::is_aarch64_feature_detected!("dotprod") {
-        Repack::Off
-    } else if std::arch::is_aarch64_feature_detected!("i8mm") {
-        Repack::NeonI8mm
-    } else {
-        Repack::Neon
-    }
-}
-
-/// What llama.cpp repacks weights for on this machine.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn processor() -> Repack {
-    Repack::Off
 }
 
 fn tensor_type(kind: CacheType) -> TensorType {

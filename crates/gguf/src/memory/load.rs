@@ -155,6 +155,39 @@ pub enum Repack {
 }
 
 impl Repack {
+    /// What llama.cpp repacks for on the machine that runs this.
+    #[cfg(target_arch = "x86_64")]
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            Self::Avx512
+        } else if std::arch::is_x86_feature_detected!("avx2") {
+            Self::Avx2
+        } else {
+            Self::Off
+        }
+    }
+
+    /// What llama.cpp repacks for on the machine that runs this.
+    #[cfg(target_arch = "aarch64")]
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        if !std::arch::is_aarch64_feature_detected!("dotprod") {
+            Self::Off
+        } else if std::arch::is_aarch64_feature_detected!("i8mm") {
+            Self::NeonI8mm
+        } else {
+            Self::Neon
+        }
+    }
+
+    /// What llama.cpp repacks for on the machine that runs this: it has no other layouts here.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        Self::Off
+    }
+
     /// Whether a matrix of this type with so many rows is repacked.
     pub(crate) fn takes(self, kind: TensorType, rows: u64) -> bool {
         use TensorType::{IQ4_NL, MXFP4, Q1_0, Q2_K, Q4_0, Q4_K, Q5_K, Q6_K, Q8_0};

@@ -37,7 +37,8 @@ fn load(settings: &Settings) -> Load {
         flash_attention: settings.flash_attention,
         gpu_layers: settings.gpu_layers.into(),
         devices: if settings.accelerator == Accelerator::None { Vec::new() } else { vec![1.0] },
-        repack: processor(),
+        // The engine that was asked runs on this machine.
+        repack: Repack::of_this_machine(),
         accelerator: if is_vulkan {
             memory::Accelerator::vulkan(LLVMPIPE_BUFFER)
         } else {
@@ -46,21 +47,4 @@ fn load(settings: &Settings) -> Load {
         mmap: false,
         ..Load::default()
     }
-}
-
-/// What the engine that was asked repacks for: it runs on this machine.
-#[cfg(target_arch = "x86_64")]
-fn processor() -> Repack {
-    if std::arch::is_x86_feature_detected!("avx512f") {
-        Repack::Avx512
-    } else if std::arch::is_x86_feature_detected!("avx2") {
-        Repack::Avx2
-    } else {
-        Repack::Off
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn processor() -> Repack {
-    Repack::Neon
 }
