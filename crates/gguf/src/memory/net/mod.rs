@@ -150,7 +150,7 @@ impl<'a> Net<'a> {
         let Some(mut mixed) = self.mix(il, input) else {
             return self.without_mixing(il, stream, input, last);
         };
-        if last && !self.keeps_all_rows() {
+        if last && !self.keeps_all_rows() && !self.gathers_late() {
             let rows = self.output_rows();
             mixed = self.graph.get_rows(mixed, rows);
             residual = self.graph.get_rows(residual, rows);
@@ -263,8 +263,18 @@ impl<'a> Net<'a> {
         self.model.shape.encoder
     }
 
+    /// Whether the rows that are asked for are picked out behind the last layer, not within it: what
+    /// that layer computes for all others lies beside the output matrix then (openai-moe.cpp).
+    fn gathers_late(&self) -> bool {
+        self.model.is(&["gpt-oss"])
+    }
+
     fn head(&mut self, stream: Id) {
         let mut stream = stream;
+        if self.gathers_late() {
+            let rows = self.output_rows();
+            stream = self.graph.get_rows(stream, rows);
+        }
         let norm = ["output_norm", "token_embd_norm"].into_iter().find(|name| {
             self.has(None, &format!("{name}.weight"))
                 && (*name == "output_norm" || self.model.is(&["lfm2", "lfm2moe"]))
