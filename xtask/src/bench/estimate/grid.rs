@@ -69,7 +69,8 @@ pub(super) fn settings(blocks: u32) -> Vec<Settings> {
             for slots in [1, 4] {
                 for micro_batch in [512, 2048] {
                     let base = Settings { slots, micro_batch, ..base };
-                    grid.extend([0, layers / 2, layers].map(|gpu_layers| Settings { gpu_layers, ..base }));
+                    // 1 is the output layer alone: what lies beside it tells where rows are picked out.
+                    grid.extend([0, 1, layers / 2, layers].map(|gpu_layers| Settings { gpu_layers, ..base }));
                     grid.push(Settings { accelerator: Accelerator::None, gpu_layers: 0, ..base });
                 }
             }
@@ -93,6 +94,6 @@ mod tests {
             assert!(settings.flash_attention || settings.cache == Cache::F16, "{settings:?}");
             assert!(settings.gpu_layers <= 33, "{settings:?}");
         }
-        assert_eq!(grid.len(), 6 * (4 * 4 + 1 + 2));
+        assert_eq!(grid.len(), 6 * (4 * 5 + 1 + 2));
     }
 }
