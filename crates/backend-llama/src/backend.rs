@@ -120,7 +120,7 @@ impl LlamaBackend {
 async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
     let path = model.path.clone();
     let read = tokio::task::spawn_blocking(move || {
-        let header = Header::open(&path).map_err(|error| unreadable(&path, &error))?;
+        let header = Header::open_model(&path).map_err(|error| unreadable(&path, &error))?;
         if let Some(length) = header.file_len() {
             header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
         }

@@ -13,7 +13,7 @@ use crate::{Failed, args::InspectArgs, table};
 pub(crate) fn execute(args: &InspectArgs) -> Result<ExitCode, Failed> {
     let failed = |error| Failed::gguf(&args.file, &error);
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
-    let header = Header::open_with(&args.file, ReadOptions { arrays }).map_err(failed)?;
+    let header = Header::open_model_with(&args.file, ReadOptions { arrays }).map_err(failed)?;
     let complete = header.file_len().map_or(Ok(()), |length| header.check_complete(length));
     let facts = Facts::of(&header);
     if args.json {
