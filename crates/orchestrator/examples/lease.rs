@@ -41,7 +41,7 @@ impl Backend for Toy {
         let (sender, exit) = ExitSignal::new();
         self.exits.lock().expect("no holder panics").push(sender);
         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit })
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

@@ -37,6 +37,22 @@ pub enum OrchestratorError {
         /// The models that hold memory now.
         running: Vec<String>,
     },
+    /// Too many wait for the model already.
+    #[error("{waiting} requests wait for '{model}' already")]
+    QueueFull {
+        /// The model.
+        model: String,
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The request waited for as long as it may.
+    #[error("'{model}' could not be used within {} s", waited.as_secs())]
+    WaitedTooLong {
+        /// The model.
+        model: String,
+        /// How long it waited.
+        waited: std::time::Duration,
+    },
     /// The backend could not plan, estimate, start or stop it.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -72,6 +88,11 @@ impl Remedy for OrchestratorError {
                         running.join(", ")
                     )
                 }
+            }
+            Self::QueueFull { .. } => "Send the request again later, or send fewer at once.".to_owned(),
+            Self::WaitedTooLong { .. } => {
+                "Send the request again later, or give the models more memory so that they fit together."
+                    .to_owned()
             }
             Self::Backend(error) => error.remedy(),
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),

@@ -48,6 +48,8 @@ mod handle;
 mod ledger;
 mod machine;
 mod measurements;
+mod outlook;
+mod policy;
 mod status;
 mod steps;
 mod weigher;
@@ -57,30 +59,6 @@ pub use self::{
     handle::{Lease, Orchestrator},
     ledger::{Budget, Budgets, Shortage},
     machine::{MachineReader, ProcessMemory, ThisMachine},
+    policy::{ModelRules, Policy, Priority, Restore, Wish},
     status::{InstanceStatus, ModelStatus, Preview, Status},
 };
-
-/// What the orchestrator is to keep to.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// What may be taken of each device.
-    pub budgets: Budgets,
-    /// How long a model that is told to stop may finish the requests it has.
-    pub drain: std::time::Duration,
-    /// How long a server may take to end before it is ended by force.
-    pub patience: std::time::Duration,
-    /// The file that remembers what models took, for better estimates; `None` forgets with the program.
-    pub measurements: Option<std::path::PathBuf>,
-}
-
-impl Default for Policy {
-    /// No budgets; 30 s to drain, 5 s to end; measurements are not kept.
-    fn default() -> Self {
-        Self {
-            budgets: Budgets::default(),
-            drain: std::time::Duration::from_secs(30),
-            patience: std::time::Duration::from_secs(5),
-            measurements: None,
-        }
-    }
-}
