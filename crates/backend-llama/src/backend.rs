@@ -116,12 +116,27 @@ impl LlamaBackend {
     }
 }
 
-/// Reads the header of a model, complete or not at all, off the async threads.
-async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
+/// What of a model's file must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    /// All of it: it is to be loaded.
+    All,
+    /// Its header: nothing is loaded on a machine that is only imagined, and the data may be elsewhere.
+    Header,
+}
+
+impl Needed {
+    fn of(hypothetical: bool) -> Self {
+        if hypothetical { Self::Header } else { Self::All }
+    }
+}
+
+/// Reads the header of a model, off the async threads.
+async fn read_shape(model: &Model, needed: Needed) -> Result<ModelShape, BackendError> {
     let path = model.path.clone();
     let read = tokio::task::spawn_blocking(move || {
         let header = Header::open_model(&path).map_err(|error| unreadable(&path, &error))?;
-        if let Some(length) = header.file_len() {
+        if let (Some(length), Needed::All) = (header.file_len(), needed) {
             header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
         }
         Ok(ModelShape::of(&header))
@@ -131,7 +146,9 @@ async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
 
 fn unreadable(path: &Path, error: &GgufError) -> BackendError {
     match error {
-        GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
+        GgufError::NotFound { path } | GgufError::ShardNotFound { path, .. } => {
+            BackendError::ModelMissing { path: path.clone() }
+        }
         other => BackendError::ModelUnreadable {
             path: path.to_owned(),
             // The message around it names the file.
@@ -153,13 +170,13 @@ impl Backend for LlamaBackend {
 
     async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
         Asked::read(&request.settings)?;
-        read_shape(&request.model).await?;
+        read_shape(&request.model, Needed::All).await?;
         self.locate().map(drop)
     }
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model).await?;
+        let shape = read_shape(&request.model, Needed::of(machine.hypothetical)).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -181,7 +198,8 @@ impl Backend for LlamaBackend {
 
     async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
         let settings = Settings::of(plan)?;
-        let shape = read_shape(&plan.model).await?;
+        // A plan without a server is one for a machine that is only imagined.
+        let shape = read_shape(&plan.model, Needed::of(plan.server.is_none())).await?;
         Ok(memory::estimate(&shape, &settings))
     }
 
