@@ -23,6 +23,10 @@ const STYLES: styling::Styles = styling::Styles::styled()
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not enough memory, 4 not found, \
                           130 interrupted.";
 
+/// What `inspect` and `estimate` take.
+const FILE_OR_URL: &str = "The GGUF file, of a split model its first; or its http(s) URL, of which the header alone is \
+                           fetched (Hugging Face gets the token HF_TOKEN)";
+
 /// Runs local AI models so that the machine never runs out of memory.
 #[derive(Debug, Parser)]
 #[command(name = "loadmaster", version, styles = STYLES, after_help = EXIT_CODES)]
@@ -241,9 +245,7 @@ pub(crate) struct ProbeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    /// The GGUF file, or its http(s) URL; of a split model, its first. Of a URL, only headers are fetched;
-    /// Hugging Face gets the token of `HF_TOKEN`
-    #[arg(value_name = "FILE|URL")]
+    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
     /// Show all metadata, long arrays cut
     #[arg(long)]
@@ -260,9 +262,7 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EstimateArgs {
-    /// The GGUF file, or its http(s) URL; of a split model, its first. Of a URL, only headers are fetched;
-    /// Hugging Face gets the token of `HF_TOKEN`
-    #[arg(value_name = "FILE|URL")]
+    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
     /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it
     #[arg(long = "device", value_name = "ID=AMOUNT", value_parser = device)]

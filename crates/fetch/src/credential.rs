@@ -22,7 +22,12 @@ impl Credential {
     /// `help` is one sentence that says how to get a token and where to put it; it is the remedy of
     /// [`FetchError::Denied`].
     pub fn new(address: &str, token: Option<String>, help: impl Into<String>) -> Result<Self, FetchError> {
-        Ok(Self { origin: parse(address)?, token, help: help.into() })
+        let origin = parse(address)?;
+        // What cannot stand in a header is a mistake of copying.
+        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(FetchError::BadToken { url: shown(&origin) });
+        }
+        Ok(Self { origin, token, help: help.into() })
     }
 
     /// Whether `url` is of this credential's origin.
@@ -106,6 +111,14 @@ mod tests {
             assert!(!hub.is_for(&url(other)), "{other}");
         }
         assert!(!format!("{hub:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for token in ["two words", "line\n", "h\u{e9}"] {
+            let error = Credential::new("https://hub.example", Some(token.into()), "").expect_err(token);
+            assert_eq!(error, FetchError::BadToken { url: "https://hub.example/".into() });
+        }
     }
 
     #[test]

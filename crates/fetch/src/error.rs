@@ -19,6 +19,12 @@ pub enum FetchError {
         /// Why.
         cause: String,
     },
+    /// The token has characters that no token has.
+    #[error("the token for {url} is none: it has spaces or characters outside of ASCII")]
+    BadToken {
+        /// What it is for.
+        url: String,
+    },
     /// The certificates that were given cannot be used.
     #[error("the certificates to trust cannot be used: {cause}")]
     BadCertificates {
@@ -153,6 +159,7 @@ impl FetchError {
     pub fn remedy(&self) -> String {
         let text = match self {
             Self::BadUrl { .. } => "Write the address like https://host/path/model.gguf.",
+            Self::BadToken { .. } => "Copy the token again.",
             Self::BadCertificates { .. } => "Name a file with certificates in PEM form.",
             Self::NoTls { .. } => {
                 "Install the system's certificates (on Debian: the package ca-certificates)."

@@ -86,7 +86,7 @@ impl Remote {
     pub(super) fn save(&self) -> Result<(PathBuf, TempDir), Failed> {
         let failed = |error: io::Error| {
             Failed::because(format!("The header cannot be kept in a temporary file: {error}"))
-                .remedy("Make room on the disk of temporary files, or set TMPDIR to a folder that has some.")
+                .remedy("Make room on the disk of temporary files.")
         };
         let folder = tempfile::Builder::new().prefix("loadmaster-").tempdir().map_err(failed)?;
         for part in &self.parts {
@@ -108,7 +108,8 @@ fn client(network: &Network) -> Result<Client, Failed> {
         None => None,
     };
     let hub = Credential::new(&network.hub, network.hub_token.clone(), TOKEN_HELP).map_err(|error| {
-        Failed::usage(format!("HF_ENDPOINT is wrong: {error}")).remedy("Correct it, or unset it.")
+        let variable = if matches!(error, FetchError::BadToken { .. }) { "HF_TOKEN" } else { "HF_ENDPOINT" };
+        Failed::usage(format!("{variable} is wrong: {error}")).remedy("Correct it, or unset it.")
     })?;
     let options = Options {
         user_agent: concat!("loadmaster/", env!("CARGO_PKG_VERSION")).to_owned(),

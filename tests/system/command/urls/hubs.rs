@@ -49,6 +49,20 @@ fn a_gated_model_says_where_to_get_a_token_and_opens_with_one() {
 }
 
 #[test]
+fn a_wrong_variable_is_told() {
+    let home = empty_folder();
+    let with = |name: &str, value: &str| {
+        ended(command(home.path(), "inspect", "https://127.0.0.1:1/a").env(name, value))
+    };
+    let remedy = "Correct it, or unset it.";
+    let cause = "HF_TOKEN is wrong: the token for https://huggingface.co/ is none: it has spaces or characters \
+                 outside of ASCII";
+    with("HF_TOKEN", "two words").failed(2, cause, remedy);
+    let cause = "HF_ENDPOINT is wrong: hub is not an address to fetch: relative URL without a base";
+    with("HF_ENDPOINT", "hub").failed(2, cause, remedy);
+}
+
+#[test]
 fn the_token_goes_to_the_hub_and_nowhere_else() {
     let network =
         FakeHub::start(|request| Reply::range(&smollm2(), request).header("etag", "\"of-network\""));
