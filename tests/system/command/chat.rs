@@ -55,12 +55,15 @@ fn ctrl_c_stops_an_answer_and_the_chat_goes_on() {
         ["expect", "2"],
         ["type", CTRL_C],
         ["expect", "stopped\r\n> "],
+        // What it answers now depends on how far it had counted, which depends on the machine.
         ["type", "What is the capital of France?\n"],
-        ["expect", "Paris"],
+        ["expect", "France?\r\n"],
         ["expect", "\n> "],
         ["type", CTRL_C],
     ]);
-    let shown = chat(home.path(), &[], &steps);
+    let shown = chat(home.path(), &["--max-tokens", "400"], &steps);
+    let answer = &shown.until[5];
+    assert!(answer.chars().any(char::is_alphanumeric) && !answer.contains("stopped"), "{answer:?}");
     assert_eq!(shown.code, 130, "{}", shown.rest);
 }
 
