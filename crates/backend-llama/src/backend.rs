@@ -134,12 +134,27 @@ impl LlamaBackend {
     }
 }
 
-/// Reads the header of a model, complete or not at all, off the async threads.
-async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
+/// What of a model's file must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    /// All of it: it is to be loaded.
+    All,
+    /// Its header: nothing is loaded on a machine that is only imagined, and the data may be elsewhere.
+    Header,
+}
+
+impl Needed {
+    fn of(hypothetical: bool) -> Self {
+        if hypothetical { Self::Header } else { Self::All }
+    }
+}
+
+/// Reads the header of a model, off the async threads.
+async fn read_shape(model: &Model, needed: Needed) -> Result<ModelShape, BackendError> {
     let path = model.path.clone();
     let read = tokio::task::spawn_blocking(move || {
         let header = Header::open_model(&path).map_err(|error| unreadable(&path, &error))?;
-        if let Some(length) = header.file_len() {
+        if let (Some(length), Needed::All) = (header.file_len(), needed) {
             header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
         }
         Ok(ModelShape::of(&header))
@@ -149,7 +164,9 @@ async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
 
 fn unreadable(path: &Path, error: &GgufError) -> BackendError {
     match error {
-        GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
+        GgufError::NotFound { path } | GgufError::ShardNotFound { path, .. } => {
+            BackendError::ModelMissing { path: path.clone() }
+        }
         other => BackendError::ModelUnreadable {
             path: path.to_owned(),
             // The message around it names the file.
@@ -171,13 +188,13 @@ impl Backend for LlamaBackend {
 
     async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
         Asked::read(&request.settings)?;
-        read_shape(&request.model).await?;
+        read_shape(&request.model, Needed::All).await?;
         self.locate().map(drop)
     }
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model).await?;
+        let shape = read_shape(&request.model, Needed::of(machine.hypothetical)).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -199,10 +216,11 @@ impl Backend for LlamaBackend {
 
     async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
         let settings = Settings::of(plan)?;
-        let shape = read_shape(&plan.model).await?;
-        let computed = memory::estimate(&shape, &settings);
         // A plan for a machine that somebody made up names no server.
-        if plan.server.is_none() || !self.options.ask {
+        let imagined = plan.server.is_none();
+        let shape = read_shape(&plan.model, Needed::of(imagined)).await?;
+        let computed = memory::estimate(&shape, &settings);
+        if imagined || !self.options.ask {
             return Ok(computed);
         }
         Ok(match self.ask(plan, &settings, &shape).await {

@@ -7,7 +7,7 @@ use loadmaster_gguf::Header;
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
 
-use crate::{Failed, args::EstimateArgs, config::Config, engine, table};
+use crate::{Failed, args::EstimateArgs, config::Config, engine, source::Source, table};
 
 /// Contexts are looked for in steps of so many tokens, as llama.cpp pads them.
 const STEP: u64 = 256;
@@ -16,9 +16,14 @@ const STEP: u64 = 256;
 const MOST: u64 = 1 << 20;
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let local = Source::of(&args.file).local(&config.network).await?;
+    estimate(&args, local.path(), config).await.map_err(|failed| local.named(failed))
+}
+
+async fn estimate(args: &EstimateArgs, file: &Path, config: &Config) -> Result<ExitCode, Failed> {
     let gpu = args.device.as_ref().map(|(id, Bytes(bytes))| gpu(id, *bytes));
     let orchestrator = engine::start_on(config, Arc::new(Imagined { gpu, real: ThisMachine::new() }))?;
-    let asked = Question { orchestrator: &orchestrator, file: &args.file, settings: args.plan.settings() };
+    let asked = Question { orchestrator: &orchestrator, file, settings: args.plan.settings() };
     let preview = asked.preview(&[]).await?;
     let fits = asked.what_fits(&preview).await?;
     if args.json {
