@@ -1,5 +1,6 @@
 //! What a model is loaded with.
 
+use super::overrides::Override;
 use crate::tensor_type::TensorType;
 
 /// How llama.cpp is told to load a model. [`Load::default`] is `llama-server` on a machine without
@@ -34,7 +35,8 @@ pub struct Load {
     /// Routed experts of the first so many layers stay on the host (`--n-cpu-moe`; `--cpu-moe` is
     /// `u64::MAX`).
     pub cpu_moe_layers: u64,
-    /// Tensors that are put elsewhere (`--override-tensor`); the first that matches counts.
+    /// Tensors that are put elsewhere (`--override-tensor`); the first that matches counts, and all of
+    /// them count before `cpu_moe_layers`.
     pub overrides: Vec<Override>,
     /// Whether sliding-window layers keep the whole context (`--swa-full`).
     pub swa_full: bool,
@@ -125,15 +127,6 @@ impl Accelerator {
             pins_norms: true,
         }
     }
-}
-
-/// Puts the tensors whose name contains a text on a device or on the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// A part of the name, as in `.ffn_up_exps.`; llama.cpp takes regular expressions.
-    pub contains: String,
-    /// The device, by its place in [`Load::devices`]; `None` for the host.
-    pub device: Option<usize>,
 }
 
 /// The types that the host's processor has another layout for, which takes memory of its own instead

@@ -35,6 +35,7 @@ mod layer;
 mod load;
 mod model;
 mod net;
+mod overrides;
 mod placement;
 mod schedule;
 mod usage;
@@ -43,8 +44,9 @@ mod weights;
 
 use self::{cache::Cells, placement::Placement};
 pub use self::{
-    load::{Accelerator, Load, Override, Repack},
+    load::{Accelerator, Load, Repack},
     model::MemoryModel,
+    overrides::Override,
     usage::{Part, Usage},
 };
 use crate::header::Header;

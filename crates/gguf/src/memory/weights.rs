@@ -3,6 +3,7 @@
 use super::{
     load::Load,
     model::MemoryModel,
+    overrides,
     placement::{Place, Placement},
     usage::Usage,
     weight::Weight,
@@ -45,7 +46,8 @@ fn add_one(bytes: u64, place: Place, load: &Load, to: &mut Usage) {
 /// Factors of the rotation are one tensor in the file that every layer wants, so each buffer that has
 /// layers gets a copy (`TENSOR_DUPLICATED` in src/models).
 fn places(model: &MemoryModel, weight: &Weight, load: &Load, placement: &Placement) -> Vec<Place> {
-    if weight.layer.is_some() || !weight.name.starts_with("rope_f") {
+    let is_shared = weight.layer.is_none() && weight.name.starts_with("rope_f");
+    if !is_shared || overrides::wish(weight, load).is_some() {
         return vec![placement.weight(weight, load)];
     }
     let mut places: Vec<Place> =
