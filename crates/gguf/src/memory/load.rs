@@ -48,6 +48,10 @@ pub struct Load {
     pub kv_offload: bool,
     /// What the devices are like.
     pub accelerator: Accelerator,
+    /// Whether to predict what the engine's own dry run (`--fit`) says rather than what a load takes:
+    /// before it plans the computation it forgets what was put on a device by name
+    /// (`ggml_backend_sched_reserve_size` in ggml-backend.cpp).
+    pub dry_run: bool,
 }
 
 impl Default for Load {
@@ -70,6 +74,7 @@ impl Default for Load {
             mmap: true,
             kv_offload: true,
             accelerator: Accelerator::PLAIN,
+            dry_run: false,
         }
     }
 }

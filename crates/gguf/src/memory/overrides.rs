@@ -23,8 +23,7 @@ impl Override {
     /// [`GgufError::InvalidPattern`] when it is no regular expression, or one with looking ahead or
     /// references back, which are not supported here.
     pub fn new(pattern: &str, device: Option<usize>) -> Result<Self, GgufError> {
-        let invalid =
-            |cause: String| GgufError::InvalidPattern { pattern: shortened(pattern), cause };
+        let invalid = |cause: String| GgufError::InvalidPattern { pattern: shortened(pattern), cause };
         // What follows `(?` differs between the grammars; only groups without a capture are in both.
         if has_other_group(pattern) {
             return Err(invalid("of the groups that begin with (? only (?: is supported".to_owned()));

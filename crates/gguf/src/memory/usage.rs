@@ -8,6 +8,10 @@ pub struct Part {
     pub weights: u64,
     /// Of these, what is only mapped from the file: the kernel can take it back.
     pub mapped: u64,
+    /// How long the stretch of the file is that is mapped for them, from the first of them to the end of the
+    /// last. The engine prints this as the size of the buffer (`CPU_Mapped`), although what lies between
+    /// may belong to other buffers. Of a split model all files count as one.
+    pub mapped_span: u64,
     /// Of these, what is kept in another layout than the file's.
     pub repacked: u64,
     /// Keys and values of the context.

@@ -44,6 +44,7 @@ pub(super) fn load(settings: &Settings) -> Load {
             memory::Accelerator::PLAIN
         },
         mmap: false,
+        dry_run: true,
         ..Load::default()
     }
 }

@@ -81,7 +81,8 @@ impl Report {
     /// device has there, which is told by the address.
     fn name_buffer(&mut self, row: &str, name: &str) {
         let address = row.split_once(" (").and_then(|(_, rest)| rest.split_once(')'));
-        if let Some(size) = address.and_then(|(address, _)| self.compute.remove(&format!("RPC0[{address}]"))) {
+        if let Some(size) = address.and_then(|(address, _)| self.compute.remove(&format!("RPC0[{address}]")))
+        {
             self.compute.insert(name.to_owned(), size);
         }
     }

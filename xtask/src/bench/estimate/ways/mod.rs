@@ -120,11 +120,16 @@ fn compare(model: &MemoryModel, way: &Way, row: &Row, report: &Report, to: &mut 
         let Some(actual) = actual else { return };
         let outcome = actual.compare(&ours::bytes(part));
         // A line for whoever works on the formulas.
-        if std::cmp::max_by(outcome.error.abs(), 0.0, f64::total_cmp) > 0.01 || !outcome.weights_exact || !outcome.cache_exact {
+        if std::cmp::max_by(outcome.error.abs(), 0.0, f64::total_cmp) > 0.01
+            || !outcome.weights_exact
+            || !outcome.cache_exact
+        {
             let Settings { flash_attention, gpu_layers, slots, micro_batch, .. } = row.settings;
             eprintln!(
                 "{} {}: {:.2} % fa {flash_attention} layers {gpu_layers} slots {slots} batch {micro_batch}\n    {part:?}\n    {actual:?}",
-                row.model, row.way, outcome.error * 100.0
+                row.model,
+                row.way,
+                outcome.error * 100.0
             );
         }
         to.push(outcome);
@@ -166,10 +171,18 @@ fn engine_rows(llama_server: &Path, folder: &Path, arguments: &Arguments) -> Res
     let open = Mutex::new(open);
     let work = || -> Result<()> {
         let mut engine = Engine::new(llama_server)?;
-        while let Some(Question { model, way, settings }) = open.lock().ok().and_then(|mut open| open.pop_front()) {
+        while let Some(Question { model, way, settings }) =
+            open.lock().ok().and_then(|mut open| open.pop_front())
+        {
             let answer = engine.ask_in_a_way(model, &settings, way.devices(), &way.flags());
             let answer = answer.with_context(|| format!("{} {} with {settings:?}", model.name, way.name))?;
-            let row = Row { build: build.clone(), model: model.name.into(), way: way.name.into(), settings, answer };
+            let row = Row {
+                build: build.clone(),
+                model: model.name.into(),
+                way: way.name.into(),
+                settings,
+                answer,
+            };
             let mut file = file_of_rows.lock().expect("no holder of this lock panics");
             rows::append(&mut file, &row)?;
         }
