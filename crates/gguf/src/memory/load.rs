@@ -1,6 +1,6 @@
 //! What a model is loaded with.
 
-use super::overrides::Override;
+use super::{adapter::Adapter, overrides::Override};
 use crate::tensor_type::TensorType;
 
 /// How llama.cpp is told to load a model. [`Load::default`] is `llama-server` on a machine without
@@ -48,6 +48,11 @@ pub struct Load {
     pub kv_offload: bool,
     /// What the devices are like.
     pub accelerator: Accelerator,
+    /// Adapters that are loaded with the model (`--lora`).
+    pub adapters: Vec<Adapter>,
+    /// Rows of logits that a slot may ask for at once: 1, and with a draft model one more for each token
+    /// that it drafts (`--spec-draft-n-max`).
+    pub outputs_per_slot: u64,
     /// Whether to predict what the engine's own dry run (`--fit`) says rather than what a load takes:
     /// before it plans the computation it forgets what was put on a device by name
     /// (`ggml_backend_sched_reserve_size` in ggml-backend.cpp).
@@ -74,6 +79,8 @@ impl Default for Load {
             mmap: true,
             kv_offload: true,
             accelerator: Accelerator::PLAIN,
+            adapters: Vec::new(),
+            outputs_per_slot: 1,
             dry_run: false,
         }
     }

@@ -24,9 +24,10 @@
 //!
 //! # Limitations
 //! - One file: of a split model, the header must be one with all tensors.
-//! - Multi-token prediction, adapters and projectors are not part of it; a draft model is a model of its own.
+//! - Multi-token prediction and projectors are not part of it; a draft model is a model of its own.
 //! - Memory of the process itself and of drivers is not counted, nor is the prompt cache.
 
+mod adapter;
 mod allocate;
 mod cache;
 mod compute;
@@ -44,6 +45,7 @@ mod weights;
 
 use self::{cache::Cells, placement::Placement};
 pub use self::{
+    adapter::Adapter,
     load::{Accelerator, Load, Repack},
     model::MemoryModel,
     overrides::Override,
@@ -68,6 +70,7 @@ impl MemoryModel {
         let cells = Cells::of(self, load);
         let mut usage = Usage { devices: vec![Part::default(); load.devices.len()], ..Usage::default() };
         weights::add(self, load, &placement, &mut usage);
+        adapter::add(self, load, &placement, &mut usage);
         cache::add_kv(self, load, &placement, &cells, &mut usage);
         cache::add_recurrent(self, load, &placement, &mut usage);
         compute::add(self, load, &placement, &cells, &mut usage);

@@ -14,6 +14,8 @@ pub struct Part {
     pub mapped_span: u64,
     /// Of these, what is kept in another layout than the file's.
     pub repacked: u64,
+    /// Matrices of adapters.
+    pub adapters: u64,
     /// Keys and values of the context.
     pub kv_cache: u64,
     /// States of recurrent layers.
@@ -28,7 +30,7 @@ impl Part {
     /// Everything, the output buffer included.
     #[must_use]
     pub fn total(&self) -> u64 {
-        [self.weights, self.kv_cache, self.recurrent_state, self.compute, self.output]
+        [self.weights, self.adapters, self.kv_cache, self.recurrent_state, self.compute, self.output]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

@@ -85,7 +85,11 @@ impl<'a> Net<'a> {
             graph: Graph::default(),
             tokens,
             sequences,
-            outputs: if model.shape.encoder { tokens } else { sequences.min(tokens) },
+            outputs: if model.shape.encoder {
+                tokens
+            } else {
+                sequences.saturating_mul(load.outputs_per_slot.max(1)).min(tokens)
+            },
             cells: *cells,
             weights: vec![NONE; model.weights.len()],
             inputs: Inputs { positions: NONE, rows: NONE, states: [NONE; 2], full: UNMADE, window: UNMADE },
@@ -286,7 +290,9 @@ impl<'a> Net<'a> {
         if !self.model.shape.encoder
             && let Some(matrix) = self.output_matrix()
         {
-            stream = self.graph.matmul(matrix, stream);
+            let input = stream;
+            stream = self.graph.matmul(matrix, input);
+            stream = self.adapted(None, "output", input, stream);
             if let Some(bias) = self.weight(None, "output.bias") {
                 stream = self.graph.inplace(&[stream, bias]);
             }
@@ -379,12 +385,40 @@ impl<'a> Net<'a> {
     fn linear(&mut self, il: usize, name: &str, x: Id) -> Option<Id> {
         let weight = self.weight(Some(il), &format!("{name}.weight"))?;
         let mut result = self.graph.matmul(weight, x);
-        for suffix in ["scale", "bias"] {
-            if let Some(operand) = self.weight(Some(il), &format!("{name}.{suffix}")) {
-                result = self.graph.inplace(&[result, operand]);
-            }
+        if let Some(scale) = self.weight(Some(il), &format!("{name}.scale")) {
+            result = self.graph.inplace(&[result, scale]);
+        }
+        result = self.adapted(Some(il), name, x, result);
+        if let Some(bias) = self.weight(Some(il), &format!("{name}.bias")) {
+            result = self.graph.inplace(&[result, bias]);
         }
         Some(result)
+    }
+
+    /// Adds what adapters make of `x` (`build_lora_mm`).
+    fn adapted(&mut self, layer: Option<usize>, name: &str, x: Id, result: Id) -> Id {
+        let name = format!("{name}.weight");
+        let Some(at) = self.model.weight(layer, &name).filter(|_| !self.load.adapters.is_empty()) else {
+            return result;
+        };
+        let weight = &self.model.weights[at];
+        let backend = match self.placement.weight(weight, self.load) {
+            Place::Device(device) => u8::try_from(device).unwrap_or(self.host),
+            Place::Host | Place::Pinned | Place::Repacked => self.host,
+        };
+        let mut result = result;
+        for adapter in &self.load.adapters {
+            let Some((down, up)) = adapter.pair(&weight.full_name()) else { continue };
+            // Adapters are no weights to the scheduler: they draw no computation to where they lie.
+            let home = Home::Cache(backend);
+            let down = self.graph.leaf(down.kind, down.ne, home);
+            let up = self.graph.leaf(up.kind, up.ne, home);
+            let low = self.graph.matmul(down, x);
+            let delta = self.graph.matmul(up, low);
+            let delta = self.graph.inplace(&[delta]);
+            result = self.graph.inplace(&[result, delta]);
+        }
+        result
     }
 
     /// The backend of a layer's cache.
