@@ -17,6 +17,7 @@ use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 
 use crate::{
+    ask::{Answer, ask},
     diagnose::diagnose,
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
@@ -35,6 +36,8 @@ pub struct LlamaBackend {
     children: Arc<Children>,
     /// What builds answered to `--list-devices`, by program.
     devices: Mutex<HashMap<PathBuf, Vec<ServerDevice>>>,
+    /// What a server last answered about a plan: it is looked at before it is started.
+    asked: Mutex<Option<(LaunchPlan, Arc<Answer>)>>,
 }
 
 /// The living servers. Held for an instant at a time, never across an await.
@@ -73,6 +76,7 @@ impl LlamaBackend {
             supervisor: Supervisor::new(Some(journal)),
             children: Arc::default(),
             devices: Mutex::default(),
+            asked: Mutex::default(),
         }))
     }
 
@@ -105,6 +109,20 @@ impl LlamaBackend {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(server.to_owned(), devices.clone());
         Ok(devices)
+    }
+
+    /// What the server says that `plan` takes; asked once for one plan after the other.
+    async fn ask(&self, plan: &LaunchPlan, settings: &Settings, shape: &ModelShape) -> Option<Arc<Answer>> {
+        let last = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, answer)) = &*last()
+            && asked == plan
+        {
+            return Some(Arc::clone(answer));
+        }
+        let place = (self.options.transport, self.context.runtime_dir.as_path());
+        let answer = Arc::new(ask(&self.supervisor, place, plan, settings, shape).await?);
+        *last() = Some((plan.clone(), Arc::clone(&answer)));
+        Some(answer)
     }
 
     fn log_path(&self, model: &Model) -> PathBuf {
@@ -182,7 +200,15 @@ impl Backend for LlamaBackend {
     async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
         let settings = Settings::of(plan)?;
         let shape = read_shape(&plan.model).await?;
-        Ok(memory::estimate(&shape, &settings))
+        let computed = memory::estimate(&shape, &settings);
+        // A plan for a machine that somebody made up names no server.
+        if plan.server.is_none() || !self.options.ask {
+            return Ok(computed);
+        }
+        Ok(match self.ask(plan, &settings, &shape).await {
+            Some(answer) => answer.complete(computed),
+            None => computed,
+        })
     }
 
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {

@@ -26,6 +26,8 @@
 //!
 //! `server`: the path of `llama-server`, instead of the first one on the search path.
 //! `transport`: `"unix"` or `"tcp"`.
+//! `ask`: `false` keeps the server from being asked what a plan takes before its first start (a fifth of a
+//! second, during which its driver may take memory of its own); the computed estimate is used then.
 //! `parent_death_signal`: `false` keeps Linux from ending the servers together with this program. The
 //! journal of children then ends them at the next start, as it does on systems without such a signal.
 //! For tests of just that, and for containers and tracers that mistake the signal.
@@ -36,6 +38,7 @@
 //! predicted ([`memory`]); projectors, adapters and draft models given as `extra` are not counted.
 
 mod arguments;
+mod ask;
 mod backend;
 mod diagnose;
 mod instance;

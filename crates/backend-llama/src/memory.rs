@@ -6,7 +6,7 @@
 
 use loadmaster_core::{DeviceEstimate, DeviceId, Estimate, EstimateSource};
 use loadmaster_gguf::{
-    Header, TensorType,
+    Array, Header, TensorType,
     memory::{Accelerator, Load, MemoryModel, Part, Repack},
 };
 
@@ -27,13 +27,25 @@ const VULKAN_TENSOR: u64 = u32::MAX as u64;
 pub struct ModelShape {
     /// Tokens that it was trained on.
     pub trained_context: Option<u64>,
+    /// The architecture, and how many tokens it knows.
+    vocabulary: Option<(String, u64)>,
     memory: MemoryModel,
 }
 
 impl ModelShape {
     /// Reads the figures of a header.
     pub fn of(header: &Header) -> Self {
-        Self { trained_context: header.arch_u64("context_length"), memory: MemoryModel::of(header) }
+        let tokens = header.metadata().get_array("tokenizer.ggml.tokens").map(Array::count);
+        Self {
+            trained_context: header.arch_u64("context_length"),
+            vocabulary: header.architecture().map(str::to_owned).zip(tokens),
+            memory: MemoryModel::of(header),
+        }
+    }
+
+    /// The architecture, and the tokens of the vocabulary that the file has, if it has one.
+    pub(crate) fn vocabulary(&self) -> Option<(&str, u64)> {
+        self.vocabulary.as_ref().map(|(architecture, tokens)| (architecture.as_str(), *tokens))
     }
 
     /// Layers of the model, without the output layer.

@@ -20,8 +20,8 @@ fn layers_go_to_the_device_that_is_asked_for() {
     let gpu = measured.iter().find(|part| part["id"] == device).expect("the device has some");
     assert!(gpu["weights"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{gpu}");
     assert!(gpu["kv_cache"].as_u64().is_some_and(|bytes| bytes > 0), "{gpu}");
-    for source in ["computed", "measured"] {
-        let row = format!("{device} {source}");
+    for what in ["expected", "actual"] {
+        let row = format!("{device} {what}");
         assert!(run.stderr.lines().any(|line| line.starts_with(&row)), "{row}:\n{}", run.stderr);
     }
 }
