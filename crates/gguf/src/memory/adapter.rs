@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{header::Header, tensor_type::TensorType, weights::tensor_sizes};
 
-/// A LoRA adapter, read from the header of its file.
+/// A low-rank adapter, read from the header of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adapter {
     /// By the name of the tensor that they adapt.

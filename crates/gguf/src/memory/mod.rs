@@ -24,7 +24,8 @@
 //!
 //! # Limitations
 //! - One file: of a split model, the header must be one with all tensors.
-//! - Multi-token prediction and projectors are not part of it; a draft model is a model of its own.
+//! - Multi-token prediction is not part of it. A draft model is a [`MemoryModel`] of its own and a projector
+//!   a [`Projector`]: add up what they take ([`Part::plus`]).
 //! - Memory of the process itself and of drivers is not counted, nor is the prompt cache.
 
 mod adapter;
@@ -38,19 +39,21 @@ mod model;
 mod net;
 mod overrides;
 mod placement;
+mod projector;
 mod schedule;
 mod usage;
 mod weight;
 mod weights;
 
-use self::{cache::Cells, placement::Placement};
 pub use self::{
     adapter::Adapter,
     load::{Accelerator, Load, Repack},
     model::MemoryModel,
     overrides::Override,
+    projector::Projector,
     usage::{Part, Usage},
 };
+use self::{cache::Cells, placement::Placement};
 use crate::header::Header;
 
 /// The most devices that are told apart (`GGML_SCHED_MAX_BACKENDS` is 16, the host included).

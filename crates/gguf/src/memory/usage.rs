@@ -27,6 +27,22 @@ pub struct Part {
 }
 
 impl Part {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            weights: self.weights.saturating_add(other.weights),
+            mapped: self.mapped.saturating_add(other.mapped),
+            mapped_span: self.mapped_span.saturating_add(other.mapped_span),
+            repacked: self.repacked.saturating_add(other.repacked),
+            adapters: self.adapters.saturating_add(other.adapters),
+            kv_cache: self.kv_cache.saturating_add(other.kv_cache),
+            recurrent_state: self.recurrent_state.saturating_add(other.recurrent_state),
+            compute: self.compute.saturating_add(other.compute),
+            output: self.output.saturating_add(other.output),
+        }
+    }
+
     /// Everything, the output buffer included.
     #[must_use]
     pub fn total(&self) -> u64 {
