@@ -13,46 +13,46 @@ use super::load::layers;
 #[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(crate) struct WayArgs {
     /// The shares of several devices, such as 3,1
-    #[arg(long, value_name = "N,N...", value_delimiter = ',')]
+    #[arg(long, hide_short_help = true, value_name = "N,N...", value_delimiter = ',')]
     tensor_split: Vec<f64>,
     /// Keep the experts of the first layers on the host: a number of layers, or "all"
-    #[arg(long, value_name = "N|all", value_parser = layers)]
+    #[arg(long, hide_short_help = true, value_name = "N|all", value_parser = layers)]
     cpu_moe: Option<Value>,
     /// Put tensors whose names match a regular expression on a device or on the host; may be repeated
-    #[arg(long, value_name = "PATTERN=DEVICE")]
+    #[arg(long, hide_short_help = true, value_name = "PATTERN=DEVICE")]
     override_tensor: Vec<String>,
     /// Keep the cache on the host
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_kv_offload: bool,
     /// Let the slots share one cache
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     kv_unified: bool,
     /// Keep the whole context in layers with a sliding window
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     swa_full: bool,
     /// Leave weights on the host as they are in the file
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_repack: bool,
     /// Compute with weights of the host on the host alone
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_op_offload: bool,
     /// An adapter, with how strongly it is applied; may be repeated
-    #[arg(long, value_name = "FILE[=SCALE]")]
+    #[arg(long, hide_short_help = true, value_name = "FILE[=SCALE]")]
     lora: Vec<String>,
     /// A projector of images or sounds
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     mmproj: Option<String>,
     /// Keep the projector on the host
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_mmproj_offload: bool,
     /// A model that drafts tokens for this one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     draft: Option<String>,
     /// Layers of the draft model on the GPU: a number, or "all"
-    #[arg(long, value_name = "N|all", value_parser = layers, requires = "draft")]
+    #[arg(long, hide_short_help = true, value_name = "N|all", value_parser = layers, requires = "draft")]
     draft_gpu_layers: Option<Value>,
     /// Tokens that are drafted at once
-    #[arg(long, value_name = "N", requires = "draft")]
+    #[arg(long, hide_short_help = true, value_name = "N", requires = "draft")]
     draft_tokens: Option<u32>,
 }
 
