@@ -172,7 +172,7 @@ mod tests {
 ";
 
     fn on_vulkan() -> Settings {
-        Settings { device: Some("gpu0".into()), server_device: Some("Vulkan0".into()), ..settings() }
+        Settings { devices: vec!["gpu0".into()], server_devices: vec!["Vulkan0".into()], ..settings() }
     }
 
     fn answer() -> Answer {

@@ -53,10 +53,10 @@ pub(crate) fn buffer(line: &str) -> Option<(&str, &str, u64)> {
 /// Host buffers have many names (`CPU`, `CPU_Mapped`, `CPU_REPACK`, `CUDA_Host`); what begins with
 /// the name of the plan's device is that device.
 pub(crate) fn device_of(buffer: &str, settings: &Settings) -> DeviceId {
-    let ours = settings.server_device.as_deref().zip(settings.device.as_deref());
-    match ours {
-        Some((server_name, id)) if buffer == server_name => DeviceId::from(id),
-        _ => DeviceId::host(),
+    let mut ours = settings.server_devices.iter().zip(&settings.devices);
+    match ours.find(|(server_name, _)| buffer == server_name.as_str()) {
+        Some((_, id)) => DeviceId::from(id.as_str()),
+        None => DeviceId::host(),
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
              sched_reserve:    Vulkan0 compute buffer size =     4.00 MiB",
         );
         let settings =
-            Settings { device: Some("gpu0".into()), server_device: Some("Vulkan0".into()), ..settings() };
+            Settings { devices: vec!["gpu0".into()], server_devices: vec!["Vulkan0".into()], ..settings() };
         let estimate = measured(&printed, &settings).unwrap();
         let totals: Vec<_> = estimate.devices.iter().map(|d| (d.device.as_str(), d.total() >> 20)).collect();
         assert_eq!(totals, [("gpu0", 14), ("host", 21)]);

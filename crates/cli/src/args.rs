@@ -2,6 +2,7 @@
 
 mod load;
 mod network;
+mod ways;
 
 use std::path::PathBuf;
 
@@ -264,9 +265,10 @@ pub(crate) struct InspectArgs {
 pub(crate) struct EstimateArgs {
     #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
-    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it
+    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it; may be
+    /// repeated
     #[arg(long = "device", value_name = "ID=AMOUNT", value_parser = device)]
-    pub(crate) device: Option<(String, Bytes)>,
+    pub(crate) devices: Vec<(String, Bytes)>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,7 @@
 //! One tensor of the model, as the memory model sees it.
 
+use std::borrow::Cow;
+
 use crate::{tensor::TensorInfo, tensor_type::TensorType};
 
 #[derive(Debug, Clone)]
@@ -10,6 +12,8 @@ pub(super) struct Weight {
     pub(super) kind: TensorType,
     pub(super) ne: [u64; 4],
     pub(super) bytes: u64,
+    /// Where it lies in the file, from the start of the tensor data.
+    pub(super) offset: u64,
 }
 
 impl Weight {
@@ -23,7 +27,15 @@ impl Weight {
             Some(rest) => rest.to_owned(),
             None => tensor.name.clone(),
         };
-        Self { name, layer, kind: tensor.kind, ne, bytes }
+        Self { name, layer, kind: tensor.kind, ne, bytes, offset: tensor.offset }
+    }
+
+    /// The name in the file.
+    pub(super) fn full_name(&self) -> Cow<'_, str> {
+        match self.layer {
+            Some(layer) => Cow::Owned(format!("blk.{layer}.{}", self.name)),
+            None => Cow::Borrowed(&self.name),
+        }
     }
 
     /// Dimensions beyond which all are 1 (`ggml_n_dims`).

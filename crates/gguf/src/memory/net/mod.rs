@@ -1,6 +1,7 @@
 //! The graph of a model for one physical batch, from the tensors that its file has
 //! (`build_arch_graph` in src/models, `llm_graph_context` in llama-graph.cpp).
 
+mod adapted;
 mod attention;
 mod delta;
 mod experts;
@@ -85,7 +86,11 @@ impl<'a> Net<'a> {
             graph: Graph::default(),
             tokens,
             sequences,
-            outputs: if model.shape.encoder { tokens } else { sequences.min(tokens) },
+            outputs: if model.shape.encoder {
+                tokens
+            } else {
+                sequences.saturating_mul(load.outputs_per_slot.max(1)).min(tokens)
+            },
             cells: *cells,
             weights: vec![NONE; model.weights.len()],
             inputs: Inputs { positions: NONE, rows: NONE, states: [NONE; 2], full: UNMADE, window: UNMADE },
@@ -286,7 +291,9 @@ impl<'a> Net<'a> {
         if !self.model.shape.encoder
             && let Some(matrix) = self.output_matrix()
         {
-            stream = self.graph.matmul(matrix, stream);
+            let input = stream;
+            stream = self.graph.matmul(matrix, input);
+            stream = self.adapted(None, "output", input, stream);
             if let Some(bias) = self.weight(None, "output.bias") {
                 stream = self.graph.inplace(&[stream, bias]);
             }
@@ -379,10 +386,12 @@ impl<'a> Net<'a> {
     fn linear(&mut self, il: usize, name: &str, x: Id) -> Option<Id> {
         let weight = self.weight(Some(il), &format!("{name}.weight"))?;
         let mut result = self.graph.matmul(weight, x);
-        for suffix in ["scale", "bias"] {
-            if let Some(operand) = self.weight(Some(il), &format!("{name}.{suffix}")) {
-                result = self.graph.inplace(&[result, operand]);
-            }
+        if let Some(scale) = self.weight(Some(il), &format!("{name}.scale")) {
+            result = self.graph.inplace(&[result, scale]);
+        }
+        result = self.adapted(Some(il), name, x, result);
+        if let Some(bias) = self.weight(Some(il), &format!("{name}.bias")) {
+            result = self.graph.inplace(&[result, bias]);
         }
         Some(result)
     }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use loadmaster_gguf::{
     Header, TensorType,
-    memory::{Accelerator, Load, Part, Repack, predict},
+    memory::{Accelerator, Load, Override, Part, Repack, predict},
 };
 use proptest::prelude::*;
 
@@ -176,7 +176,8 @@ prop_compose! {
     ) -> Load {
         Load {
             context_length, parallel, kv_unified, batch, ubatch, cache_type_k, cache_type_v, flash_attention,
-            gpu_layers, devices, cpu_moe_layers, overrides: Vec::new(), swa_full, repack, mmap, kv_offload, accelerator,
+            gpu_layers, devices, cpu_moe_layers, overrides: vec![Override::new("[13579]\\.", Some(1)).expect("a pattern")], swa_full, repack, mmap, kv_offload,
+            accelerator, adapters: Vec::new(), outputs_per_slot: parallel, dry_run: mmap,
         }
     }
 }
