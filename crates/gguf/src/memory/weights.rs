@@ -64,7 +64,9 @@ pub(super) fn tied_output<'a>(
     let at = model.weight(None, "token_embd.weight").filter(|_| model.tied_output)?;
     let embedding = &model.weights[at];
     let place = placement.tied_output(embedding, load);
-    (place != placement.weight(embedding, load)).then_some((embedding, place))
+    // Gemma 3n and 4 ask for the output first, and so never find embeddings that they could share.
+    let apart = model.is(&["gemma3n", "gemma4"]);
+    (apart || place != placement.weight(embedding, load)).then_some((embedding, place))
 }
 
 /// Layers that predict further tokens are not loaded unless they are asked for (`TENSOR_SKIP`).

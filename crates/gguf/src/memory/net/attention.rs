@@ -51,9 +51,11 @@ impl Net<'_> {
             };
         }
         let q = self.linear(il, "attn_q", input);
-        let k = self.linear(il, "attn_k", input);
+        // Files may have keys and values of layers that read the cache of another (`has_kv`).
+        let own = layer.reuses.is_none();
+        let k = self.linear(il, "attn_k", input).filter(|_| own);
         // Where values have no matrix of their own, they are the keys (gemma4.cpp).
-        let v = self.linear(il, "attn_v", input).or(k);
+        let v = self.linear(il, "attn_v", input).filter(|_| own).or(k);
         let mut by_heads = |x: Option<Id>, length: u64, heads: u64| {
             let Some(x) = x else { return NONE };
             let width = self.graph.ne(x)[0];
@@ -122,7 +124,9 @@ impl Net<'_> {
         if inputs.value_rotation != NONE && v != NONE {
             v = self.hadamard(v, inputs.value_rotation);
         }
-        for x in [q, v, k].into_iter().filter(|&x| x != NONE) {
+        // `build_attn` with a cache asks for the values first.
+        let order = if self.model.shape.encoder { [q, k, v] } else { [q, v, k] };
+        for x in order.into_iter().filter(|&x| x != NONE) {
             self.graph.expand(x);
         }
         let (keys, values) = match (self.model.shape.encoder, k, v) {

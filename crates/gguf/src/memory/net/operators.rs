@@ -1,0 +1,47 @@
+//! Operations that nearly every architecture has (`build_norm`, `build_lora_mm` in llama-graph.cpp).
+
+use super::Net;
+use crate::memory::graph::{Id, Op};
+
+impl Net<'_> {
+    /// `build_norm`: the norm itself, its weight and its bias.
+    pub(super) fn norm(&mut self, x: Id, layer: Option<usize>, name: &str) -> Id {
+        let weight = self.weight(layer, &format!("{name}.weight"));
+        let bias = self.weight(layer, &format!("{name}.bias"));
+        if weight.is_none() && bias.is_none() && !self.model.is(&["olmo"]) {
+            return x;
+        }
+        let layer_norm = self.model.shape.layer_norm;
+        let mut normed = if layer_norm { self.graph.like(&[x]) } else { self.graph.inplace(&[x]) };
+        if let Some(il) = layer
+            && self.load.accelerator.pins_norms
+            && self.placement.is_full()
+            && let Some(device) = self.placement.layer(il)
+        {
+            // Kept on the device of its layer (`llama_context::graph_get_cb`).
+            self.graph.tensors[normed as usize].pinned = u8::try_from(device).ok();
+        }
+        for operand in [weight, bias].into_iter().flatten() {
+            normed = self.graph.inplace(&[normed, operand]);
+        }
+        normed
+    }
+
+    /// A matrix of the layer times `x`, with its bias and its scale.
+    pub(super) fn linear(&mut self, il: usize, name: &str, x: Id) -> Option<Id> {
+        let weight = self.weight(Some(il), &format!("{name}.weight"))?;
+        let mut result = self.graph.matmul(weight, x);
+        for suffix in ["scale", "bias"] {
+            if let Some(operand) = self.weight(Some(il), &format!("{name}.{suffix}")) {
+                result = self.graph.inplace(&[result, operand]);
+            }
+        }
+        Some(result)
+    }
+
+    pub(super) fn rope(&mut self, x: Id) -> Id {
+        let positions = self.positions();
+        let (kind, ne) = (self.graph.get(x).kind, self.graph.ne(x));
+        self.graph.new_tensor(Op::Rope, kind, ne, &[x, positions])
+    }
+}
