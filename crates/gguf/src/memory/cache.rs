@@ -75,7 +75,12 @@ pub(super) fn add_kv(model: &MemoryModel, load: &Load, placement: &Placement, ce
 /// layers are made as wide as the widest (`TAG_V_CACHE_VARIABLE` in llama-kv-cache.cpp).
 pub(super) fn value_elements(model: &MemoryModel, load: &Load, il: usize) -> u64 {
     let own = model.layers[il].value_elements();
-    if load.flash_attention { own } else { widest_value(model) }
+    if uses_flash(model, load) { own } else { widest_value(model) }
+}
+
+/// Whether flash attention is used: Grok refuses it (`llama_init_from_model` in llama-context.cpp).
+pub(super) fn uses_flash(model: &MemoryModel, load: &Load) -> bool {
+    load.flash_attention && !model.is(&["grok"])
 }
 
 pub(super) fn widest_value(model: &MemoryModel) -> u64 {

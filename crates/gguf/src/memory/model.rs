@@ -174,7 +174,7 @@ impl Shape {
             positions_per_token: if header.arch("rope.dimension_sections").is_some() { 4 } else { 1 },
             extra_layers: number("nextn_predict_layers").min(layers as u64),
             encoder: is_encoder(&architecture),
-            logits: !is_encoder(&architecture) || diffuses(&architecture),
+            logits: !(is_encoder(&architecture) || architecture == "t5encoder") || diffuses(&architecture),
             logit_cap: header.arch_f32("final_logit_softcapping").is_some_and(|cap| cap > 0.0),
             scales_residual: header.arch_f32("residual_scale").is_some_and(|scale| scale != 0.0),
             architecture,

@@ -9,7 +9,7 @@ impl Net<'_> {
     pub(super) fn layer(&mut self, il: usize, stream: Id, last: bool) -> Id {
         let mut residual = stream;
         let input = self.norm(stream, Some(il), "attn_norm");
-        let Some(mut mixed) = self.mix(il, input) else {
+        let Some(mut mixed) = self.mix(il, stream, input) else {
             return self.without_mixing(il, stream, input, last);
         };
         if last && !self.gathers_late() {
@@ -27,13 +27,24 @@ impl Net<'_> {
         if self.is_parallel(il, named_post) {
             return self.parallel(il, input, mixed, residual, last);
         }
+        if self.model.is(&["grok"]) {
+            mixed = self.norm(mixed, Some(il), "attn_output_norm");
+        }
         let mixed = self.scale_residual(mixed);
-        // LFM2 adds to the stream rather than the stream to the layer (lfm2.cpp).
-        let terms = if self.model.is(&["lfm2", "lfm2moe"]) { [residual, mixed] } else { [mixed, residual] };
+        // These add to the stream rather than the stream to the layer (lfm2.cpp, openelm.cpp).
+        let to_stream = self.model.is(&["lfm2", "lfm2moe", "openelm"]);
+        let terms = if to_stream { [residual, mixed] } else { [mixed, residual] };
         let sum = self.graph.inplace(&terms);
+        if self.has_network_beside_experts(il) {
+            let fed = self.network_beside_experts(il, sum);
+            let fed = self.norm(fed, Some(il), "post_ffw_norm");
+            return self.graph.inplace(&[fed, sum]);
+        }
         let input = match (has_ffn_norm, named_post && !post_normed) {
             (true, _) => self.norm(sum, Some(il), "ffn_norm"),
             (false, true) => self.norm(sum, Some(il), "post_attention_norm"),
+            // DBRX calls it so (dbrx.cpp).
+            (false, false) if self.model.is(&["dbrx"]) => self.norm(sum, Some(il), "attn_output_norm"),
             (false, false) => sum,
         };
         self.add_feed_forward(il, input, sum)
@@ -90,7 +101,7 @@ impl Net<'_> {
     }
 
     /// Attention, a recurrent block, or both side by side.
-    pub(super) fn mix(&mut self, il: usize, input: Id) -> Option<Id> {
+    pub(super) fn mix(&mut self, il: usize, stream: Id, input: Id) -> Option<Id> {
         let latent = self.has(Some(il), "attn_kv_a_mqa.weight");
         let attends =
             latent || ["attn_q.weight", "attn_qkv.weight"].iter().any(|name| self.has(Some(il), name));
@@ -98,6 +109,8 @@ impl Net<'_> {
         match (recurrent, attends) {
             (true, true) if self.model.is(&["falcon-h1"]) => {
                 let attended = self.attention(il, input);
+                // Each has a norm of its own (falcon-h1.cpp).
+                let input = self.norm(stream, Some(il), "attn_norm");
                 let scanned = self.recurrent(il, input);
                 Some(self.graph.inplace(&[attended, scanned]))
             }

@@ -41,7 +41,10 @@ impl Net<'_> {
         if self.weight(None, "token_embd_norm.weight").is_some() && !self.model.is(&["lfm2", "lfm2moe"]) {
             stream = self.norm(stream, None, "token_embd_norm");
         }
-        if self.model.is(&["gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "minicpm", "granite", "grok"]) {
+        if self
+            .model
+            .is(&["gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "minicpm", "granite", "grok", "afmoe"])
+        {
             stream = self.graph.inplace(&[stream]);
         }
         stream
@@ -53,10 +56,9 @@ impl Net<'_> {
             let rows = self.output_rows();
             stream = self.graph.get_rows(stream, rows);
         }
-        let norm = ["output_norm", "token_embd_norm"].into_iter().find(|name| {
-            self.has(None, &format!("{name}.weight"))
-                && (*name == "output_norm" || self.model.is(&["lfm2", "lfm2moe"]))
-        });
+        let lfm2 = self.model.is(&["lfm2", "lfm2moe"]).then_some("token_embd_norm");
+        let names = ["output_norm", "dec.output_norm", "enc.output_norm"];
+        let norm = names.into_iter().chain(lfm2).find(|name| self.has(None, &format!("{name}.weight")));
         if let Some(name) = norm {
             stream = self.norm(stream, None, name);
         }

@@ -2,12 +2,14 @@
 //! (`build_arch_graph` in src/models, `llm_graph_context` in llama-graph.cpp).
 
 mod attention;
+mod bert;
 mod block;
 mod delta;
 mod ends;
 mod experts;
 mod feed_forward;
 mod gemma3n;
+mod gemma4;
 mod latent;
 mod mamba;
 mod operands;
@@ -17,6 +19,7 @@ mod recurrent;
 mod rwkv;
 mod rwkv6;
 mod rwkv7;
+mod t5;
 
 use super::{
     cache::{self, Cells},
@@ -46,6 +49,8 @@ pub(super) struct Net<'a> {
     host: u8,
     /// Values of the first layer, which RWKV 7 mixes into all others.
     first_value: Id,
+    /// Whether attention is computed without the full matrix of scores.
+    flash: bool,
     /// What images add to the first layers (`n_deepstack_layers`).
     deep: Id,
 }
@@ -95,11 +100,13 @@ impl<'a> Net<'a> {
             graph: Graph::default(),
             tokens,
             sequences,
-            outputs: sequences.min(tokens),
+            // All of them where an encoder belongs to the model (`llama_model_has_encoder`).
+            outputs: if model.is(&["t5", "t5encoder"]) { tokens } else { sequences.min(tokens) },
             cells: *cells,
             weights: vec![NONE; model.weights.len()],
             inputs: Inputs { positions: NONE, rows: NONE, states: [NONE; 2], full: UNMADE, window: UNMADE },
             host: u8::try_from(placement.devices()).unwrap_or(super::MOST_DEVICES),
+            flash: cache::uses_flash(model, load),
             first_value: NONE,
             deep: NONE,
         }
@@ -109,6 +116,7 @@ impl<'a> Net<'a> {
         let mut stream = self.embeddings();
         let per_layer = self.per_layer_embeddings(stream);
         stream = self.stack_streams(stream);
+        let t5 = if self.is_t5() { Some(self.t5_inputs()) } else { None };
         let normal = self
             .model
             .layers
@@ -119,8 +127,10 @@ impl<'a> Net<'a> {
                 break;
             }
             let last = il + 1 == normal;
-            stream = match self.model.shape.architecture.as_str() {
-                "gemma3n" => self.altup_layer(il, stream, per_layer),
+            stream = match (self.model.shape.architecture.as_str(), t5) {
+                (_, Some(inputs)) => self.t5_layer(il, stream, last, inputs),
+                ("gemma3n", _) => self.altup_layer(il, stream, per_layer),
+                _ if self.is_bert() => self.bert_layer(il, stream, last),
                 _ if self.is_rwkv() => self.rwkv_layer(il, stream, last),
                 _ => {
                     let out = self.layer(il, stream, last);
