@@ -65,9 +65,14 @@ pub(super) fn add_kv(model: &MemoryModel, load: &Load, placement: &Placement, ce
         } else {
             rows(load.cache_type_v, value_elements(model, load, il), length)
         };
+        // Sparse attention keeps keys of its indexer, too (`llama_kv_cache_dsa`).
+        let indexer = match layer.find("indexer.attn_k.weight") {
+            Some(_) => rows(load.cache_type_k, model.shape.indexer_keys, length),
+            None => 0,
+        };
         let device = placement.layer(il).filter(|_| load.kv_offload);
         let part = to.part(device);
-        part.kv_cache = part.kv_cache.saturating_add(keys).saturating_add(values);
+        part.kv_cache = [keys, values, indexer].into_iter().fold(part.kv_cache, u64::saturating_add);
     }
 }
 

@@ -32,6 +32,10 @@ pub(super) struct Shape {
     /// Head length of keys and values after decompression.
     pub(super) latent_key: u64,
     pub(super) latent_value: u64,
+    /// Lengths of the keys of the indexer of sparse attention, its heads, and how many tokens it picks.
+    pub(super) indexer_keys: u64,
+    pub(super) indexer_heads: u64,
+    pub(super) indexer_top: u64,
     /// `ssm.*`.
     pub(super) conv_kernel: u64,
     pub(super) inner: u64,
@@ -158,6 +162,9 @@ impl Shape {
             latent,
             latent_key: or("attention.key_length_mla", head),
             latent_value: or("attention.value_length_mla", value),
+            indexer_keys: number("attention.indexer.key_length"),
+            indexer_heads: number("attention.indexer.head_count"),
+            indexer_top: number("attention.indexer.top_k"),
             conv_kernel: number("ssm.conv_kernel"),
             inner: number("ssm.inner_size"),
             state: number("ssm.state_size"),

@@ -137,6 +137,16 @@ impl Net<'_> {
     /// Stores keys and values, and attends to the cache.
     pub(super) fn attend(&mut self, il: usize, qkv: Qkv, decompress: Option<Id>) -> Id {
         let inputs = self.attention_inputs(self.model.layers[il].windowed);
+        self.attend_with(il, qkv, decompress, inputs)
+    }
+
+    pub(super) fn attend_with(
+        &mut self,
+        il: usize,
+        qkv: Qkv,
+        decompress: Option<Id>,
+        inputs: AttentionInputs,
+    ) -> Id {
         let Qkv { mut q, mut k, mut v } = qkv;
         if inputs.key_rotation != NONE {
             q = self.hadamard(q, inputs.key_rotation);
@@ -214,7 +224,7 @@ impl Net<'_> {
     }
 
     /// A cache with a row for each token, as heads.
-    fn by_token(&mut self, cache: Id, ne: [u64; 4]) -> Id {
+    pub(super) fn by_token(&mut self, cache: Id, ne: [u64; 4]) -> Id {
         let tensor = self.graph.get(cache);
         let (kind, [unit, row, ..]) = (tensor.kind, tensor.nb);
         let head = unit.saturating_mul(ne[0] / kind.block_elements().unwrap_or(1));

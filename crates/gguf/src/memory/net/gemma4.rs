@@ -15,14 +15,14 @@ impl Net<'_> {
         let fed = self.network(il, input, "").unwrap_or(input);
         let fed = self.norm(fed, Some(il), "post_ffw_norm_1");
         let input = self.norm(stream, Some(il), "pre_ffw_norm_2");
-        let routed = self.graph.inplace(&[stream]);
-        let mut routed = self.graph.inplace(&[routed]);
+        let scaled = self.graph.inplace(&[stream]);
+        let mut scaled = self.graph.inplace(&[scaled]);
         if let Some(scale) = self.weight(Some(il), "ffn_gate_inp.scale") {
-            routed = self.graph.inplace(&[routed, scale]);
+            scaled = self.graph.inplace(&[scaled, scale]);
         }
         let logits = match self.weight(Some(il), "ffn_gate_inp.weight") {
-            Some(router) => self.graph.matmul(router, routed),
-            None => routed,
+            Some(router) => self.graph.matmul(router, scaled),
+            None => scaled,
         };
         let experts = self.experts_by(il, input, logits);
         let experts = self.norm(experts, Some(il), "post_ffw_norm_2");

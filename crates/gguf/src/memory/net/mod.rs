@@ -19,6 +19,7 @@ mod recurrent;
 mod rwkv;
 mod rwkv6;
 mod rwkv7;
+mod sparse;
 mod t5;
 
 use super::{
@@ -62,6 +63,7 @@ struct Inputs {
     states: [Id; 2],
     full: AttentionInputs,
     window: AttentionInputs,
+    indexer: sparse::IndexerInputs,
 }
 
 /// What attention reads beside queries, keys and values.
@@ -104,7 +106,14 @@ impl<'a> Net<'a> {
             outputs: if model.is(&["t5", "t5encoder"]) { tokens } else { sequences.min(tokens) },
             cells: *cells,
             weights: vec![NONE; model.weights.len()],
-            inputs: Inputs { positions: NONE, rows: NONE, states: [NONE; 2], full: UNMADE, window: UNMADE },
+            inputs: Inputs {
+                positions: NONE,
+                rows: NONE,
+                states: [NONE; 2],
+                full: UNMADE,
+                window: UNMADE,
+                indexer: sparse::NO_INDEXER,
+            },
             host: u8::try_from(placement.devices()).unwrap_or(super::MOST_DEVICES),
             flash: cache::uses_flash(model, load),
             first_value: NONE,

@@ -6,12 +6,20 @@ use crate::memory::graph::{Id, Op};
 impl Net<'_> {
     /// `build_norm`: the norm itself, its weight and its bias.
     pub(super) fn norm(&mut self, x: Id, layer: Option<usize>, name: &str) -> Id {
+        self.norm_by(x, layer, name, self.model.shape.layer_norm)
+    }
+
+    /// The same with mean and variance, whatever other norms of the model are.
+    pub(super) fn layer_norm(&mut self, x: Id, layer: Option<usize>, name: &str) -> Id {
+        self.norm_by(x, layer, name, true)
+    }
+
+    fn norm_by(&mut self, x: Id, layer: Option<usize>, name: &str, layer_norm: bool) -> Id {
         let weight = self.weight(layer, &format!("{name}.weight"));
         let bias = self.weight(layer, &format!("{name}.bias"));
         if weight.is_none() && bias.is_none() && !self.model.is(&["olmo"]) {
             return x;
         }
-        let layer_norm = self.model.shape.layer_norm;
         let mut normed = if layer_norm { self.graph.like(&[x]) } else { self.graph.inplace(&[x]) };
         if let Some(il) = layer
             && self.load.accelerator.pins_norms

@@ -46,7 +46,7 @@ impl Net<'_> {
         let qkv = self.t5_heads(il, &format!("{half}.attn"), input, input);
         let bias = self.position_bias(il, half, inputs.buckets);
         let mut mixed = if inputs.encoded == NONE {
-            qkv.into_iter().for_each(|x| self.graph.expand(x));
+            self.expand_all(qkv);
             self.attend_in_full(qkv, inputs.cross_mask, bias, false)
         } else {
             self.t5_attend_to_cache(il, qkv, bias)
@@ -71,7 +71,7 @@ impl Net<'_> {
     fn cross_attention(&mut self, il: usize, stream: Id, inputs: T5Inputs) -> Id {
         let input = self.norm(stream, Some(il), "dec.cross_attn_norm");
         let qkv = self.t5_heads(il, "dec.cross_attn", input, inputs.encoded);
-        qkv.into_iter().for_each(|x| self.graph.expand(x));
+        self.expand_all(qkv);
         let attended = if self.flash {
             self.attend_in_flash(qkv, inputs.cross_mask)
         } else {
@@ -116,9 +116,7 @@ impl Net<'_> {
         let q = turn(self, q, inputs.key_rotation);
         let k = turn(self, k, inputs.key_rotation);
         let v = turn(self, v, inputs.value_rotation);
-        for x in [q, v, k] {
-            self.graph.expand(x);
-        }
+        self.expand_all([q, v, k]);
         let (k, v) = self.store(il, k, v, inputs);
         let attended = self.attend_in_full([q, k, v], inputs.mask, bias, !self.flash);
         turn(self, attended, inputs.value_rotation)
@@ -155,6 +153,12 @@ impl Net<'_> {
         let rows = self.graph.reshape(attended, [value.saturating_mul(heads), tokens, 1, 1]);
         self.graph.expand(rows);
         rows
+    }
+
+    fn expand_all(&mut self, all: [Id; 3]) {
+        for x in all {
+            self.graph.expand(x);
+        }
     }
 
     fn joined_heads(&mut self, attended: Id) -> Id {
