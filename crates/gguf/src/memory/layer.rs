@@ -69,7 +69,8 @@ pub(super) fn layers(header: &Header, shape: &Shape, count: usize) -> Vec<Layer>
     let normal = count.saturating_sub(usize::try_from(shape.extra_layers).unwrap_or(usize::MAX));
     (0..count)
         .map(|il| {
-            let windowed = il < normal && windows.has(il);
+            // Of layers for further tokens only those that are listed slide (`set_swa_pattern`).
+            let windowed = windows.has(il) && (il < normal || matches!(windows, Windows::Listed(_)));
             // Layers without a cache of their own read the last one of their kind that has one
             // (the reuse callback of `llama_model::create_memory`).
             let reuses = (il >= own_cache).then(|| own_cache.saturating_sub(if windowed { 2 } else { 1 }));
@@ -79,7 +80,10 @@ pub(super) fn layers(header: &Header, shape: &Shape, count: usize) -> Vec<Layer>
                 key: if windowed { key_swa } else { key },
                 value: if windowed { value_swa } else { value },
                 windowed,
-                attends: il < normal && at(&kv_heads, il) > 0 && reuses.is_none() && !shape.encoder,
+                attends: (il < normal || shape.extra_cache)
+                    && at(&kv_heads, il) > 0
+                    && reuses.is_none()
+                    && !shape.encoder,
                 reuses: reuses.filter(|_| il < normal),
                 experts_used: at(&experts_used, il).min(MOST_EXPERTS).min(shape.experts),
                 ..Layer::default()

@@ -59,6 +59,8 @@ pub(super) struct Shape {
     pub(super) positions_per_token: u64,
     /// Layers that predict further tokens, and are no part of the normal graph.
     pub(super) extra_layers: u64,
+    /// Whether they get a cache nevertheless.
+    pub(super) extra_cache: bool,
     /// Whether the model attends to later tokens too, and keeps no cache.
     pub(super) encoder: bool,
     /// Whether it computes logits rather than embeddings alone.
@@ -180,6 +182,7 @@ impl Shape {
             parallel_residual: header.arch_bool("use_parallel_residual").unwrap_or(false),
             positions_per_token: if header.arch("rope.dimension_sections").is_some() { 4 } else { 1 },
             extra_layers: number("nextn_predict_layers").min(layers as u64),
+            extra_cache: !filters_extra_layers(&architecture),
             encoder: is_encoder(&architecture),
             logits: !(is_encoder(&architecture) || architecture == "t5encoder") || diffuses(&architecture),
             logit_cap: header.arch_f32("final_logit_softcapping").is_some_and(|cap| cap > 0.0),
@@ -205,6 +208,14 @@ fn loads_output(architecture: &str) -> bool {
         "bitnet",
     ];
     !NONE.contains(&architecture)
+}
+
+/// Architectures whose cache leaves out the layers that predict further tokens; all others have one for
+/// them, too (`llama_model::create_memory` in llama-model.cpp).
+fn filters_extra_layers(architecture: &str) -> bool {
+    const FILTERED: &[&str] =
+        &["mimo2", "step35", "deepseek32", "glm-dsa", "qwen3next", "qwen35", "qwen35moe", "nemotron_h_moe"];
+    FILTERED.contains(&architecture)
 }
 
 /// Architectures that keep no cache but compute logits: those that write by diffusion.

@@ -126,6 +126,8 @@ impl Net<'_> {
         match self.model.shape.architecture.as_str() {
             "gpt2" | "starcoder" | "bloom" | "mpt" | "jais" | "refact" | "bert" | "jina-bert-v2" | "t5"
             | "t5encoder" | "jamba" | "nemotron_h" | "nemotron_h_moe" => false,
+            // The larger one has slopes instead (baichuan.cpp).
+            "baichuan" => self.model.layers.len() == 32,
             "granitehybrid" => self.model.weight(None, "rope_freqs.weight").is_some(),
             "cohere2" | "cohere2moe" | "afmoe" => windowed,
             "exaone4" => windowed || self.model.shape.window == 0,

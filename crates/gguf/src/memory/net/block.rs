@@ -12,6 +12,10 @@ impl Net<'_> {
         let Some(mut mixed) = self.mix(il, stream, input) else {
             return self.without_mixing(il, stream, input, last);
         };
+        if self.model.is(&["deci"]) && !self.has(Some(il), "ffn_up.weight") {
+            // What such a layer attends to is computed and forgotten (deci.cpp).
+            return stream;
+        }
         if last && !self.gathers_late() {
             let rows = self.output_rows();
             mixed = self.graph.get_rows(mixed, rows);
@@ -60,11 +64,15 @@ impl Net<'_> {
             return self.graph.inplace(&[sum, mixed]);
         }
         let mut input = input;
-        if last {
+        if last && !self.gathers_late() {
             let rows = self.output_rows();
             input = self.graph.get_rows(input, rows);
         }
         let fed = self.feed_forward(il, input).unwrap_or(input);
+        if self.model.is(&["command-r", "cohere2", "cohere2moe"]) {
+            let sum = self.graph.inplace(&[fed, residual]);
+            return self.graph.inplace(&[sum, mixed]);
+        }
         let terms = if self.model.is(&["phi2"]) { [mixed, fed] } else { [fed, mixed] };
         let sum = self.graph.inplace(&terms);
         self.graph.inplace(&[sum, residual])
@@ -73,10 +81,13 @@ impl Net<'_> {
     /// A layer of a feed-forward network alone (Nemotron-H has such).
     pub(super) fn without_mixing(&mut self, il: usize, stream: Id, input: Id, last: bool) -> Id {
         let (mut residual, mut input) = (stream, input);
-        if last {
+        if last && !self.gathers_late() {
             let rows = self.output_rows();
             input = self.graph.get_rows(input, rows);
             residual = self.graph.get_rows(residual, rows);
+        }
+        if self.has(Some(il), "ffn_norm.weight") {
+            input = self.norm(residual, Some(il), "ffn_norm");
         }
         self.add_feed_forward(il, input, residual)
     }
@@ -136,6 +147,16 @@ impl Net<'_> {
     /// Whether the rows that are asked for are picked out behind the last layer, not within it: what
     /// that layer computes for all others lies beside the output matrix then (openai-moe.cpp).
     pub(super) fn gathers_late(&self) -> bool {
-        self.model.is(&["gpt-oss", "gemma3n"])
+        self.model.is(&[
+            "gpt-oss",
+            "gemma3n",
+            "gemma4",
+            "step35",
+            "qwen3next",
+            "qwen35moe",
+            "nemotron_h",
+            "nemotron_h_moe",
+            "cohere2moe",
+        ])
     }
 }
