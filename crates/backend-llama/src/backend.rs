@@ -12,11 +12,12 @@ use loadmaster_core::{
     Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
     InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
-use loadmaster_gguf::{GgufError, Header};
 use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 
 use crate::{
+    ask::{Answer, ask},
+    companions::{self, Companions},
     diagnose::diagnose,
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
@@ -24,6 +25,7 @@ use crate::{
     output, planner,
     server::{self, ServerDevice},
     settings::{Asked, GpuLayers, Settings},
+    ways::Ways,
 };
 
 /// Runs text models with `llama-server`.
@@ -35,6 +37,8 @@ pub struct LlamaBackend {
     children: Arc<Children>,
     /// What builds answered to `--list-devices`, by program.
     devices: Mutex<HashMap<PathBuf, Vec<ServerDevice>>>,
+    /// What a server last answered about a plan: it is looked at before it is started.
+    asked: Mutex<Option<(LaunchPlan, Arc<Answer>)>>,
 }
 
 /// The living servers. Held for an instant at a time, never across an await.
@@ -73,6 +77,7 @@ impl LlamaBackend {
             supervisor: Supervisor::new(Some(journal)),
             children: Arc::default(),
             devices: Mutex::default(),
+            asked: Mutex::default(),
         }))
     }
 
@@ -89,8 +94,8 @@ impl LlamaBackend {
         asked: &Asked,
         machine: &Machine,
     ) -> Result<Vec<ServerDevice>, BackendError> {
-        let wanted =
-            asked.device.is_some() || asked.gpu_layers.is_some_and(|layers| layers != GpuLayers::Number(0));
+        let wanted = !asked.devices.is_empty()
+            || asked.gpu_layers.is_some_and(|layers| layers != GpuLayers::Number(0));
         let hardware = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
         if !wanted && !machine.devices.iter().any(|device| hardware(device.kind)) {
             return Ok(Vec::new());
@@ -107,6 +112,20 @@ impl LlamaBackend {
         Ok(devices)
     }
 
+    /// What the server says that `plan` takes; asked once for one plan after the other.
+    async fn ask(&self, plan: &LaunchPlan, settings: &Settings, shape: &ModelShape) -> Option<Arc<Answer>> {
+        let last = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, answer)) = &*last()
+            && asked == plan
+        {
+            return Some(Arc::clone(answer));
+        }
+        let place = (self.options.transport, self.context.runtime_dir.as_path());
+        let answer = Arc::new(ask(&self.supervisor, place, plan, settings, shape).await?);
+        *last() = Some((plan.clone(), Arc::clone(&answer)));
+        Some(answer)
+    }
+
     fn log_path(&self, model: &Model) -> PathBuf {
         let safe = |c: char| {
             if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }
@@ -116,29 +135,14 @@ impl LlamaBackend {
     }
 }
 
-/// Reads the header of a model, complete or not at all, off the async threads.
-async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
-    let path = model.path.clone();
+/// Reads the headers of a model and of what is loaded with it, complete or not at all, off the async threads.
+async fn read_shape(model: &Model, ways: &Ways) -> Result<ModelShape, BackendError> {
+    let (path, ways) = (model.path.clone(), ways.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let header = Header::open_model(&path).map_err(|error| unreadable(&path, &error))?;
-        if let Some(length) = header.file_len() {
-            header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
-        }
-        Ok(ModelShape::of(&header))
+        let shape = ModelShape::of(&companions::header(&path)?);
+        Ok(shape.with(Companions::read(&ways)?))
     });
     read.await.map_err(|error| BackendError::system("reading the model's header", error))?
-}
-
-fn unreadable(path: &Path, error: &GgufError) -> BackendError {
-    match error {
-        GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
-        other => BackendError::ModelUnreadable {
-            path: path.to_owned(),
-            // The message around it names the file.
-            cause: other.to_string().replace(&path.display().to_string(), "it"),
-            remedy: other.remedy().to_owned(),
-        },
-    }
 }
 
 #[async_trait]
@@ -152,14 +156,14 @@ impl Backend for LlamaBackend {
     }
 
     async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
-        Asked::read(&request.settings)?;
-        read_shape(&request.model).await?;
+        let asked = Asked::read(&request.settings)?;
+        read_shape(&request.model, &asked.ways).await?;
         self.locate().map(drop)
     }
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model).await?;
+        let shape = read_shape(&request.model, &asked.ways).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -181,8 +185,16 @@ impl Backend for LlamaBackend {
 
     async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
         let settings = Settings::of(plan)?;
-        let shape = read_shape(&plan.model).await?;
-        Ok(memory::estimate(&shape, &settings))
+        let shape = read_shape(&plan.model, &settings.ways).await?;
+        let computed = memory::estimate(&shape, &settings);
+        // A plan for a machine that somebody made up names no server.
+        if plan.server.is_none() || !self.options.ask || !settings.ways.are_in_the_dry_run() {
+            return Ok(computed);
+        }
+        Ok(match self.ask(plan, &settings, &shape).await {
+            Some(answer) => answer.complete(computed),
+            None => computed,
+        })
     }
 
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {

@@ -29,11 +29,13 @@ pub(crate) struct Options {
     pub(crate) transport: Transport,
     /// Linux: servers are killed by the kernel when this program ends, however it ends.
     pub(crate) parent_death_signal: bool,
+    /// Whether the server is asked what a plan takes before its first start.
+    pub(crate) ask: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { server: None, transport: Transport::default(), parent_death_signal: true }
+        Self { server: None, transport: Transport::default(), parent_death_signal: true, ask: true }
     }
 }
 

@@ -13,19 +13,19 @@ use crate::settings::Settings;
 /// is not among them, so `other` has the output and prompt buffers alone.
 pub(crate) fn measured(lines: &[String], settings: &Settings) -> Option<Estimate> {
     let mut devices: BTreeMap<DeviceId, DeviceEstimate> = BTreeMap::new();
-    for buffer in lines.iter().filter_map(|line| Buffer::read(line)) {
-        let id = device_of(buffer.device, settings);
+    for (name, part, bytes) in lines.iter().filter_map(|line| buffer(line)) {
+        let id = device_of(name, settings);
         let device = devices.entry(id.clone()).or_insert_with(|| DeviceEstimate::on(id));
-        match buffer.part {
+        match part {
             "model" => {
-                device.weights += buffer.bytes;
-                if buffer.device.ends_with("_Mapped") {
-                    device.mapped += buffer.bytes;
+                device.weights += bytes;
+                if name.ends_with("_Mapped") {
+                    device.mapped += bytes;
                 }
             }
-            "KV" | "RS" => device.kv_cache += buffer.bytes,
-            "compute" => device.compute += buffer.bytes,
-            _ => device.other += buffer.bytes,
+            "KV" | "RS" => device.kv_cache += bytes,
+            "compute" => device.compute += bytes,
+            _ => device.other += bytes,
         }
     }
     (!devices.is_empty()).then(|| Estimate {
@@ -35,36 +35,28 @@ pub(crate) fn measured(lines: &[String], settings: &Settings) -> Option<Estimate
     })
 }
 
-struct Buffer<'a> {
-    /// `CPU_Mapped`, `Vulkan0`, `CUDA_Host`.
-    device: &'a str,
-    /// `model`, `KV`, `RS` (recurrent state), `compute`, `output`.
-    part: &'a str,
-    bytes: u64,
-}
-
-impl<'a> Buffer<'a> {
-    fn read(line: &'a str) -> Option<Self> {
-        let (before, size) = line.split_once(" buffer size =")?;
-        let mut words = before.split_whitespace().rev();
-        let (part, device) = (words.next()?, words.next()?);
-        let mebibytes: f64 = size.trim().strip_suffix("MiB")?.trim().parse().ok()?;
-        if !(0.0..1e12).contains(&mebibytes) {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
-        let bytes = (mebibytes * 1_048_576.0).round() as u64;
-        Some(Self { device, part, bytes })
+/// The device of a buffer as the server names it (`CPU_Mapped`, `Vulkan0`, `CUDA_Host`), what is in it
+/// (`model`, `KV`, `RS` for recurrent state, `compute`, `output`), and its bytes.
+pub(crate) fn buffer(line: &str) -> Option<(&str, &str, u64)> {
+    let (before, size) = line.split_once(" buffer size =")?;
+    let mut words = before.split_whitespace().rev();
+    let (part, device) = (words.next()?, words.next()?);
+    let mebibytes: f64 = size.trim().strip_suffix("MiB")?.trim().parse().ok()?;
+    if !(0.0..1e12).contains(&mebibytes) {
+        return None;
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    let bytes = (mebibytes * 1_048_576.0).round() as u64;
+    Some((device, part, bytes))
 }
 
 /// Host buffers have many names (`CPU`, `CPU_Mapped`, `CPU_REPACK`, `CUDA_Host`); what begins with
 /// the name of the plan's device is that device.
-fn device_of(buffer: &str, settings: &Settings) -> DeviceId {
-    let ours = settings.server_device.as_deref().zip(settings.device.as_deref());
-    match ours {
-        Some((server_name, id)) if buffer == server_name => DeviceId::from(id),
-        _ => DeviceId::host(),
+pub(crate) fn device_of(buffer: &str, settings: &Settings) -> DeviceId {
+    let mut ours = settings.server_devices.iter().zip(&settings.devices);
+    match ours.find(|(server_name, _)| buffer == server_name.as_str()) {
+        Some((_, id)) => DeviceId::from(id.as_str()),
+        None => DeviceId::host(),
     }
 }
 
@@ -102,7 +94,7 @@ mod tests {
              sched_reserve:    Vulkan0 compute buffer size =     4.00 MiB",
         );
         let settings =
-            Settings { device: Some("gpu0".into()), server_device: Some("Vulkan0".into()), ..settings() };
+            Settings { devices: vec!["gpu0".into()], server_devices: vec!["Vulkan0".into()], ..settings() };
         let estimate = measured(&printed, &settings).unwrap();
         let totals: Vec<_> = estimate.devices.iter().map(|d| (d.device.as_str(), d.total() >> 20)).collect();
         assert_eq!(totals, [("gpu0", 14), ("host", 21)]);

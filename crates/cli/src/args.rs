@@ -1,6 +1,7 @@
 //! What the command understands.
 
 mod load;
+mod ways;
 
 use std::path::PathBuf;
 
@@ -245,9 +246,10 @@ pub(crate) struct InspectArgs {
 pub(crate) struct EstimateArgs {
     /// The GGUF file; of a split model, its first
     pub(crate) file: PathBuf,
-    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it
+    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it; may be
+    /// repeated
     #[arg(long = "device", value_name = "ID=AMOUNT", value_parser = device)]
-    pub(crate) device: Option<(String, Bytes)>,
+    pub(crate) devices: Vec<(String, Bytes)>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
-use loadmaster_orchestrator::{MachineReader, Orchestrator, ThisMachine};
+use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
 
 use crate::{Failed, config::Config};
 
@@ -29,7 +29,8 @@ pub(crate) fn start_on(config: &Config, machine: Arc<dyn MachineReader>) -> Resu
             format!("The configuration has a section [backends.{stranger}], and there is no such backend");
         return Err(Failed::usage(cause).remedy(format!("This program has {}.", known.join(", "))));
     }
-    Ok(Orchestrator::new(registry, machine, config.policy.clone()))
+    let measurements = Some(config.folders.state.join("measurements.json"));
+    Ok(Orchestrator::new(registry, machine, Policy { measurements, ..config.policy.clone() }))
 }
 
 /// Adds the model in `file`, named after it; returns its name.

@@ -14,6 +14,7 @@ use crate::{
     Lease, MachineReader, OrchestratorError, Policy, Preview, Status,
     decide::State,
     steps::{Action, Facts, Input, Prepared, Ticket},
+    weigher::Weigher,
 };
 
 type Reply<T> = oneshot::Sender<T>;
@@ -32,18 +33,25 @@ pub(crate) enum Message {
     Status { reply: Reply<Status> },
     Close { reply: Reply<()> },
     Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
-    Started { instance: InstanceId, outcome: Result<Instance, BackendError> },
+    Started { instance: InstanceId, outcome: Result<Running, BackendError> },
     Exited { instance: InstanceId, failure: loadmaster_core::Failure },
     DrainExpired { instance: InstanceId },
     StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
+}
+
+/// An instance, and what it was started by.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    instance: Instance,
+    prepared: Prepared,
 }
 
 #[derive(Debug)]
 pub(crate) struct Actor {
     state: State,
     registry: Registry,
-    machine: Arc<dyn MachineReader>,
-    policy: Policy,
+    weigher: Arc<Weigher>,
+    policy: Arc<Policy>,
     /// Weak, so that the actor ends when the last handle is dropped.
     messages: mpsc::WeakUnboundedSender<Message>,
     events: broadcast::Sender<Event>,
@@ -52,7 +60,7 @@ pub(crate) struct Actor {
     closes: Vec<Reply<()>>,
     /// Starts that are under way; sending calls one off.
     starts: HashMap<InstanceId, oneshot::Sender<()>>,
-    instances: HashMap<InstanceId, Instance>,
+    instances: HashMap<InstanceId, Running>,
     tickets: Ticket,
     closed: bool,
 }
@@ -68,8 +76,8 @@ impl Actor {
         Self {
             state: State::new(policy.budgets.clone()),
             registry,
-            machine,
-            policy,
+            weigher: Arc::new(Weigher::new(machine, &policy)),
+            policy: Arc::new(policy),
             messages,
             events,
             leases: HashMap::new(),
@@ -157,7 +165,7 @@ impl Actor {
     /// Takes in the deaths whose message is still on its way: who was told of one by the instance itself may
     /// ask again before that message is here, and must not be given the dead.
     fn take_in_deaths(&mut self) {
-        let died = |(id, instance): (&InstanceId, &Instance)| Some((id.clone(), instance.exit.now()?));
+        let died = |(id, running): (&InstanceId, &Running)| Some((id.clone(), running.instance.exit.now()?));
         let dead: Vec<_> = self.instances.iter().filter_map(died).collect();
         for (instance, failure) in dead {
             self.instances.remove(&instance);
@@ -184,7 +192,7 @@ impl Actor {
     fn carry_out(&mut self, action: Action) -> Option<Input> {
         match action {
             Action::Prepare { request } => self.prepare(request),
-            Action::Start { instance, plan } => return self.start(instance, plan),
+            Action::Start { instance, prepared } => return self.start(instance, prepared),
             Action::Grant { ticket, instance } => return self.grant(ticket, instance),
             Action::Refuse { ticket, error } => {
                 if let Some(reply) = self.leases.remove(&ticket) {
@@ -263,24 +271,13 @@ impl Actor {
         });
     }
 
-    /// Reads the machine, plans and estimates.
     fn preparation(
         &self,
         request: LoadRequest,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&request);
-        let machine = Arc::clone(&self.machine);
-        let budgets = self.policy.budgets.clone();
-        async move {
-            let backend = backend?;
-            let machine = machine.read().await?;
-            for device in budgets.unmatched(&machine) {
-                tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
-            }
-            let plan = Arc::new(backend.plan(&request, &machine).await?);
-            let estimate = backend.estimate_resources(&plan).await?;
-            Ok(Prepared { plan, estimate, machine })
-        }
+        let (weigher, policy) = (Arc::clone(&self.weigher), Arc::clone(&self.policy));
+        async move { weigher.before(&*backend?, &request, &policy).await }
     }
 
     fn backend_of(&self, plan: &LaunchPlan) -> Result<Arc<dyn Backend>, BackendError> {
@@ -289,8 +286,8 @@ impl Actor {
         })
     }
 
-    fn start(&mut self, id: InstanceId, plan: Arc<LaunchPlan>) -> Option<Input> {
-        let backend = match self.backend_of(&plan) {
+    fn start(&mut self, id: InstanceId, prepared: Prepared) -> Option<Input> {
+        let backend = match self.backend_of(&prepared.plan) {
             Ok(backend) => backend,
             Err(error) => {
                 return Some(Input::Started { instance: id, outcome: Err(error) });
@@ -298,9 +295,15 @@ impl Actor {
         };
         let (call_off, called_off) = oneshot::channel();
         self.starts.insert(id.clone(), call_off);
+        let weigher = Arc::clone(&self.weigher);
         self.later(async move {
+            let start = async {
+                let mut instance = backend.start(id.clone(), Arc::clone(&prepared.plan)).await?;
+                instance.measured = weigher.after(&instance, &prepared).await;
+                Ok(Running { instance, prepared })
+            };
             tokio::select! {
-                outcome = backend.start(id.clone(), plan) => Message::Started { instance: id, outcome },
+                outcome = start => Message::Started { instance: id, outcome },
                 // The start's future is dropped, and its process ends with it.
                 Ok(()) = called_off => Message::StopDone { instance: id.clone(), outcome: Ok(()) },
             }
@@ -309,9 +312,9 @@ impl Actor {
     }
 
     /// Keeps the instance and watches for its death, before anyone hears that it runs.
-    fn started(&mut self, id: InstanceId, outcome: Result<Instance, BackendError>) -> Option<Input> {
+    fn started(&mut self, id: InstanceId, outcome: Result<Running, BackendError>) -> Option<Input> {
         let called_off = self.starts.remove(&id).is_none();
-        let outcome = outcome.map(|instance| self.keep(instance));
+        let outcome = outcome.map(|running| self.keep(running));
         if !called_off {
             return Some(Input::Started { instance: id, outcome });
         }
@@ -325,7 +328,8 @@ impl Actor {
         None
     }
 
-    fn keep(&mut self, instance: Instance) -> Facts {
+    fn keep(&mut self, running: Running) -> Facts {
+        let instance = &running.instance;
         let facts = Facts {
             pid: instance.pid,
             endpoint: instance.endpoint.to_string(),
@@ -333,13 +337,15 @@ impl Actor {
         };
         let (exit, id) = (instance.exit.clone(), instance.id.clone());
         self.later(async move { Message::Exited { instance: id, failure: exit.wait().await } });
-        self.instances.insert(instance.id.clone(), instance);
+        self.instances.insert(instance.id.clone(), running);
         facts
     }
 
     fn grant(&mut self, ticket: Ticket, id: InstanceId) -> Option<Input> {
-        let lease =
-            self.instances.get(&id).map(|instance| Lease::new(instance.clone(), self.messages.clone()));
+        let lease = self
+            .instances
+            .get(&id)
+            .map(|running| Lease::new(running.instance.clone(), self.messages.clone()));
         let reply = self.leases.remove(&ticket);
         // Who asked may have gone meanwhile: the lease that comes back unused is dropped, and returns itself.
         match (lease, reply) {
@@ -356,13 +362,16 @@ impl Actor {
             let _ = call_off.send(());
             return;
         }
-        let Some(instance) = self.instances.get(&id).cloned() else {
+        let Some(Running { instance, prepared }) = self.instances.get(&id).cloned() else {
             self.later(async move { Message::StopDone { instance: id, outcome: Ok(()) } });
             return;
         };
         let backend = self.backend_of(&instance.plan);
         let patience = self.policy.patience;
+        let weigher = Arc::clone(&self.weigher);
         self.later(async move {
+            // Weighed once more: some of what a server takes grows while it serves.
+            weigher.after(&instance, &prepared).await;
             let outcome = match backend {
                 Ok(backend) => backend.stop(&instance, patience).await,
                 Err(error) => Err(error),

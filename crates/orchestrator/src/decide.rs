@@ -217,18 +217,18 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        let Prepared { plan, estimate, .. } = prepared;
         self.starts += 1;
         let id = InstanceId::new(model, self.starts);
         // The record of the last one, kept to tell why it ended, has served.
         if let Some(earlier) = entry.instance.replace(id.clone()) {
             self.instances.remove(&earlier);
         }
+        let estimate = prepared.estimate.clone();
         self.ledger.reserve(id.clone(), estimate.clone());
         let instance = InstanceEntry {
             model: model.to_owned(),
             state: InstanceState::Starting,
-            plan: Arc::clone(&plan),
+            plan: Arc::clone(&prepared.plan),
             predicted: estimate.clone(),
             facts: None,
             leases: 0,
@@ -237,7 +237,7 @@ impl State {
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
         actions.push(Action::Tell(Event::State { instance: id.clone(), state: InstanceState::Starting }));
-        actions.push(Action::Start { instance: id, plan });
+        actions.push(Action::Start { instance: id, prepared });
     }
 
     fn started(&mut self, id: &InstanceId, outcome: Result<Facts, BackendError>, actions: &mut Vec<Action>) {

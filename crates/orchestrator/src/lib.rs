@@ -11,8 +11,11 @@
 //! memory and no process. The actor carries the actions out and feeds their outcomes back as
 //! inputs, one at a time. `ledger` holds the arithmetic of reservations.
 //!
+//! `weigher` says what a plan takes: what `measurements` has where the same plan has run here before,
+//! and else what the backend estimates. What a start took is written there.
+//!
 //! **Invariant:** a backend is called by the actor alone, and by nobody outside this crate. No lock
-//! is held across an await, because there is none.
+//! is held across an await: the one there is, in `measurements`, is never seen outside of it.
 //!
 //! # Limitations of this first form
 //! Nothing is evicted to make room: a model that does not fit beside those that run is refused,
@@ -38,19 +41,22 @@
 //! ```
 
 mod actor;
+mod actual;
 mod decide;
 mod error;
 mod handle;
 mod ledger;
 mod machine;
+mod measurements;
 mod status;
 mod steps;
+mod weigher;
 
 pub use self::{
     error::OrchestratorError,
     handle::{Lease, Orchestrator},
     ledger::{Budget, Budgets, Shortage},
-    machine::{MachineReader, ThisMachine},
+    machine::{MachineReader, ProcessMemory, ThisMachine},
     status::{InstanceStatus, ModelStatus, Preview, Status},
 };
 
@@ -63,15 +69,18 @@ pub struct Policy {
     pub drain: std::time::Duration,
     /// How long a server may take to end before it is ended by force.
     pub patience: std::time::Duration,
+    /// The file that remembers what models took, for better estimates; `None` forgets with the program.
+    pub measurements: Option<std::path::PathBuf>,
 }
 
 impl Default for Policy {
-    /// No budgets; 30 s to drain, 5 s to end.
+    /// No budgets; 30 s to drain, 5 s to end; measurements are not kept.
     fn default() -> Self {
         Self {
             budgets: Budgets::default(),
             drain: std::time::Duration::from_secs(30),
             patience: std::time::Duration::from_secs(5),
+            measurements: None,
         }
     }
 }

@@ -17,6 +17,21 @@ pub trait MachineReader: Debug + Send + Sync {
     /// # Errors
     /// [`OrchestratorError::Machine`] when the system does not tell.
     async fn read(&self) -> Result<Machine, OrchestratorError>;
+
+    /// What the process `pid` takes now. `None` when there is no such process, or nobody can tell.
+    async fn process_memory(&self, pid: u32) -> Option<ProcessMemory> {
+        let _ = pid;
+        None
+    }
+}
+
+/// What a process takes, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessMemory {
+    /// Of main memory, pages of files not counted; `None` where the system does not tell them apart.
+    pub own: Option<u64>,
+    /// Of devices with memory of their own, as far as a driver says.
+    pub devices: Vec<(DeviceId, u64)>,
 }
 
 /// The machine that this program runs on.
@@ -57,6 +72,14 @@ impl MachineReader for ThisMachine {
         let (probe, known) = (Arc::clone(&self.probe), Arc::clone(&facts));
         let snapshot = blocking(move || probe.snapshot(&known)).await?;
         Ok(machine(&facts, &snapshot))
+    }
+
+    async fn process_memory(&self, pid: u32) -> Option<ProcessMemory> {
+        let facts = self.facts().await.ok()?;
+        let probe = Arc::clone(&self.probe);
+        let memory = blocking(move || Ok(probe.process_memory(&facts, pid))).await.ok()??;
+        let devices = memory.gpus.into_iter().map(|share| (DeviceId::from(share.id), share.bytes));
+        Some(ProcessMemory { own: memory.own, devices: devices.collect() })
     }
 }
 

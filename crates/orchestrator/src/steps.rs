@@ -54,7 +54,7 @@ pub(crate) enum Action {
     /// Read the machine, make a plan and its estimate; answer with [`Input::Prepared`].
     Prepare { request: LoadRequest },
     /// Start the plan; answer with [`Input::Started`].
-    Start { instance: InstanceId, plan: Arc<LaunchPlan> },
+    Start { instance: InstanceId, prepared: Prepared },
     /// Give the waiting request its lease.
     Grant { ticket: Ticket, instance: InstanceId },
     /// Turn the waiting request away.

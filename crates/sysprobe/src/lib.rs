@@ -52,6 +52,7 @@ mod nvml;
 #[cfg_attr(windows, path = "os_windows.rs")]
 mod os;
 mod probe;
+mod process;
 mod question;
 mod raw;
 mod snapshot;
@@ -68,6 +69,7 @@ pub use self::{
     memory::{MemoryFacts, MemoryNow},
     merge::merge,
     probe::{DEFAULT_DEADLINE, Probe},
-    raw::{Heap, MemoryReading, RawNvml, RawVulkan},
+    process::{GpuShare, ProcessMemory},
+    raw::{Heap, MemoryReading, ProcessOnCard, RawNvml, RawVulkan},
     snapshot::{GpuNow, Snapshot},
 };

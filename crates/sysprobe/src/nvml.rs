@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 
-use nvml_wrapper::{Device, Nvml, error::NvmlError};
+use nvml_wrapper::{
+    Device, Nvml, enums::device::UsedGpuMemory, error::NvmlError, struct_wrappers::device::ProcessInfo,
+};
 
-use crate::{CudaCapability, MemoryReading, Note, RawNvml, os, raw::Answer};
+use crate::{CudaCapability, MemoryReading, Note, ProcessOnCard, RawNvml, os, raw::Answer};
 
 /// Everything NVML says. No library at all is an empty answer without a note.
 pub(crate) fn ask() -> Answer {
@@ -107,5 +109,17 @@ fn describe(device: &Device<'_>, index: u32, driver: Option<&String>) -> RawNvml
                 minor: u32::try_from(version.minor).ok()?,
             })
         }),
+        processes: device
+            .running_compute_processes()
+            .map(|processes| processes.iter().filter_map(process).collect())
+            .unwrap_or_default(),
+    }
+}
+
+/// Windows' own memory management keeps the figure from the driver.
+fn process(info: &ProcessInfo) -> Option<ProcessOnCard> {
+    match info.used_gpu_memory {
+        UsedGpuMemory::Used(bytes) => Some(ProcessOnCard { pid: info.pid, bytes }),
+        UsedGpuMemory::Unavailable => None,
     }
 }

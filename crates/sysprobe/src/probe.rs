@@ -3,9 +3,9 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use crate::{
-    Error, Facts, Gpu, GpuKind, MemoryNow, Snapshot,
+    Error, Facts, Gpu, GpuKind, GpuShare, MemoryNow, ProcessMemory, Snapshot,
     answer::{self, Source},
-    apple, cpu, drm, memory, merge, os,
+    apple, cpu, drm, memory, merge, os, process,
     question::ChildProgram,
     raw::Answer,
     snapshot,
@@ -147,6 +147,31 @@ impl Probe {
         let (_, memory) = memory::read(&self.root)?;
         bound_by_host(&mut gpus, memory);
         Ok(Snapshot { memory, gpus: gpus.iter().map(snapshot::now).collect(), notes })
+    }
+
+    /// What the process `pid` takes of main memory and of the cards that `facts` list; `None` when there
+    /// is no such process. Blocks while NVML is asked, where there are cards of its own; the kernel tells
+    /// of the others on Linux.
+    #[must_use]
+    pub fn process_memory(&self, facts: &Facts, pid: u32) -> Option<ProcessMemory> {
+        let mut memory = process::main_memory(&self.root, pid)?;
+        let mut shares = process::card_memory(&self.root, pid);
+        if facts.gpus.iter().any(|gpu| gpu.apis.nvml.is_some()) {
+            for card in self.ask(&[Source::Nvml]).nvml {
+                let bytes = card.processes.iter().filter(|process| process.pid == pid);
+                let bytes: u64 = bytes.map(|process| process.bytes).sum();
+                let address = card.pci_address.as_deref().and_then(merge::canonical_pci);
+                if let Some(address) = address.filter(|_| bytes > 0) {
+                    *shares.entry(address).or_default() += bytes;
+                }
+            }
+        }
+        let share = |gpu: &Gpu| {
+            let bytes = *shares.get(gpu.pci_address.as_ref()?)?;
+            Some(GpuShare { id: gpu.id.clone(), bytes })
+        };
+        memory.gpus = facts.gpus.iter().filter_map(share).collect();
+        Some(memory)
     }
 
     fn ask(&self, sources: &[Source]) -> Answer {

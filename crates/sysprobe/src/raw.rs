@@ -21,6 +21,18 @@ pub struct RawNvml {
     pub driver_version: Option<String>,
     /// CUDA compute capability.
     pub cuda_capability: Option<CudaCapability>,
+    /// Programs that compute on it, where the driver tells them apart.
+    #[serde(default)]
+    pub processes: Vec<ProcessOnCard>,
+}
+
+/// A program that computes on a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessOnCard {
+    /// Its number, as the driver sees it: within a container it may have another one.
+    pub pid: u32,
+    /// Bytes it takes of the card.
+    pub bytes: u64,
 }
 
 /// Total and free memory, in bytes, read at the same moment.

@@ -66,7 +66,7 @@ fn json_has_usage_timings_plan_and_memory() {
 }
 
 #[test]
-fn stats_show_predicted_beside_measured_memory() {
+fn stats_show_expected_beside_actual_memory() {
     let home = empty_folder();
     let run = ended(run_smollm2(home.path()).args(["--stats", "--max-tokens", "1", "Hi"]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -80,9 +80,10 @@ fn stats_show_predicted_beside_measured_memory() {
         row("memory ").split_whitespace().collect::<Vec<_>>(),
         ["memory", "weights", "KV", "cache", "compute", "other", "total"]
     );
-    for start in ["host computed", "host measured"] {
-        // Two words, and five amounts of number and unit.
-        assert_eq!(row(start).split_whitespace().count(), 2 + 5 * 2, "{}", run.stderr);
+    for name in ["host expected (asked)", "host actual"] {
+        // Five amounts of number and unit.
+        let words = name.split(' ').count() + 5 * 2;
+        assert_eq!(row(name).split_whitespace().count(), words, "{}", run.stderr);
     }
     assert!(row("process resident").ends_with("iB"), "{}", run.stderr);
 }

@@ -10,6 +10,8 @@ mod requests;
 mod cancel;
 #[cfg(unix)]
 mod crashes;
+#[cfg(unix)]
+mod ladder;
 #[cfg(target_os = "linux")]
 mod orphans;
 #[cfg(unix)]

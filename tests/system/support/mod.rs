@@ -89,11 +89,16 @@ impl Daemon {
 
     /// The same, with a home that an earlier daemon left.
     pub(crate) fn start_in(home: TempDir, arguments: &[&str]) -> Self {
+        Self::start_server(home, &llama_server(), arguments)
+    }
+
+    /// The same, with another program in the place of `llama-server`.
+    pub(crate) fn start_server(home: TempDir, server: &Path, arguments: &[&str]) -> Self {
         let mut child = loadmaster(home.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--ctx", "2048", "--model"])
             .arg(smollm2())
             .arg("--llama-server")
-            .arg(llama_server())
+            .arg(server)
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -22,6 +22,8 @@ pub(crate) enum Benchmark {
     },
     /// Predicted memory beside what llama-server says, over many models and settings
     Estimate(estimate::Arguments),
+    /// The same over ways of loading: several devices, tensors put elsewhere, the cache on the host
+    Ways(estimate::Arguments),
 }
 
 /// Measures, and writes the result.
@@ -29,5 +31,6 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
     match what {
         Benchmark::Daemon { date, repetitions } => daemon::run(&date, repetitions),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
+        Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }
 }

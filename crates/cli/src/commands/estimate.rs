@@ -16,9 +16,14 @@ const STEP: u64 = 256;
 const MOST: u64 = 1 << 20;
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let gpu = args.device.as_ref().map(|(id, Bytes(bytes))| gpu(id, *bytes));
-    let orchestrator = engine::start_on(config, Arc::new(Imagined { gpu, real: ThisMachine::new() }))?;
-    let asked = Question { orchestrator: &orchestrator, file: &args.file, settings: args.plan.settings() };
+    let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
+    let mut settings = args.plan.settings();
+    if gpus.len() > 1 {
+        // A plan takes one device unless it is told of more.
+        settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
+    }
+    let orchestrator = engine::start_on(config, Arc::new(Imagined { gpus, real: ThisMachine::new() }))?;
+    let asked = Question { orchestrator: &orchestrator, file: &args.file, settings };
     let preview = asked.preview(&[]).await?;
     let fits = asked.what_fits(&preview).await?;
     if args.json {
@@ -40,11 +45,11 @@ fn gpu(id: &str, bytes: u64) -> Device {
     }
 }
 
-/// This machine, with the GPU that was asked about instead of its own. Nothing is started on it, so no
+/// This machine, with the GPUs that were asked about instead of its own. Nothing is started on it, so no
 /// server need be installed.
 #[derive(Debug)]
 struct Imagined {
-    gpu: Option<Device>,
+    gpus: Vec<Device>,
     real: ThisMachine,
 }
 
@@ -56,9 +61,9 @@ impl MachineReader for Imagined {
         let real = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
         machine.devices.retain(|device| match device.kind {
             DeviceKind::Host => true,
-            kind => self.gpu.is_none() && real(kind),
+            kind => self.gpus.is_empty() && real(kind),
         });
-        machine.devices.extend(self.gpu.clone());
+        machine.devices.extend(self.gpus.iter().cloned());
         machine.hypothetical = true;
         Ok(machine)
     }

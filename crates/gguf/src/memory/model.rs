@@ -72,7 +72,7 @@ pub(super) struct Shape {
 /// A model, ready to be asked what it takes under any settings.
 ///
 /// Reading the header costs about as much as one prediction, so keep this where many are made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct MemoryModel {
     pub(super) shape: Shape,
     pub(super) layers: Vec<Layer>,

@@ -1,5 +1,7 @@
 //! One tensor of the model, as the memory model sees it.
 
+use std::borrow::Cow;
+
 use crate::{tensor::TensorInfo, tensor_type::TensorType};
 
 /// The layer of a tensor, and its name without that. Of models with two halves, as T5, layers begin with
@@ -25,6 +27,8 @@ pub(super) struct Weight {
     pub(super) kind: TensorType,
     pub(super) ne: [u64; 4],
     pub(super) bytes: u64,
+    /// Where it lies in the file, from the start of the tensor data.
+    pub(super) offset: u64,
 }
 
 impl Weight {
@@ -34,7 +38,18 @@ impl Weight {
             *to = from;
         }
         let (layer, name) = layer_and_rest(&tensor.name);
-        Self { name, layer, kind: tensor.kind, ne, bytes }
+        Self { name, layer, kind: tensor.kind, ne, bytes, offset: tensor.offset }
+    }
+
+    /// The name in the file.
+    pub(super) fn full_name(&self) -> Cow<'_, str> {
+        match (self.layer, self.name.split_once('.')) {
+            (Some(layer), Some((half @ ("enc" | "dec"), rest))) => {
+                Cow::Owned(format!("{half}.blk.{layer}.{rest}"))
+            }
+            (Some(layer), _) => Cow::Owned(format!("blk.{layer}.{}", self.name)),
+            (None, _) => Cow::Borrowed(&self.name),
+        }
     }
 
     /// Dimensions beyond which all are 1 (`ggml_n_dims`).

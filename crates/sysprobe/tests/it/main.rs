@@ -10,6 +10,8 @@ mod fakes;
 mod merging;
 #[cfg(target_os = "linux")]
 mod nvml;
+#[cfg(target_os = "linux")]
+mod processes;
 mod this_machine;
 #[cfg(target_os = "linux")]
 mod together;

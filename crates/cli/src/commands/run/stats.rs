@@ -52,8 +52,9 @@ pub(super) fn after(status: &Status) -> String {
     let header = ["memory", "weights", "KV cache", "compute", "other", "total"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for instance in status.models.iter().filter_map(|model| model.instance.as_ref()) {
-        rows.extend(estimate_rows(&instance.predicted));
-        rows.extend(instance.actual.iter().flat_map(estimate_rows));
+        let predicted = format!("expected ({})", instance.predicted.source);
+        rows.extend(estimate_rows(&instance.predicted, &predicted));
+        rows.extend(instance.actual.iter().flat_map(|actual| estimate_rows(actual, "actual")));
         if let Some(resident) = instance.pid.and_then(resident) {
             let blank = || String::new();
             let name = "process resident".to_owned();
@@ -63,10 +64,10 @@ pub(super) fn after(status: &Status) -> String {
     table::lined_up(&rows).trim_end().to_owned()
 }
 
-fn estimate_rows(estimate: &Estimate) -> impl Iterator<Item = Vec<String>> {
-    estimate.devices.iter().map(|part: &DeviceEstimate| {
+fn estimate_rows(estimate: &Estimate, what: &str) -> impl Iterator<Item = Vec<String>> {
+    estimate.devices.iter().map(move |part: &DeviceEstimate| {
         let bytes = [part.weights, part.kv_cache, part.compute, part.other, part.total()];
-        let name = format!("{} {}", part.device, estimate.source);
+        let name = format!("{} {what}", part.device);
         std::iter::once(name).chain(bytes.map(|bytes| Bytes(bytes).to_string())).collect()
     })
 }

@@ -300,7 +300,12 @@ impl Net<'_> {
                 None => attended,
             }
         } else {
-            self.scores_in_full(q, k, v, inputs.mask, sinks, decompress)
+            let attended = self.scores_in_full(q, k, v, inputs.mask, sinks, decompress);
+            if !self.load.kv_offload && !self.load.dry_run {
+                // What reads the host's cache is computed on the host (the end of `build_attn_mha`).
+                self.graph.tensors[attended as usize].pinned = Some(self.host);
+            }
+            attended
         };
         let [length, heads, ..] = self.graph.ne(attended);
         let rows = self.graph.reshape(attended, [length.saturating_mul(heads), tokens, 1, 1]);

@@ -66,7 +66,9 @@ impl Net<'_> {
         if self.model.shape.logits
             && let Some(matrix) = self.output_matrix()
         {
-            stream = self.graph.matmul(matrix, stream);
+            let input = stream;
+            stream = self.graph.matmul(matrix, input);
+            stream = self.adapted(None, "output", input, stream);
             if let Some(bias) = self.weight(None, "output.bias") {
                 stream = self.graph.inplace(&[stream, bias]);
             }

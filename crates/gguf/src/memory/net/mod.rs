@@ -103,7 +103,11 @@ impl<'a> Net<'a> {
             tokens,
             sequences,
             // All of them where an encoder belongs to the model (`llama_model_has_encoder`).
-            outputs: if model.is(&["t5", "t5encoder"]) { tokens } else { sequences.min(tokens) },
+            outputs: if model.is(&["t5", "t5encoder"]) {
+                tokens
+            } else {
+                sequences.saturating_mul(load.outputs_per_slot.max(1)).min(tokens)
+            },
             cells: *cells,
             weights: vec![NONE; model.weights.len()],
             inputs: Inputs {

@@ -177,6 +177,7 @@ prop_compose! {
         Load {
             context_length, parallel, kv_unified, batch, ubatch, cache_type_k, cache_type_v, flash_attention,
             gpu_layers, devices, cpu_moe_layers, overrides: Vec::new(), swa_full, repack, mmap, kv_offload, accelerator,
+            adapters: Vec::new(), outputs_per_slot: parallel, dry_run: mmap,
         }
     }
 }
