@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, metadata: &[(&str, Value)], tensors: &[(String,
     for (name, dims) in tensors {
         text(&mut file, name);
         file.extend(u32::try_from(dims.len()).unwrap().to_le_bytes());
-        dims.iter().for_each(|dim| file.extend(dim.to_le_bytes()));
+        file.extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
         file.extend(0_u32.to_le_bytes());
         file.extend(offset.to_le_bytes());
         offset += (dims.iter().product::<u64>() * 4).next_multiple_of(32);
@@ -61,7 +61,7 @@ fn put(file: &mut Vec<u8>, value: &Value) {
             file.extend(9_u32.to_le_bytes());
             file.extend(6_u32.to_le_bytes());
             file.extend((values.len() as u64).to_le_bytes());
-            values.iter().for_each(|value| file.extend(value.to_le_bytes()));
+            file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         }
     }
 }

@@ -21,6 +21,8 @@ struct Encoder {
     embedding: u64,
     feed_forward: u64,
     heads: u64,
+    /// Whether the feed-forward network has a gate beside it.
+    gated: bool,
 }
 
 /// See `weights::add`.
@@ -76,17 +78,20 @@ impl Encoder {
             embedding,
             feed_forward: number("feed_forward_length").unwrap_or(embedding.saturating_mul(4)),
             heads: number("attention.head_count").unwrap_or(1).max(1),
+            gated: header.tensors().iter().any(|tensor| tensor.name.ends_with(".ffn_gate.weight")),
         })
     }
 
     /// What is there at once at most, in floats of 32 bits: the input and its patches; the stream, its norm,
-    /// queries, keys, values and what is attended; or the stream and the feed-forward network's two halves
-    /// and their product. Devices without flash attention for the length of its heads keep all scores.
+    /// queries, keys, values and what is attended; or the stream, two rows beside it, and what the
+    /// feed-forward network makes of them. The latter is what llama-server reckons for `SigLIP`'s and CLIP's
+    /// encoders. Devices without flash attention for the length of its heads keep all scores.
     fn compute(&self) -> u64 {
         let of = |elements: u64| self.positions.saturating_mul(elements).saturating_mul(4);
         let (input, row) = (of(self.elements), of(self.embedding));
         let attention = row.saturating_mul(6);
-        let network = row.saturating_mul(2).saturating_add(of(self.feed_forward).saturating_mul(3));
+        let halves = if self.gated { 2 } else { 1 };
+        let network = row.saturating_mul(3).saturating_add(of(self.feed_forward).saturating_mul(halves));
         let scores =
             if self.has_flash_attention() { 0 } else { of(self.positions.saturating_mul(self.heads)) };
         let layers = network.max(attention.saturating_add(scores));
@@ -119,4 +124,27 @@ fn takes_any_size(header: &Header) -> bool {
         .into_iter()
         .find_map(|key| header.metadata().get_str(key));
     kind.is_some_and(|kind| KINDS.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_computation_is_what_the_server_reckons() {
+        let encoder = |positions, patch: u64, embedding, feed_forward, heads| {
+            let elements = patch * patch * 3;
+            Encoder { positions, elements, embedding, feed_forward, heads, gated: false }
+        };
+        // Kibibytes that `--mmproj` prints with `--fit on`, less the weights: `SigLIP` base at 512, `SigLIP`
+        // so400m at 896 and CLIP large at 336 pixels.
+        for (encoder, kibibytes) in [
+            (encoder(1024, 16, 768, 3072, 12), 21 * 1024),
+            (encoder(4096, 14, 1152, 4304, 16), 124_160),
+            (encoder(576, 14, 1024, 4096, 16), 16_128),
+        ] {
+            let input = (encoder.positions * encoder.elements) >> 8;
+            assert_eq!(encoder.compute() >> 10, kibibytes + input);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The graph of a model for one physical batch, from the tensors that its file has
 //! (`build_arch_graph` in src/models, `llm_graph_context` in llama-graph.cpp).
 
+mod adapted;
 mod attention;
 mod bert;
 mod block;

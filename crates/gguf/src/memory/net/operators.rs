@@ -1,10 +1,7 @@
 //! Operations that nearly every architecture has (`build_norm`, `build_lora_mm` in llama-graph.cpp).
 
 use super::Net;
-use crate::memory::{
-    graph::{Home, Id, Op},
-    placement::Place,
-};
+use crate::memory::graph::{Id, Op};
 
 impl Net<'_> {
     /// `build_norm`: the norm itself, its weight and its bias.
@@ -50,32 +47,6 @@ impl Net<'_> {
             result = self.graph.inplace(&[result, bias]);
         }
         Some(result)
-    }
-
-    /// Adds what adapters make of `x` (`build_lora_mm`).
-    pub(super) fn adapted(&mut self, layer: Option<usize>, name: &str, x: Id, result: Id) -> Id {
-        let name = format!("{name}.weight");
-        let Some(at) = self.model.weight(layer, &name).filter(|_| !self.load.adapters.is_empty()) else {
-            return result;
-        };
-        let weight = &self.model.weights[at];
-        let backend = match self.placement.weight(weight, self.load) {
-            Place::Device(device) => u8::try_from(device).unwrap_or(self.host),
-            Place::Host | Place::Pinned | Place::Repacked => self.host,
-        };
-        let mut result = result;
-        for adapter in &self.load.adapters {
-            let Some((down, up)) = adapter.pair(&weight.full_name()) else { continue };
-            // Adapters are no weights to the scheduler: they draw no computation to where they lie.
-            let home = Home::Cache(backend);
-            let down = self.graph.leaf(down.kind, down.ne, home);
-            let up = self.graph.leaf(up.kind, up.ne, home);
-            let low = self.graph.matmul(down, x);
-            let delta = self.graph.matmul(up, low);
-            let delta = self.graph.inplace(&[delta]);
-            result = self.graph.inplace(&[result, delta]);
-        }
-        result
     }
 
     pub(super) fn rope(&mut self, x: Id) -> Id {
