@@ -51,7 +51,8 @@ pub struct Load {
     /// Adapters that are loaded with the model (`--lora`).
     pub adapters: Vec<Adapter>,
     /// Rows of logits that a slot may ask for at once: 1, and with a draft model one more for each token
-    /// that it drafts (`--spec-draft-n-max`).
+    /// that it drafts (`--spec-draft-n-max`). Embeddings and rerankings (`--embedding`) ask for all of a batch:
+    /// `u64::MAX`.
     pub outputs_per_slot: u64,
     /// Whether to predict what the engine's own dry run (`--fit`) says rather than what a load takes:
     /// before it plans the computation it forgets what was put on a device by name

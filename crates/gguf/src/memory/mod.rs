@@ -20,7 +20,8 @@
 //! # Guarantees
 //! - Any header and any settings give a prediction: no panic, no overflow (numbers saturate), and
 //!   time and memory in proportion to the header.
-//! - What is not known of an architecture is taken from the tensors that the file has.
+//! - An architecture that is not known is predicted from the tensors that its file has, as a transformer or as
+//!   a recurrence that keeps all that its matrices make; [`MemoryModel::is_verified`] tells.
 //!
 //! # Limitations
 //! - One file: of a split model, the header must be one with all tensors.
@@ -33,6 +34,7 @@ mod allocate;
 mod cache;
 mod compute;
 mod graph;
+mod known;
 mod layer;
 mod load;
 mod model;

@@ -81,7 +81,10 @@ impl Placement {
             Some(layer) if layer + 1 < self.layers.len() => self.layer(layer),
             _ if is_input(&weight.name) => None,
             // Norms of the embeddings count for the first layer (`LLM_TENSOR_TOKEN_EMBD_NORM`).
-            _ if weight.name.starts_with("token_embd_norm.") && !self.ends_with_embedding_norm => {
+            // So does what makes the embeddings of each layer (`LLM_TENSOR_PER_LAYER_MODEL_PROJ`).
+            _ if weight.name.starts_with("per_layer_")
+                || weight.name.starts_with("token_embd_norm.") && !self.ends_with_embedding_norm =>
+            {
                 self.layer(0)
             }
             _ => self.output(),

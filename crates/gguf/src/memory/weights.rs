@@ -79,11 +79,21 @@ pub(super) fn tied_output<'a>(
     let at = model.weight(None, "token_embd.weight").filter(|_| model.tied_output)?;
     let embedding = &model.weights[at];
     let place = placement.tied_output(embedding, load);
-    (place != placement.weight(embedding, load)).then_some((embedding, place))
+    // Gemma 3n and 4 ask for the output first, and so never find embeddings that they could share.
+    let apart = model.is(&["gemma3n", "gemma4"]);
+    (apart || place != placement.weight(embedding, load)).then_some((embedding, place))
 }
 
 /// Layers that predict further tokens are not loaded unless they are asked for (`TENSOR_SKIP`).
 fn is_unused(model: &MemoryModel, weight: &Weight) -> bool {
     let normal = (model.layers.len() as u64).saturating_sub(model.shape.extra_layers);
-    weight.layer.is_some_and(|layer| layer as u64 >= normal) && model.shape.extra_layers > 0
+    let needed = model.is(&["step35"]) && !is_skipped_by_step35(&weight.name);
+    !needed && model.shape.extra_layers > 0 && weight.layer.is_some_and(|layer| layer as u64 >= normal)
+}
+
+/// Of those layers Step 3.5 has all loaded but these (`load_block_mtp` in step35.cpp).
+fn is_skipped_by_step35(name: &str) -> bool {
+    const SKIPPED: &[&str] =
+        &["attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight", "nextn.eh_proj.weight"];
+    SKIPPED.contains(&name)
 }

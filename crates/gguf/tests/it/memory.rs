@@ -2,7 +2,9 @@
 
 mod engine;
 mod hostile;
+mod maker;
 mod models;
+mod sketches;
 
 use loadmaster_gguf::memory::{Load, MemoryModel, Override, Part, Usage};
 
@@ -107,6 +109,18 @@ fn a_window_bounds_the_cache_and_the_full_case_does_not() {
     let token = 8 * 128 * 2 * 2;
     assert_eq!(cache(false, 32_768), token * (2 * 32_768 + 6 * (4096 + 512)));
     assert_eq!(cache(true, 32_768), token * 8 * 32_768);
+}
+
+#[test]
+fn an_unknown_architecture_is_predicted_and_said_to_be() {
+    let (known, unheard) = (Model::Dense.header(), Model::Unheard.header());
+    let (known, unheard) = (MemoryModel::of(&known), MemoryModel::of(&unheard));
+    assert!(known.is_verified() && !unheard.is_verified());
+    // It has the tensors of a transformer, and is predicted as one.
+    let (known, unheard) = (known.predict(&Load::default()).host, unheard.predict(&Load::default()).host);
+    assert_eq!((unheard.weights, unheard.kv_cache), (known.weights, known.kv_cache));
+    let (less, more) = (known.compute / 8 * 7, known.compute / 8 * 9);
+    assert!((less..more).contains(&unheard.compute), "{} rather than {}", unheard.compute, known.compute);
 }
 
 #[test]
