@@ -3,6 +3,7 @@
 mod daemon;
 mod estimate;
 mod header;
+mod loads;
 mod machine;
 mod median;
 mod page;
@@ -24,6 +25,12 @@ pub(crate) enum Benchmark {
     },
     /// Predicted memory beside what llama-server says, over many models and settings
     Estimate(estimate::Arguments),
+    /// Real loads: what was predicted beside the memory of the server's process
+    Loads {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+    },
     /// Reading headers, from disk and from a server, beside the readers of npm and PyPI
     Header {
         /// The date to write beside the figures, such as 2026-02-28
@@ -39,6 +46,7 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(what: Benchmark) -> Result<()> {
     match what {
         Benchmark::Daemon { date, repetitions } => daemon::run(&date, repetitions),
+        Benchmark::Loads { date } => loads::run(&date),
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
     }

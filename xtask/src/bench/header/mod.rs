@@ -16,6 +16,9 @@ use readers::{Counts, Ours, Readers, Theirs};
 use section::{Facts, Transfer};
 use server::{RangeServer, Sent};
 
+/// What follows a vocabulary on the server, in bytes: without it nothing behind the header could be read.
+const WEIGHTS: usize = 32 << 20;
+
 /// The medians of one file, in milliseconds, by reader.
 #[derive(Default)]
 struct Samples {
@@ -53,6 +56,7 @@ pub(super) fn run(date: &str, rounds: u32) -> Result<()> {
         machine: &machine::describe()?,
         files: files.len(),
         speeds: speeds.collect::<Result<_>>()?,
+        shown: &measured.each_ref().map(|path| name(path)),
         transfers: &transfers,
     };
     let section = section::section(&facts);
@@ -99,7 +103,7 @@ fn agree(readers: &Readers, files: &[PathBuf]) -> Result<Vec<Ours>> {
 fn transfers(readers: &Readers, files: &[PathBuf], headers: &[Ours]) -> Result<Vec<Transfer>> {
     let mut transfers = Vec::new();
     for (path, header) in files.iter().zip(headers) {
-        let server = RangeServer::start(path)?;
+        let server = RangeServer::start(path, if header.counts.tensors == 0 { WEIGHTS } else { 0 })?;
         let read = remote::header(server.address()).with_context(|| path.display().to_string())?;
         let ours: Sent = server.take_sent();
         ensure!(read.header_bytes() == header.header_bytes, "{} differs when it is remote", path.display());

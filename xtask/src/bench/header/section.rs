@@ -40,11 +40,13 @@ pub(super) struct Facts<'a> {
     /// How many files all readers agree about.
     pub(super) files: usize,
     pub(super) speeds: Vec<Speed>,
+    /// The files that have a line of their own.
+    pub(super) shown: &'a [String],
     pub(super) transfers: &'a [Transfer],
 }
 
 pub(super) fn section(facts: &Facts<'_>) -> String {
-    let Facts { date, rounds, machine, files, speeds, transfers } = facts;
+    let Facts { date, rounds, machine, files, speeds, shown, transfers } = facts;
     let mut text = format!(
         "## Reading headers\n\n\
          `cargo xtask bench header --date {date} --rounds {rounds}`, on {machine}. `loadmaster-gguf` beside \
@@ -55,27 +57,33 @@ pub(super) fn section(facts: &Facts<'_>) -> String {
          llama.cpp, all three readers say the same numbers of keys, tensors and tokens.\n\n"
     );
     speed_table(&mut text, speeds);
-    let worst = transfers.iter().map(|transfer| transfer.ratio(transfer.ours)).fold(0.0, f64::max);
-    write!(
-        text,
-        "\nThe same headers over HTTP from a server with ranges on 127.0.0.1, which counts the bytes of the bodies it \
-         sends. The worst of ours over the {files} files is {worst:.2} x the header.\n\n\
-         | file | header, bytes | loadmaster | requests | @huggingface/gguf | requests |\n|---|---|---|---|---|---|\n"
-    )
-    .expect("writing to a String cannot fail");
-    for transfer in *transfers {
-        let Transfer { file, header_bytes, ours, npm } = transfer;
-        writeln!(
-            text,
-            "| {file} | {header_bytes} | {:.2} x | {} | {:.2} x | {} |",
-            transfer.ratio(*ours),
-            ours.requests,
-            transfer.ratio(*npm),
-            npm.requests
-        )
-        .expect("writing to a String cannot fail");
-    }
+    transfer_table(&mut text, shown, transfers);
     text
+}
+
+fn transfer_table(text: &mut String, shown: &[String], transfers: &[Transfer]) {
+    text.push_str(
+        "\nThe same over HTTP from a server with ranges on 127.0.0.1, which counts the bytes of the bodies it sends, \
+         relative to the header; behind a vocabulary file it has 32 MiB more, as if weights followed. PyPI's reader \
+         reads files alone.\n\n\
+         | file | loadmaster | requests | @huggingface/gguf | requests |\n|---|---|---|---|---|\n",
+    );
+    let mut row = |file: &str, ours: [String; 2], npm: [String; 2]| {
+        writeln!(text, "| {file} | {} | {} |", ours.join(" | "), npm.join(" | "))
+            .expect("writing to a String cannot fail");
+    };
+    for transfer in transfers.iter().filter(|transfer| shown.contains(&transfer.file)) {
+        let cells = |sent: Sent| [format!("{:.2} x", transfer.ratio(sent)), sent.requests.to_string()];
+        row(&transfer.file, cells(transfer.ours), cells(transfer.npm));
+    }
+    let range = |of: fn(&Transfer) -> Sent| {
+        let ratios = transfers.iter().map(|transfer| transfer.ratio(of(transfer)));
+        let requests = transfers.iter().map(|transfer| of(transfer).requests);
+        let (least, most) = (ratios.clone().fold(f64::INFINITY, f64::min), ratios.fold(0.0, f64::max));
+        let (fewest, many) = (requests.clone().min().unwrap_or(0), requests.max().unwrap_or(0));
+        [format!("{least:.2} to {most:.2} x"), format!("{fewest} to {many}")]
+    };
+    row(&format!("all {}", transfers.len()), range(|transfer| transfer.ours), range(|transfer| transfer.npm));
 }
 
 fn speed_table(text: &mut String, speeds: &[Speed]) {
@@ -128,12 +136,14 @@ mod tests {
             machine: "a machine",
             files: 1,
             speeds: vec![speed],
+            shown: &["a model".to_owned()],
             transfers: &transfers,
         });
         assert!(text.contains("|  | a model |\n| --- | --- |\n"), "{text}");
         assert!(text.contains("| loadmaster, facts without the vocabulary | 0.25 ms |"), "{text}");
         assert!(text.contains("| @huggingface/gguf / facts | 400 x |"), "{text}");
         assert!(text.contains("| gguf / with the vocabulary | 8000 x |"), "{text}");
-        assert!(text.contains("| a model | 1000 | 1.10 x | 4 | 2.00 x | 1 |"), "{text}");
+        assert!(text.contains("| a model | 1.10 x | 4 | 2.00 x | 1 |"), "{text}");
+        assert!(text.contains("| all 1 | 1.10 to 1.10 x | 4 to 4 | 2.00 to 2.00 x | 1 to 1 |"), "{text}");
     }
 }

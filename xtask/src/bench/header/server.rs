@@ -34,9 +34,10 @@ pub(super) struct Sent {
 }
 
 impl RangeServer {
-    /// Serves the file at `path`, at any address of the server.
-    pub(super) fn start(path: &Path) -> Result<Self> {
-        let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    /// Serves the file at `path`, under any path, and behind it so many zeros as if weights followed.
+    pub(super) fn start(path: &Path, zeros: usize) -> Result<Self> {
+        let mut file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        file.resize(file.len() + zeros, 0);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
         let address = listener.local_addr().context("no free port")?;
         let (requests, bytes, ends) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
@@ -138,14 +139,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "0123456789").unwrap();
-        let server = RangeServer::start(&file).unwrap();
+        let server = RangeServer::start(&file, 2).unwrap();
         let part = get(&server, "Range: bytes=2-4");
         assert!(part.starts_with("HTTP/1.1 206 ") && part.ends_with("\r\n\r\n234"), "{part}");
-        assert!(part.contains("Content-Range: bytes 2-4/10"), "{part}");
-        assert!(get(&server, "range: bytes=8-99").ends_with("\r\n\r\n89"));
-        assert!(get(&server, "Range: bytes=10-20").starts_with("HTTP/1.1 416 "));
-        assert!(get(&server, "Accept: */*").ends_with("\r\n\r\n0123456789"));
-        assert_eq!(server.take_sent(), Sent { requests: 4, bytes: 15 });
+        assert!(part.contains("Content-Range: bytes 2-4/12"), "{part}");
+        assert!(get(&server, "range: bytes=8-99").ends_with("\r\n\r\n89\0\0"));
+        assert!(get(&server, "Range: bytes=12-20").starts_with("HTTP/1.1 416 "));
+        assert!(get(&server, "Accept: */*").ends_with("\r\n\r\n0123456789\0\0"));
+        assert_eq!(server.take_sent(), Sent { requests: 4, bytes: 19 });
         assert_eq!(server.take_sent(), Sent { requests: 0, bytes: 0 });
     }
 }
