@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use super::median::median;
 use super::{machine, page};
 use crate::fixtures::Store;
-use readers::{Counts, Ours, Readers, Theirs};
+use readers::{Counts, Ours, Readers, Runs, Theirs};
 use section::{Facts, Transfer};
 use server::{RangeServer, Sent};
 
@@ -66,7 +66,8 @@ pub(super) fn run(date: &str, rounds: u32) -> Result<()> {
 
 /// One round.
 fn measure(readers: &Readers, files: &[PathBuf; 2], samples: &mut [Samples; 2]) -> Result<()> {
-    let (ours, npm, pypi) = (readers.ours(files)?, readers.node(files)?, readers.python(files)?);
+    let (ours, npm, pypi) =
+        (readers.ours(files, Runs::Many)?, readers.node(files, Runs::Many)?, readers.python(files)?);
     for (((samples, ours), npm), pypi) in samples.iter_mut().zip(ours).zip(npm).zip(pypi) {
         samples.facts.push(ours.facts_ms);
         samples.all.push(ours.all_ms);
@@ -86,7 +87,7 @@ fn speed(path: &Path, header: &Ours, samples: Samples) -> Result<section::Speed>
 
 /// What we say of the files, after checking that the others say the same.
 fn agree(readers: &Readers, files: &[PathBuf]) -> Result<Vec<Ours>> {
-    let ours = readers.ours(files)?;
+    let ours = readers.ours(files, Runs::One)?;
     let check = |reader: &str, theirs: Vec<Theirs>| -> Result<()> {
         for ((file, ours), theirs) in files.iter().zip(&ours).zip(theirs) {
             let (file, ours, theirs): (_, Counts, Counts) = (file.display(), ours.counts, theirs.counts);
@@ -94,7 +95,7 @@ fn agree(readers: &Readers, files: &[PathBuf]) -> Result<Vec<Ours>> {
         }
         Ok(())
     };
-    check("@huggingface/gguf", readers.node(files)?)?;
+    check("@huggingface/gguf", readers.node(files, Runs::One)?)?;
     check("PyPI's gguf", readers.python(files)?)?;
     Ok(ours)
 }

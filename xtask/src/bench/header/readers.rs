@@ -16,9 +16,20 @@ const NODE_PROGRAM: &str = include_str!("../../../peers/header.mjs");
 const PYTHON_PROGRAM: &str = include_str!("../../../peers/header.py");
 
 /// How often each reader reads a file in one start. The slow ones take seconds.
-const OUR_RUNS: u32 = 101;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// To measure.
+    Many,
+    /// To hear what it says.
+    One,
+}
+
+/// `@huggingface/gguf` in a start that measures; it takes up to seconds.
 const NODE_RUNS: u32 = 5;
+/// PyPI's `gguf`, which takes up to a minute.
 const PYTHON_RUNS: u32 = 1;
+/// Ours.
+const OUR_RUNS: u32 = 101;
 
 /// By what readers can be checked against each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -48,6 +59,16 @@ pub(super) struct Theirs {
     pub(super) counts: Counts,
 }
 
+impl Runs {
+    /// `many`, or none behind the first, which is never counted where there are others.
+    fn or_one(self, many: u32) -> u32 {
+        match self {
+            Self::Many => many,
+            Self::One => 0,
+        }
+    }
+}
+
 /// The programs.
 pub(super) struct Readers {
     ours: PathBuf,
@@ -69,9 +90,9 @@ impl Readers {
     }
 
     /// `loadmaster-gguf`.
-    pub(super) fn ours(&self, files: &[PathBuf]) -> Result<Vec<Ours>> {
+    pub(super) fn ours(&self, files: &[PathBuf], runs: Runs) -> Result<Vec<Ours>> {
         let mut ours = command::new(&self.ours);
-        answers(ours.arg(OUR_RUNS.to_string()).args(files), files.len())
+        answers(ours.arg(runs.or_one(OUR_RUNS).to_string()).args(files), files.len())
     }
 
     /// PyPI's `gguf`.
@@ -82,8 +103,8 @@ impl Readers {
     }
 
     /// npm's `@huggingface/gguf`.
-    pub(super) fn node(&self, files: &[PathBuf]) -> Result<Vec<Theirs>> {
-        answers(self.node_program(NODE_RUNS).args(files), files.len())
+    pub(super) fn node(&self, files: &[PathBuf], runs: Runs) -> Result<Vec<Theirs>> {
+        answers(self.node_program(runs.or_one(NODE_RUNS)).args(files), files.len())
     }
 
     /// npm's `@huggingface/gguf`, which reads `url` once.
