@@ -28,12 +28,14 @@ struct Case {
 }
 
 /// A prompt fills the context on the CPU as far as the server lets it: a slot has no more than the model was
-/// trained on. On llvmpipe, which reads some tokens a second, a short one must do.
+/// trained on. On llvmpipe, which reads some tokens a second, a short one must do; one longer than a
+/// micro-batch shows what that leaves out.
 const CASES: &[Case] = &[
     Case { place: Place::Cpu, context: 2048, prompt: 2000 },
     Case { place: Place::Cpu, context: 8192, prompt: 8000 },
     Case { place: Place::Cpu, context: 32768, prompt: 8000 },
     Case { place: Place::Llvmpipe, context: 2048, prompt: 64 },
+    Case { place: Place::Llvmpipe, context: 2048, prompt: 600 },
     Case { place: Place::Llvmpipe, context: 8192, prompt: 64 },
     Case { place: Place::Llvmpipe, context: 32768, prompt: 64 },
 ];

@@ -11,8 +11,9 @@ Libraries are pages of files that all servers of one build share and that the ke
 libLLVM, which the Vulkan loader maps wherever Mesa's software driver is installed, used or not. Both are in `other`. \
 Less than predicted is there where a prompt does not fill the context: pages of a compute buffer come with their first \
 use, and a slot has no more than the 8192 tokens that SmolLM2 was trained on. On llvmpipe one buffer is predicted too \
-long by 1 MiB, because GPUs are taken to give out longer ones than llvmpipe does; and llvmpipe itself takes more with every \
-token that it reads, which no estimate counts: it is no device that anybody serves from.
+long by 1 MiB, because GPUs are taken to give out longer ones than llvmpipe does; and llvmpipe itself takes more the \
+longer a prompt is, as its two lines at 2048 show (not with each prompt anew), which no estimate counts: it is for \
+tests, and Loadmaster uses it only when told to.
 ";
 
 pub(super) fn section(date: &str, machine: &str, cases: &[Case], loads: &[Load]) -> String {
