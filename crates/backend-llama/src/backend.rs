@@ -210,8 +210,10 @@ impl Backend for LlamaBackend {
             .parent_death_signal(self.options.parent_death_signal);
         let child = instance::spawn(&self.supervisor, spec).await?;
         let deadline = Duration::from_secs(settings.start_timeout);
+        let shape = read_shape(&plan.model, Needed::All, &settings.ways).await?;
+        let expected = memory::estimate(&shape, &settings);
         instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
-        let measured = output::measured(&child.tail(), &settings);
+        let measured = output::measured(&child.tail(), &settings, &expected);
         let (exit, signal) = ExitSignal::new();
         let instance = Instance {
             id: id.clone(),

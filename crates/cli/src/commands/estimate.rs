@@ -2,7 +2,9 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use loadmaster_core::{Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, Machine, Settings, async_trait};
+use loadmaster_core::{
+    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Machine, Settings, async_trait,
+};
 use loadmaster_gguf::Header;
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
@@ -17,10 +19,13 @@ const MOST: u64 = 1 << 20;
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
     let local = Source::of(&args.file).local(&config.network).await?;
-    estimate(&args, local.path(), config).await.map_err(|failed| local.named(failed))
+    let here = args.devices.is_empty() && !local.is_fetched();
+    estimate(&args, local.path(), here, config).await.map_err(|failed| local.named(failed))
 }
 
-async fn estimate(args: &EstimateArgs, file: &Path, config: &Config) -> Result<ExitCode, Failed> {
+/// Estimates for the machine that was asked about. `here` says that it is this one, and that the model's
+/// data is here too.
+async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config) -> Result<ExitCode, Failed> {
     let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
     let mut settings = args.plan.settings();
     if gpus.len() > 1 {
@@ -29,14 +34,23 @@ async fn estimate(args: &EstimateArgs, file: &Path, config: &Config) -> Result<E
     }
     let orchestrator = engine::start_on(config, Arc::new(Imagined { gpus, real: ThisMachine::new() }))?;
     let asked = Question { orchestrator: &orchestrator, file, settings };
-    let preview = asked.preview(&[]).await?;
-    let fits = asked.what_fits(&preview).await?;
+    let imagined = asked.preview(&[]).await?;
+    let fits = asked.what_fits(&imagined).await?;
+    let known = if here { known_here(file, asked.settings, config).await } else { None };
+    let preview = known.unwrap_or(imagined);
     if args.json {
         println!("{:#}", as_json(&preview, &fits));
     } else {
         print!("{}", shown(&preview, &fits));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What this machine's own server says of the plan, or what it took at its last start. `None` without a
+/// server that can say: then what was computed has to do.
+async fn known_here(file: &Path, settings: Settings, config: &Config) -> Option<Preview> {
+    let orchestrator = engine::start(config).ok()?;
+    orchestrator.preview_of(engine::request(file, settings)).await.ok()
 }
 
 fn gpu(id: &str, bytes: u64) -> Device {
@@ -152,6 +166,11 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
         cells("total", DeviceEstimate::total),
     ];
     let mut lines = vec![table::lined_up(&rows)];
+    lines.push(match preview.estimate.source {
+        EstimateSource::Computed => "computed from the model's header".to_owned(),
+        EstimateSource::Asked => "as llama-server says of itself".to_owned(),
+        EstimateSource::Measured => "as measured at its last start here".to_owned(),
+    });
     let plan = |name: &str| &preview.plan.settings[name];
     let layers = match fits.gpu_layers {
         Some(_) => format!(", {} layers on the GPU", plan("gpu_layers")),

@@ -85,6 +85,11 @@ impl Local {
         &self.path
     }
 
+    /// Whether the data is elsewhere.
+    pub(crate) fn is_fetched(&self) -> bool {
+        self.fetched.is_some()
+    }
+
     /// A failure about the file, told of where it came from.
     pub(crate) fn named(&self, failed: Failed) -> Failed {
         match &self.fetched {
