@@ -10,6 +10,9 @@ use crate::{command, environment, platform};
 /// The oldest Python that the OpenAI client runs on, 3.10, as a program that fails on older ones.
 const PYTHON_IS_NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 
+/// The oldest Node.js that `@huggingface/gguf` runs on, 20, as a program that fails on older ones.
+const NODE_IS_NEW_ENOUGH: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
+
 /// A package of the system that the tests want, and how to see that it is there.
 struct SystemPackage {
     debian: &'static str,
@@ -104,6 +107,20 @@ fn python() -> Result<PathBuf> {
         .with_context(|| {
             format!("no Python 3.10 or newer on the PATH; install with: {}", python_install_line())
         })
+}
+
+/// Node.js of a version that the peer among its packages runs on, and npm.
+pub(crate) fn node_with_npm() -> Result<(PathBuf, PathBuf)> {
+    let node = command::find_in_path("node")
+        .filter(|node| command::succeeds(command::new(node).args(["-e", NODE_IS_NEW_ENOUGH])));
+    node.zip(command::find_in_path("npm")).with_context(|| {
+        let install = match std::env::consts::OS {
+            "macos" => "brew install node",
+            "windows" => "winget install --exact --id OpenJS.NodeJS",
+            _ => "sudo apt-get install nodejs npm (or your distribution's packages of them)",
+        };
+        format!("no Node.js 20 or newer with npm on the PATH; install with: {install}")
+    })
 }
 
 fn python_install_line() -> &'static str {

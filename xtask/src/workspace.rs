@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::command;
 
+/// The name of the product's binary.
+const COMMAND: &str = "loadmaster";
+
 /// The root folder of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -17,26 +20,33 @@ pub(crate) fn root() -> &'static Path {
 
 /// Builds the `loadmaster` command alone with the dev profile and returns its path.
 pub(crate) fn build_command() -> Result<PathBuf> {
-    build(command::cargo().args(["build", "--package", "loadmaster"]))
+    build(command::cargo().args(["build", "--package", "loadmaster"]), COMMAND)
 }
 
 /// Builds the `loadmaster` command as it ships and returns its path.
 pub(crate) fn build_release() -> Result<PathBuf> {
-    build(command::cargo().args(["build", "--release", "--package", "loadmaster"]))
+    build(command::cargo().args(["build", "--release", "--package", "loadmaster"]), COMMAND)
+}
+
+/// Builds the example `name` of the crate `package` with the release profile and returns its path.
+pub(crate) fn build_release_example(package: &str, name: &str) -> Result<PathBuf> {
+    build(command::cargo().args(["build", "--release", "--package", package, "--example", name]), name)
 }
 
 /// Builds the binaries of all members and returns the path of the `loadmaster` command.
 pub(crate) fn build_all_binaries() -> Result<PathBuf> {
     // Windows cannot replace the executable that is running: this one.
-    build(command::cargo().args(["build", "--workspace", "--bins", "--exclude", "xtask"]))
+    build(command::cargo().args(["build", "--workspace", "--bins", "--exclude", "xtask"]), COMMAND)
 }
 
 /// Asks cargo itself where the executable went: target folders differ between machines.
-fn build(cargo: &mut Command) -> Result<PathBuf> {
+fn build(cargo: &mut Command, name: &str) -> Result<PathBuf> {
     let messages = command::capture(cargo.arg("--message-format=json-render-diagnostics"))?;
-    executable_in(&messages, "loadmaster").context(
-        "cargo built no binary named `loadmaster`: is there a crates/cli with a [[bin]] of that name?",
-    )
+    executable_in(&messages, name).with_context(|| {
+        format!(
+            "cargo built no binary named `{name}`: is there a crate with a [[bin]] or example of that name?"
+        )
+    })
 }
 
 #[derive(Deserialize)]

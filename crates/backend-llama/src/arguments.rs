@@ -1,10 +1,14 @@
 //! From a plan to the server's command line: a pure function.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use loadmaster_core::{Endpoint, LaunchPlan};
 
-use crate::settings::{CacheType, ExtraValue, FlashAttention, Settings};
+use crate::{
+    extra::ExtraValue,
+    settings::{CacheType, FlashAttention, Settings},
+    ways::{Draft, Lora, TensorOverride, is_scaled},
+};
 
 /// The buffer sizes are printed from this verbosity on.
 const VERBOSITY: &str = "4";
@@ -43,7 +47,18 @@ pub(crate) fn arguments(
         },
     );
     line.value("--gpu-layers", &settings.gpu_layers);
-    line.value("--device", &settings.server_device.as_deref().unwrap_or("none"));
+    let devices = if settings.server_devices.is_empty() {
+        "none".to_owned()
+    } else {
+        settings.server_devices.join(",")
+    };
+    line.value("--device", &devices);
+    if settings.server_devices.len() > 1 {
+        let shares: Vec<String> = settings.tensor_split.iter().map(f64::to_string).collect();
+        line.value("--split-mode", &"layer");
+        line.value("--tensor-split", &shares.join(","));
+    }
+    line.ways(settings);
     if !settings.mmap {
         line.flag("--no-mmap");
     }
@@ -74,6 +89,63 @@ impl Line {
     fn value(&mut self, flag: &str, value: &impl ToString) {
         self.flag(flag).0.push(value.to_string().into());
     }
+
+    fn file(&mut self, flag: &str, file: &Path) {
+        self.flag(flag).0.push(file.as_os_str().to_owned());
+    }
+
+    /// What differs from the server's defaults.
+    fn ways(&mut self, settings: &Settings) {
+        let ways = &settings.ways;
+        // The first that matches counts, also among these two flags.
+        let overrides: Vec<String> =
+            ways.override_tensors.iter().map(|one| buffer_override(one, settings)).collect();
+        if !overrides.is_empty() {
+            self.value("--override-tensor", &overrides.join(","));
+        }
+        if ways.cpu_moe_layers > 0 {
+            self.value("--n-cpu-moe", &ways.cpu_moe_layers);
+        }
+        for (given, flag) in [
+            (!ways.kv_offload, "--no-kv-offload"),
+            (ways.kv_unified, "--kv-unified"),
+            (ways.swa_full, "--swa-full"),
+            (!ways.repack, "--no-repack"),
+            (!ways.op_offload, "--no-op-offload"),
+        ] {
+            if given {
+                self.flag(flag);
+            }
+        }
+        for Lora { file, scale } in &ways.lora {
+            if is_scaled(*scale) {
+                let mut scaled = file.clone().into_os_string();
+                scaled.push(format!(":{scale}"));
+                self.flag("--lora-scaled").0.push(scaled);
+            } else {
+                self.file("--lora", file);
+            }
+        }
+        if let Some(file) = &ways.mmproj {
+            self.file("--mmproj", file);
+            if !ways.mmproj_offload {
+                self.flag("--no-mmproj-offload");
+            }
+        }
+        if let Some(Draft { file, gpu_layers, tokens }) = &ways.draft {
+            self.file("--spec-draft-model", file);
+            self.value("--spec-type", &"draft-simple");
+            self.value("--spec-draft-n-max", tokens);
+            self.value("--spec-draft-ngl", gpu_layers);
+        }
+    }
+}
+
+/// `PATTERN=BUFFER`; a device's buffers have its name.
+fn buffer_override(one: &TensorOverride, settings: &Settings) -> String {
+    let at = settings.devices.iter().position(|id| *id == one.device);
+    let device = at.and_then(|at| settings.server_devices.get(at)).map_or("CPU", String::as_str);
+    format!("{}={device}", one.pattern)
 }
 
 /// The name of a cache type on the command line.
@@ -96,7 +168,7 @@ mod tests {
     use loadmaster_core::{Model, ModelKind};
 
     use super::*;
-    use crate::memory::tests::settings;
+    use crate::{memory::tests::settings, ways::Ways};
 
     fn line(settings: &Settings, endpoint: &Endpoint) -> String {
         let plan = LaunchPlan::new("llama", Model::from_file(ModelKind::Text, "/m/a b.gguf"));
@@ -120,7 +192,7 @@ mod tests {
         let flags = [("rope-scale", ExtraValue::Number(2.into())), ("--no-warmup", ExtraValue::Switch(()))];
         let settings = Settings {
             gpu_layers: 33,
-            server_device: Some("CUDA0".into()),
+            server_devices: vec!["CUDA0".into()],
             mmap: false,
             prompt_cache: 512 << 20,
             extra: flags.map(|(name, value)| (name.to_owned(), value)).into(),
@@ -132,5 +204,33 @@ mod tests {
         assert!(line.contains("|--gpu-layers|33|--device|CUDA0|--no-mmap|--cache-ram|512|"), "{line}");
         assert!(line.ends_with("|--no-webui|--no-warmup|--rope-scale|2"), "{line}");
         assert!(!line.contains("hush"), "{line}");
+    }
+
+    #[test]
+    fn ways_of_loading_are_on_the_command_line() {
+        let mut ways = Ways { cpu_moe_layers: 3, kv_offload: false, repack: false, ..Ways::default() };
+        for (name, value) in [
+            ("override_tensors", serde_json::json!(["attn=gpu1", "ffn_up=host"])),
+            ("lora", serde_json::json!(["/a b.gguf", {"file": "/c.gguf", "scale": 0.5}])),
+            ("mmproj", serde_json::json!("/p.gguf")),
+            ("mmproj_offload", serde_json::json!(false)),
+            ("draft", serde_json::json!({"file": "/d.gguf", "gpu_layers": 7})),
+            ("swa_full", serde_json::json!(true)),
+        ] {
+            ways.set(name, &value).unwrap();
+        }
+        let settings = Settings {
+            devices: vec!["gpu0".into(), "gpu1".into()],
+            server_devices: vec!["CUDA0".into(), "CUDA1".into()],
+            tensor_split: vec![3.0, 1.5],
+            ways,
+            ..settings()
+        };
+        let line = line(&settings, &Endpoint::Unix { path: "/r/x.sock".into() });
+        let expected = "|--device|CUDA0,CUDA1|--split-mode|layer|--tensor-split|3,1.5\
+            |--override-tensor|attn=CUDA1,ffn_up=CPU|--n-cpu-moe|3|--no-kv-offload|--swa-full|--no-repack\
+            |--lora|/a b.gguf|--lora-scaled|/c.gguf:0.5|--mmproj|/p.gguf|--no-mmproj-offload\
+            |--spec-draft-model|/d.gguf|--spec-type|draft-simple|--spec-draft-n-max|3|--spec-draft-ngl|7|";
+        assert!(line.contains(expected), "{line}");
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     instance::{self, Address},
     memory::ModelShape,
     options::Transport,
-    output::{buffer, device_of},
+    output::{Buffer, device_of},
     settings::Settings,
 };
 
@@ -110,11 +110,11 @@ impl Answer {
             let figures = self.devices.entry(device_of(name, settings)).or_default();
             figures.weights.add(weights.saturating_mul(MIB), MIB);
             figures.kv_cache.add(kv_cache.saturating_mul(MIB), MIB);
-        } else if let Some((name, "compute", bytes)) = buffer(line) {
+        } else if let Some(buffer) = Buffer::read(line).filter(|buffer| buffer.part == "compute") {
             // To two digits of a MiB, where the breakdown has none.
-            let figures = self.devices.entry(device_of(name, settings)).or_default();
+            let figures = self.devices.entry(device_of(buffer.device, settings)).or_default();
             let rounding = MIB / 100;
-            figures.compute.add(bytes.saturating_sub(rounding), 2 * rounding);
+            figures.compute.add(buffer.bytes.saturating_sub(rounding), 2 * rounding);
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
 ";
 
     fn on_vulkan() -> Settings {
-        Settings { device: Some("gpu0".into()), server_device: Some("Vulkan0".into()), ..settings() }
+        Settings { devices: vec!["gpu0".into()], server_devices: vec!["Vulkan0".into()], ..settings() }
     }
 
     fn answer() -> Answer {

@@ -12,19 +12,21 @@ use loadmaster_core::{
     Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
     InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
-use loadmaster_gguf::{GgufError, Header};
 use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
 
 use crate::{
     ask::{Answer, ask},
+    companions::Companions,
     diagnose::diagnose,
+    header::{self, Needed},
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
     options::Options,
     output, planner,
     server::{self, ServerDevice},
     settings::{Asked, GpuLayers, Settings},
+    ways::Ways,
 };
 
 /// Runs text models with `llama-server`.
@@ -93,8 +95,8 @@ impl LlamaBackend {
         asked: &Asked,
         machine: &Machine,
     ) -> Result<Vec<ServerDevice>, BackendError> {
-        let wanted =
-            asked.device.is_some() || asked.gpu_layers.is_some_and(|layers| layers != GpuLayers::Number(0));
+        let wanted = !asked.devices.is_empty()
+            || asked.gpu_layers.is_some_and(|layers| layers != GpuLayers::Number(0));
         let hardware = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
         if !wanted && !machine.devices.iter().any(|device| hardware(device.kind)) {
             return Ok(Vec::new());
@@ -134,29 +136,14 @@ impl LlamaBackend {
     }
 }
 
-/// Reads the header of a model, complete or not at all, off the async threads.
-async fn read_shape(model: &Model) -> Result<ModelShape, BackendError> {
-    let path = model.path.clone();
+/// Reads the headers of a model and of what is loaded with it, off the async threads.
+async fn read_shape(model: &Model, needed: Needed, ways: &Ways) -> Result<ModelShape, BackendError> {
+    let (path, ways) = (model.path.clone(), ways.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let header = Header::open_model(&path).map_err(|error| unreadable(&path, &error))?;
-        if let Some(length) = header.file_len() {
-            header.check_complete(length).map_err(|error| unreadable(&path, &error))?;
-        }
-        Ok(ModelShape::of(&header))
+        let shape = ModelShape::of(&header::read(&path, needed)?);
+        Ok(shape.with(Companions::read(&ways, needed)?))
     });
     read.await.map_err(|error| BackendError::system("reading the model's header", error))?
-}
-
-fn unreadable(path: &Path, error: &GgufError) -> BackendError {
-    match error {
-        GgufError::NotFound { path } => BackendError::ModelMissing { path: path.clone() },
-        other => BackendError::ModelUnreadable {
-            path: path.to_owned(),
-            // The message around it names the file.
-            cause: other.to_string().replace(&path.display().to_string(), "it"),
-            remedy: other.remedy().to_owned(),
-        },
-    }
 }
 
 #[async_trait]
@@ -170,14 +157,14 @@ impl Backend for LlamaBackend {
     }
 
     async fn check(&self, request: &LoadRequest) -> Result<(), BackendError> {
-        Asked::read(&request.settings)?;
-        read_shape(&request.model).await?;
+        let asked = Asked::read(&request.settings)?;
+        read_shape(&request.model, Needed::All, &asked.ways).await?;
         self.locate().map(drop)
     }
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model).await?;
+        let shape = read_shape(&request.model, Needed::of(machine.hypothetical), &asked.ways).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -199,10 +186,11 @@ impl Backend for LlamaBackend {
 
     async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
         let settings = Settings::of(plan)?;
-        let shape = read_shape(&plan.model).await?;
-        let computed = memory::estimate(&shape, &settings);
         // A plan for a machine that somebody made up names no server.
-        if plan.server.is_none() || !self.options.ask {
+        let imagined = plan.server.is_none();
+        let shape = read_shape(&plan.model, Needed::of(imagined), &settings.ways).await?;
+        let computed = memory::estimate(&shape, &settings);
+        if imagined || !self.options.ask || !settings.ways.are_in_the_dry_run() {
             return Ok(computed);
         }
         Ok(match self.ask(plan, &settings, &shape).await {
@@ -222,8 +210,10 @@ impl Backend for LlamaBackend {
             .parent_death_signal(self.options.parent_death_signal);
         let child = instance::spawn(&self.supervisor, spec).await?;
         let deadline = Duration::from_secs(settings.start_timeout);
+        let shape = read_shape(&plan.model, Needed::All, &settings.ways).await?;
+        let expected = memory::estimate(&shape, &settings);
         instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
-        let measured = output::measured(&child.tail(), &settings);
+        let measured = output::measured(&child.tail(), &settings, &expected);
         let (exit, signal) = ExitSignal::new();
         let instance = Instance {
             id: id.clone(),

@@ -90,6 +90,10 @@ pub(crate) fn spec(plan: &LaunchPlan, settings: &Settings, address: &Address) ->
             spec = spec.env_remove(name);
         }
     }
+    // A projector would take the first GPU there is, which need not be the plan's (`clip_ctx` in clip.cpp).
+    if let Some(device) = settings.server_devices.first().filter(|_| settings.ways.mmproj.is_some()) {
+        spec = spec.env("MTMD_BACKEND_DEVICE", device);
+    }
     // Not as a flag: every user of the machine can read the command lines of others.
     if let Endpoint::Tcp { api_key, .. } = &address.endpoint {
         spec = spec.env("LLAMA_API_KEY", api_key);

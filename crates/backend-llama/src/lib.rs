@@ -11,7 +11,8 @@
 //! |---|---|---|
 //! | `context_length` | tokens, over all slots | what the model was trained on, 8192 at most |
 //! | `gpu_layers` | a number or `"all"`; the output layer counts as one | as many as fit, none without a GPU |
-//! | `device` | a device of this machine, by id or alias | the GPU with the most free memory |
+//! | `device` | a device of this machine, by id or alias, or several: `"gpu0,gpu1"` | the GPU with the most free memory |
+//! | `tensor_split` | a number for each of several devices: their shares of the layers | what is free of each |
 //! | `threads` | a number | physical cores, within what the process may use |
 //! | `parallel` | slots that answer at once | 1 |
 //! | `cache_type_k`, `cache_type_v` | `f16`, `bf16`, `f32`, `q8_0`, `q5_1`, `q5_0`, `q4_1`, `q4_0`, `iq4_nl` | `f16` |
@@ -19,6 +20,17 @@
 //! | `batch_size`, `ubatch_size` | tokens | 2048, 512 |
 //! | `mmap` | true or false | true |
 //! | `prompt_cache` | bytes of host memory that old prompts may keep | 0 |
+//! | `cpu_moe_layers` | a number or `"all"`: experts of the first so many layers stay on the host | 0 |
+//! | `override_tensors` | a list of `"PATTERN=DEVICE"`, a regular expression for names of tensors and a device of the plan or `host` | none |
+//! | `kv_offload` | whether the cache lies where its layer does | true |
+//! | `kv_unified` | whether the slots share one cache | false |
+//! | `swa_full` | whether sliding-window layers keep the whole context | false |
+//! | `repack` | whether weights on the host take the processor's own layout | true |
+//! | `op_offload` | whether a GPU may compute with weights of the host | true |
+//! | `lora` | a list of adapters: files, or `{"file": …, "scale": …}` | none |
+//! | `mmproj` | a projector's file | none |
+//! | `mmproj_offload` | whether the projector lies on the first device | true |
+//! | `draft` | a draft model's file, or `{"file": …, "gpu_layers": …, "tokens": …}` | none |
 //! | `extra` | flags of `llama-server` by name, with their values (`null` for none) | none |
 //! | `start_timeout` | seconds | 300 |
 //!
@@ -34,13 +46,17 @@
 //!
 //! # Limitations
 //!
-//! GPU layers go to one device; a model that needs several is offloaded in part. What a plan takes is
-//! predicted ([`memory`]); projectors, adapters and draft models given as `extra` are not counted.
+//! Layers go to several devices only where `device` names them. What a plan takes is predicted
+//! ([`memory`]); of a projector, what it computes with is an upper estimate. Override patterns have no
+//! looking ahead and no references back, and no commas, which llama-server takes for the next pattern.
 
 mod arguments;
 mod ask;
 mod backend;
+mod companions;
 mod diagnose;
+mod extra;
+mod header;
 mod instance;
 pub mod memory;
 mod options;
@@ -48,12 +64,15 @@ mod output;
 mod planner;
 mod server;
 mod settings;
+mod ways;
 
 use loadmaster_core::{BackendFactory, submit_backend};
 
 pub use self::{
     backend::LlamaBackend,
+    companions::Companions,
     settings::{CacheType, FlashAttention, GpuLayers, Settings},
+    ways::{Draft, Lora, TensorOverride, Ways},
 };
 
 submit_backend!(BackendFactory {

@@ -1,35 +1,50 @@
 //! What a plan takes: the settings in the words of [`loadmaster_gguf::memory`], which models llama.cpp,
 //! and its answer as an [`Estimate`].
 //!
-//! To what that computes comes the process itself, 32 MiB (SmolLM2: 238 MB resident, of which 157 MB
-//! are mapped files, 45 MiB cache and 16 MiB compute), and the prompt cache.
+//! To what that computes come the process itself, as measured by `cargo xtask bench loads`, and the
+//! prompt cache.
 
 use loadmaster_core::{DeviceEstimate, DeviceId, Estimate, EstimateSource};
 use loadmaster_gguf::{
     Array, Header, TensorType,
-    memory::{Accelerator, Load, MemoryModel, Part, Repack},
+    memory::{Accelerator, Load, MemoryModel, Override, Part, Repack, Usage},
 };
 
-use crate::settings::{CacheType, FlashAttention, Settings};
+use crate::{
+    companions::Companions,
+    settings::{CacheType, FlashAttention, Settings},
+    ways::TensorOverride,
+};
 
 /// How far off the prediction may be, in percent of the whole. Against the server's own figures it
 /// is within 2 %; drivers round up on top.
 const MARGIN_PERCENT: u8 = 3;
 
-/// What the process takes beside its buffers, in bytes.
-const PROCESS: u64 = 32 << 20;
+/// The same for an architecture whose predictions nobody has compared with the server's figures. The
+/// worst of those that were compared for the first time was 8 % off, with few exceptions.
+const UNVERIFIED_MARGIN_PERCENT: u8 = 10;
+
+/// What the process takes beside its buffers, in bytes: 33 MiB of heap, threads and relocations once a
+/// prompt has filled the context, and 61 MiB of libraries, 36 of them the LLVM that the Vulkan loader
+/// maps wherever Mesa's software driver is installed (`cargo xtask bench loads`, on the CPU).
+const PROCESS: u64 = 96 << 20;
+
+/// What comes on top with layers on a device, in bytes: 30 MiB of heap for the driver and the pipelines
+/// of its shaders, and 18 MiB of libraries (the same, on llvmpipe, whose compiled shaders come on top).
+const DRIVER: u64 = 48 << 20;
 
 /// What Vulkan promises for one tensor on GPUs (`maxStorageBufferRange`).
 const VULKAN_TENSOR: u64 = u32::MAX as u64;
 
 /// The figures of a model that its memory depends on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelShape {
     /// Tokens that it was trained on.
     pub trained_context: Option<u64>,
     /// The architecture, and how many tokens it knows.
     vocabulary: Option<(String, u64)>,
     memory: MemoryModel,
+    companions: Companions,
 }
 
 impl ModelShape {
@@ -40,7 +55,20 @@ impl ModelShape {
             trained_context: header.arch_u64("context_length"),
             vocabulary: header.architecture().map(str::to_owned).zip(tokens),
             memory: MemoryModel::of(header),
+            companions: Companions::default(),
         }
+    }
+
+    /// The same with what is loaded beside the model.
+    #[must_use]
+    pub fn with(self, companions: Companions) -> Self {
+        Self { companions, ..self }
+    }
+
+    /// Layers of the draft model, without the output layer.
+    pub(crate) fn draft_layers(&self) -> u32 {
+        let layers = self.companions.draft.as_ref().map_or(0, MemoryModel::layer_count);
+        u32::try_from(layers).unwrap_or(u32::MAX)
     }
 
     /// The architecture, and the tokens of the vocabulary that the file has, if it has one.
@@ -56,13 +84,30 @@ impl ModelShape {
 
 /// Estimates what `settings` take, per device.
 pub fn estimate(shape: &ModelShape, settings: &Settings) -> Estimate {
-    let usage = shape.memory.predict(&load(settings));
-    let gpu = settings.device.as_deref().zip(usage.devices.first());
-    let mut devices: Vec<_> = gpu.map(|(id, part)| device(DeviceId::from(id), part)).into_iter().collect();
+    let mut usage = shape.memory.predict(&load(shape, settings));
+    if let Some((draft, load)) = shape.companions.draft.as_ref().zip(draft_load(settings)) {
+        add_all(&mut usage, &draft.predict(&load));
+    }
+    if let Some(projector) = &shape.companions.projector {
+        let first = usage.devices.first_mut().filter(|_| settings.ways.mmproj_offload);
+        let part = first.unwrap_or(&mut usage.host);
+        *part = part.plus(&projector.predict());
+    }
+    let gpus = settings.devices.iter().zip(&usage.devices);
+    let mut devices: Vec<_> = gpus.map(|(id, part)| device(DeviceId::from(id.as_str()), part)).collect();
     let mut host = device(DeviceId::host(), &usage.host);
-    host.other = host.other.saturating_add(PROCESS).saturating_add(settings.prompt_cache);
+    let process = if settings.devices.is_empty() { PROCESS } else { PROCESS + DRIVER };
+    host.other = host.other.saturating_add(process).saturating_add(settings.prompt_cache);
     devices.push(host);
-    Estimate { source: EstimateSource::Computed, margin_percent: MARGIN_PERCENT, devices }
+    let margin_percent = if shape.memory.is_verified() { MARGIN_PERCENT } else { UNVERIFIED_MARGIN_PERCENT };
+    Estimate { source: EstimateSource::Computed, margin_percent, devices }
+}
+
+fn add_all(usage: &mut Usage, more: &Usage) {
+    usage.host = usage.host.plus(&more.host);
+    for (part, more) in usage.devices.iter_mut().zip(&more.devices) {
+        *part = part.plus(more);
+    }
 }
 
 fn device(id: DeviceId, part: &Part) -> DeviceEstimate {
@@ -70,30 +115,22 @@ fn device(id: DeviceId, part: &Part) -> DeviceEstimate {
         weights: part.weights,
         kv_cache: part.kv_cache.saturating_add(part.recurrent_state),
         compute: part.compute,
-        other: part.output,
+        other: part.output.saturating_add(part.adapters),
         mapped: part.mapped,
         ..DeviceEstimate::on(id)
     }
 }
 
 /// The settings in the memory model's words.
-fn load(settings: &Settings) -> Load {
-    let offloads = settings.gpu_layers > 0 && settings.device.is_some();
-    let extra = |names: &[&str]| {
-        let given = |flag: &str| names.contains(&flag.trim_start_matches('-'));
-        settings.extra.iter().find(|(flag, _)| given(flag)).map(|(_, value)| value.to_string())
-    };
-    let has = |names: &[&str]| extra(names).is_some();
-    let mut accelerator = accelerator(settings.server_device.as_deref());
-    accelerator.op_offload &= !has(&["no-op-offload"]);
-    let cpu_moe_layers = match extra(&["n-cpu-moe", "ncmoe"]).and_then(|number| number.parse().ok()) {
-        _ if has(&["cpu-moe", "cmoe"]) => u64::MAX,
-        number => number.unwrap_or(0),
-    };
+fn load(shape: &ModelShape, settings: &Settings) -> Load {
+    let offloads = settings.gpu_layers > 0 && !settings.devices.is_empty();
+    let ways = &settings.ways;
+    let mut accelerator = accelerator(settings.server_devices.first().map(String::as_str));
+    accelerator.op_offload &= ways.op_offload;
     Load {
         context_length: settings.context_length.into(),
         parallel: settings.parallel.into(),
-        kv_unified: has(&["kv-unified", "kvu"]),
+        kv_unified: ways.kv_unified,
         batch: settings.batch_size.into(),
         ubatch: settings.ubatch_size.into(),
         cache_type_k: tensor_type(settings.cache_type_k),
@@ -101,15 +138,64 @@ fn load(settings: &Settings) -> Load {
         // The server takes flash attention wherever its device can, which are all but a few.
         flash_attention: settings.flash_attention != FlashAttention::Off,
         gpu_layers: if offloads { settings.gpu_layers.into() } else { 0 },
-        devices: if offloads { vec![1.0] } else { Vec::new() },
-        cpu_moe_layers,
-        overrides: Vec::new(),
-        swa_full: has(&["swa-full"]),
-        repack: if has(&["no-repack", "nr"]) { Repack::Off } else { Repack::of_this_machine() },
+        devices: shares(settings),
+        cpu_moe_layers: ways.cpu_moe_layers.into(),
+        overrides: ways.override_tensors.iter().filter_map(|one| tensor_override(one, settings)).collect(),
+        swa_full: ways.swa_full,
+        repack: if ways.repack { Repack::of_this_machine() } else { Repack::Off },
         mmap: settings.mmap,
-        kv_offload: !has(&["no-kv-offload", "nkvo"]),
+        kv_offload: ways.kv_offload,
         accelerator,
+        adapters: shape.companions.adapters.clone(),
+        outputs_per_slot: outputs_per_slot(settings),
+        dry_run: false,
     }
+}
+
+/// What each device is to have of the layers.
+fn shares(settings: &Settings) -> Vec<f64> {
+    match settings.devices.as_slice() {
+        [] => Vec::new(),
+        [_] => vec![1.0],
+        several => {
+            let mut shares = settings.tensor_split.clone();
+            shares.resize(several.len(), 0.0);
+            shares
+        }
+    }
+}
+
+/// The planner has compiled the pattern before, so that this has one in all plans of ours.
+fn tensor_override(one: &TensorOverride, settings: &Settings) -> Option<Override> {
+    let device = settings.devices.iter().position(|id| *id == one.device);
+    Override::new(&one.pattern, device).ok()
+}
+
+/// A draft model has the sizes of the model that it drafts for, a cache of 16-bit floats, and none of
+/// its overrides (`common_base_params_to_speculative` in llama.cpp's common/speculative.cpp).
+fn draft_load(settings: &Settings) -> Option<Load> {
+    let draft = settings.ways.draft.as_ref()?;
+    let plain = ModelShape::default();
+    Some(Load {
+        gpu_layers: if settings.devices.is_empty() { 0 } else { draft.gpu_layers.into() },
+        cache_type_k: TensorType::F16,
+        cache_type_v: TensorType::F16,
+        cpu_moe_layers: 0,
+        overrides: Vec::new(),
+        outputs_per_slot: 1,
+        ..load(&plain, settings)
+    })
+}
+
+/// Rows of output that a slot may ask for at once: one for text, one more for each drafted token, and
+/// all of them for embeddings and rankings.
+fn outputs_per_slot(settings: &Settings) -> u64 {
+    const OF_ALL_TOKENS: [&str; 4] = ["embedding", "embeddings", "rerank", "reranking"];
+    let asked = |flag: &String| OF_ALL_TOKENS.contains(&flag.trim_start_matches('-'));
+    if settings.extra.keys().any(asked) {
+        return u64::MAX;
+    }
+    settings.ways.draft.as_ref().map_or(1, |draft| u64::from(draft.tokens).saturating_add(1))
 }
 
 /// What a device can do, told by the name that the server has for it.
@@ -149,14 +235,15 @@ pub(crate) mod tests {
     use loadmaster_gguf::Parsed;
 
     use super::*;
-    use crate::settings::ExtraValue;
+    use crate::ways::Ways;
 
     pub(crate) fn settings() -> Settings {
         Settings {
             context_length: 8192,
             gpu_layers: 0,
-            device: None,
-            server_device: None,
+            devices: Vec::new(),
+            server_devices: Vec::new(),
+            tensor_split: Vec::new(),
             threads: 2,
             parallel: 1,
             cache_type_k: CacheType::F16,
@@ -166,6 +253,7 @@ pub(crate) mod tests {
             ubatch_size: 512,
             mmap: true,
             prompt_cache: 0,
+            ways: Ways::default(),
             extra: BTreeMap::new(),
             start_timeout: 300,
         }
@@ -224,8 +312,8 @@ pub(crate) mod tests {
     }
 
     fn with_gpu(gpu_layers: u32) -> Settings {
-        let server_device = Some("CUDA0".into());
-        Settings { gpu_layers, device: Some("gpu0".into()), server_device, ..settings() }
+        let server_devices = vec!["CUDA0".into()];
+        Settings { gpu_layers, devices: vec!["gpu0".into()], server_devices, ..settings() }
     }
 
     #[test]
@@ -266,13 +354,46 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn flags_of_the_server_are_heeded() {
-        let plan = |flag: &str| Settings {
-            extra: BTreeMap::from([(flag.to_owned(), ExtraValue::Switch(()))]),
+    fn ways_of_loading_are_heeded() {
+        let at = |change: fn(&mut Settings)| {
+            let mut plan = with_gpu(99);
+            change(&mut plan);
+            estimate(&shape(4), &plan).devices[0].clone()
+        };
+        assert_eq!((at(|_| ()).kv_cache >> 20, at(|plan| plan.ways.kv_offload = false).kv_cache), (128, 0));
+        let overrides = |device: &str| TensorOverride { pattern: "ffn_up".into(), device: device.into() };
+        assert_eq!((at(|_| ()).weights >> 20, overrides("host").is_host()), (60, true));
+        let without = |plan: &mut Settings| {
+            let pattern = "ffn_up".into();
+            plan.ways.override_tensors = vec![TensorOverride { pattern, device: "host".into() }];
+        };
+        assert_eq!(at(without).weights >> 20, 52);
+    }
+
+    #[test]
+    fn several_devices_share_the_layers() {
+        let plan = Settings {
+            devices: vec!["gpu0".into(), "gpu1".into()],
+            server_devices: vec!["CUDA0".into(), "CUDA1".into()],
+            tensor_split: vec![3.0, 1.0],
             ..with_gpu(99)
         };
-        let cache = |flag| estimate(&shape(4), &plan(flag)).devices[0].kv_cache;
-        assert_eq!((cache("seed") >> 20, cache("--no-kv-offload")), (128, 0));
+        let estimate = estimate(&shape(7), &plan);
+        let weights: Vec<_> = estimate.devices.iter().map(|d| (d.device.as_str(), d.weights >> 20)).collect();
+        assert_eq!(weights, [("gpu0", 60), ("gpu1", 30), ("host", 20)]);
+    }
+
+    #[test]
+    fn a_draft_model_adds_its_own() {
+        let draft = || shape(2).memory;
+        let ways = Ways { draft: serde_json::from_str("\"d.gguf\"").unwrap(), ..Ways::default() };
+        let plan = Settings { ways, cache_type_k: CacheType::Q8_0, ..with_gpu(99) };
+        let alone = estimate(&shape(4), &plan).devices[0].clone();
+        let with = shape(4).with(Companions { draft: Some(draft()), ..Companions::default() });
+        let both = estimate(&with, &plan).devices[0].clone();
+        assert_eq!((both.weights - alone.weights) >> 20, 40);
+        // Two layers of 8192 tokens, in 16 bits whatever the model's own cache is in.
+        assert_eq!(both.kv_cache - alone.kv_cache, 2 * 8192 * 2048 * 2);
     }
 
     #[test]

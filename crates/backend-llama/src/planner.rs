@@ -6,6 +6,7 @@ use crate::{
     memory::{self, ModelShape},
     server::ServerDevice,
     settings::{Asked, CacheType, FlashAttention, GpuLayers, Settings},
+    ways::{TensorOverride, Ways},
 };
 
 /// The longest context that is taken without being asked for, in tokens.
@@ -28,8 +29,9 @@ pub(crate) fn plan(
     let mut settings = Settings {
         context_length: context.max(1),
         gpu_layers: 0,
-        device: None,
-        server_device: None,
+        devices: Vec::new(),
+        server_devices: Vec::new(),
+        tensor_split: Vec::new(),
         threads: asked.threads.unwrap_or_else(|| threads(machine)),
         parallel: asked.parallel.unwrap_or(1),
         cache_type_k: asked.cache_type_k.unwrap_or(CacheType::F16),
@@ -39,28 +41,101 @@ pub(crate) fn plan(
         ubatch_size: asked.ubatch_size.unwrap_or(512).min(batch_size),
         mmap: asked.mmap.unwrap_or(true),
         prompt_cache: asked.prompt_cache.unwrap_or(0),
+        ways: asked.ways,
         extra: asked.extra,
         start_timeout: asked.start_timeout.unwrap_or(300),
     };
+    limit_layers(&mut settings.ways, shape);
     let all = shape.layers().saturating_add(1);
     let wanted = asked.gpu_layers.map(|layers| match layers {
         GpuLayers::All => all,
         GpuLayers::Number(number) => number.min(all),
     });
-    if wanted == Some(0) {
-        return Ok(settings);
-    }
-    let chosen = choose(asked.device.as_deref(), wanted.is_some(), machine, server_devices)?;
-    let Some((device, server_device)) = chosen else {
-        return Ok(settings);
+    let chosen = match wanted {
+        Some(0) => Vec::new(),
+        _ => choose(&asked.devices, wanted.is_some(), machine, server_devices)?,
     };
-    settings.device = Some(device.id.to_string());
-    settings.server_device = Some(server_device.name.clone());
-    settings.gpu_layers = wanted.unwrap_or_else(|| most_layers(&settings, all, shape, device));
-    if settings.gpu_layers == 0 {
-        (settings.device, settings.server_device) = (None, None);
+    settings.devices = chosen.iter().map(|(device, _)| device.id.to_string()).collect();
+    settings.server_devices = chosen.iter().map(|(_, server)| server.name.clone()).collect();
+    settings.tensor_split = split(&asked.tensor_split, &chosen)?;
+    name_override_devices(&mut settings, &chosen)?;
+    let devices: Vec<&Device> = chosen.iter().map(|(device, _)| *device).collect();
+    settings.gpu_layers = match wanted {
+        _ if chosen.is_empty() => 0,
+        Some(wanted) => wanted,
+        None => most_layers(&settings, all, shape, &devices),
+    };
+    if settings.gpu_layers == 0 && settings.ways.override_tensors.iter().all(TensorOverride::is_host) {
+        without_devices(&mut settings);
     }
     Ok(settings)
+}
+
+/// Everything on the host, what is loaded with the model too.
+fn without_devices(settings: &mut Settings) {
+    settings.devices.clear();
+    settings.server_devices.clear();
+    settings.tensor_split.clear();
+    settings.ways.mmproj_offload = false;
+    if let Some(draft) = &mut settings.ways.draft {
+        draft.gpu_layers = 0;
+    }
+}
+
+/// No more layers than there are, so that the plan says how many.
+fn limit_layers(ways: &mut Ways, shape: &ModelShape) {
+    ways.cpu_moe_layers = ways.cpu_moe_layers.min(shape.layers());
+    if let Some(draft) = &mut ways.draft {
+        draft.gpu_layers = draft.gpu_layers.min(shape.draft_layers().saturating_add(1));
+    }
+}
+
+/// The shares of several devices: as asked, or by what is free of each, in MiB.
+fn split(asked: &[f64], chosen: &[(&Device, &ServerDevice)]) -> Result<Vec<f64>, BackendError> {
+    if !asked.is_empty() && asked.len() != chosen.len().max(1) {
+        return Err(BackendError::BadSetting {
+            name: "tensor_split".to_owned(),
+            value: format!("{asked:?}"),
+            expected: format!("the plan has {} devices, and each needs a number", chosen.len()),
+        });
+    }
+    if chosen.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let free = |device: &Device| {
+        let mebibytes = device.free.unwrap_or(device.total) >> 20;
+        #[expect(clippy::cast_precision_loss, reason = "MiB of one device are far below 2^52")]
+        let share = mebibytes as f64;
+        share
+    };
+    let own: Vec<f64> = chosen.iter().map(|(device, _)| free(device)).collect();
+    Ok(if asked.is_empty() { own } else { asked.to_vec() })
+}
+
+/// Overrides name devices by any of their names; the plan has their ids.
+fn name_override_devices(
+    settings: &mut Settings,
+    chosen: &[(&Device, &ServerDevice)],
+) -> Result<(), BackendError> {
+    for one in &mut settings.ways.override_tensors {
+        if one.is_host() {
+            "host".clone_into(&mut one.device);
+            continue;
+        }
+        let called = |(device, server): &&(&Device, &ServerDevice)| {
+            device.is_called(&one.device) || server.name == one.device
+        };
+        let Some((device, _)) = chosen.iter().find(called) else {
+            let ids = chosen.iter().map(|(device, _)| device.id.as_str()).chain(["host"]);
+            return Err(BackendError::BadSetting {
+                name: "override_tensors".to_owned(),
+                value: format!("{}={}", one.pattern, one.device),
+                expected: format!("this plan has {}", ids.collect::<Vec<_>>().join(", ")),
+            });
+        };
+        one.device = device.id.to_string();
+    }
+    Ok(())
 }
 
 /// Physical cores: generation is bound by memory, and more threads than cores slow it down.
@@ -68,26 +143,17 @@ fn threads(machine: &Machine) -> u32 {
     u32::try_from(machine.physical_cores.min(machine.usable_threads).max(1)).unwrap_or(1)
 }
 
-/// The device that takes the GPU layers. A software device is taken only when it is named, or when
+/// The devices that take the GPU layers. A software device is taken only when it is named, or when
 /// layers are asked for and there is no other.
 fn choose<'a>(
-    named: Option<&str>,
+    named: &[String],
     layers_asked: bool,
     machine: &'a Machine,
     server_devices: &'a [ServerDevice],
-) -> Result<Option<(&'a Device, &'a ServerDevice)>, BackendError> {
+) -> Result<Vec<(&'a Device, &'a ServerDevice)>, BackendError> {
     let usable = pair(machine, server_devices);
-    if let Some(name) = named {
-        let found = usable.iter().find(|(device, server)| device.is_called(name) || server.name == name);
-        let ids: Vec<&str> = usable.iter().map(|(device, _)| device.id.as_str()).collect();
-        return found.copied().map(Some).ok_or_else(|| BackendError::BadSetting {
-            name: "device".to_owned(),
-            value: name.to_owned(),
-            expected: match ids.as_slice() {
-                [] => "this llama-server can use no GPU here".to_owned(),
-                ids => format!("this llama-server can use {}", ids.join(", ")),
-            },
-        });
+    if !named.is_empty() {
+        return all_named(named, &usable);
     }
     let best = |software: bool| {
         let real = usable.iter().filter(|(device, _)| (device.kind == DeviceKind::Software) == software);
@@ -101,6 +167,30 @@ fn choose<'a>(
             expected: "this llama-server can use no GPU here; `loadmaster probe` lists what there is"
                 .to_owned(),
         });
+    }
+    Ok(chosen.into_iter().collect())
+}
+
+/// Each device that is named, once.
+fn all_named<'a>(
+    names: &[String],
+    usable: &[(&'a Device, &'a ServerDevice)],
+) -> Result<Vec<(&'a Device, &'a ServerDevice)>, BackendError> {
+    let ids: Vec<&str> = usable.iter().map(|(device, _)| device.id.as_str()).collect();
+    let mut chosen: Vec<(&Device, &ServerDevice)> = Vec::new();
+    for name in names {
+        let refuse = |expected: String| {
+            Err(BackendError::BadSetting { name: "device".to_owned(), value: name.clone(), expected })
+        };
+        let found = usable.iter().find(|(device, server)| device.is_called(name) || server.name == *name);
+        match (found, ids.as_slice()) {
+            (Some((device, _)), _) if chosen.iter().any(|(other, _)| other.id == device.id) => {
+                return refuse(format!("{} is named twice", device.id));
+            }
+            (Some(found), _) => chosen.push(*found),
+            (None, []) => return refuse("this llama-server can use no GPU here".to_owned()),
+            (None, ids) => return refuse(format!("this llama-server can use {}", ids.join(", "))),
+        }
     }
     Ok(chosen)
 }
@@ -122,12 +212,13 @@ fn pair<'a>(machine: &'a Machine, server_devices: &'a [ServerDevice]) -> Vec<(&'
     pairs
 }
 
-/// The most layers whose weights, cache and buffers fit into what is free on `device`.
-fn most_layers(settings: &Settings, all: u32, shape: &ModelShape, device: &Device) -> u32 {
-    let room = device.free.unwrap_or(device.total).saturating_sub(GPU_HEADROOM);
+/// The most layers whose weights, cache and buffers fit into what is free on each of `devices`.
+fn most_layers(settings: &Settings, all: u32, shape: &ModelShape, devices: &[&Device]) -> u32 {
+    let room = |device: &Device| device.free.unwrap_or(device.total).saturating_sub(GPU_HEADROOM);
     let fits = |layers: &u32| {
         let plan = Settings { gpu_layers: *layers, ..settings.clone() };
-        memory::estimate(shape, &plan).reservation(&device.id) <= room
+        let estimate = memory::estimate(shape, &plan);
+        devices.iter().all(|device| estimate.reservation(&device.id) <= room(device))
     };
     (1..=all).rev().find(fits).unwrap_or(0)
 }
@@ -187,11 +278,11 @@ mod tests {
         let machine = machine(vec![gpu("gpu0", "llvmpipe (LLVM 15)", DeviceKind::Software, 2 * GIB)]);
         let servers = [server("Vulkan0", "llvmpipe (LLVM 15)")];
         let unasked = plan(Asked::default(), &shape(2), &machine, &servers).unwrap();
-        assert_eq!((unasked.gpu_layers, unasked.device), (0, None));
+        assert_eq!((unasked.gpu_layers, unasked.devices), (0, vec![]));
         let asked = Asked { gpu_layers: Some(GpuLayers::Number(2)), ..Asked::default() };
         let settings = plan(asked, &shape(2), &machine, &servers).unwrap();
-        assert_eq!((settings.gpu_layers, settings.device.as_deref()), (2, Some("gpu0")));
-        assert_eq!(settings.server_device.as_deref(), Some("Vulkan0"));
+        assert_eq!((settings.gpu_layers, settings.devices), (2, vec!["gpu0".to_owned()]));
+        assert_eq!(settings.server_devices, ["Vulkan0"]);
     }
 
     #[test]
@@ -201,14 +292,54 @@ mod tests {
             machine(vec![card("gpu0", 8 * GIB), card("gpu1", 20 * GIB)])
         };
         let servers = [server("CUDA0", "NVIDIA A10"), server("CUDA1", "NVIDIA A10")];
-        let server_device = |device: Option<&str>| {
-            let asked = Asked { device: device.map(str::to_owned), ..Asked::default() };
-            plan(asked, &shape(4), &twins(), &servers).map(|settings| settings.server_device)
+        let server_devices = |devices: &[&str]| {
+            let devices = devices.iter().map(|&name| name.to_owned()).collect();
+            let asked = Asked { devices, ..Asked::default() };
+            plan(asked, &shape(4), &twins(), &servers).map(|settings| settings.server_devices)
         };
-        assert_eq!(server_device(None).unwrap().as_deref(), Some("CUDA1"));
-        assert_eq!(server_device(Some("vulkan:0")).unwrap().as_deref(), Some("CUDA0"));
-        assert_eq!(server_device(Some("CUDA1")).unwrap().as_deref(), Some("CUDA1"));
-        let error = server_device(Some("gpu9")).unwrap_err().to_string();
+        assert_eq!(server_devices(&[]).unwrap(), ["CUDA1"]);
+        assert_eq!(server_devices(&["vulkan:0"]).unwrap(), ["CUDA0"]);
+        assert_eq!(server_devices(&["CUDA1", "gpu0"]).unwrap(), ["CUDA1", "CUDA0"]);
+        let error = server_devices(&["gpu9"]).unwrap_err().to_string();
         assert!(error.contains("can use gpu0, gpu1"), "{error}");
+        let error = server_devices(&["gpu1", "CUDA1"]).unwrap_err().to_string();
+        assert!(error.contains("gpu1 is named twice"), "{error}");
+    }
+
+    #[test]
+    fn several_devices_share_the_layers() {
+        let card = |id: &str, free| gpu(id, "NVIDIA A10", DeviceKind::Discrete, free);
+        let machine = machine(vec![card("gpu0", GIB), card("gpu1", 3 * GIB / 2)]);
+        let servers = [server("CUDA0", "NVIDIA A10"), server("CUDA1", "NVIDIA A10")];
+        let both = || Asked { devices: vec!["gpu0".into(), "gpu1".into()], ..Asked::default() };
+        let settings = plan(both(), &shape(60), &machine, &servers).unwrap();
+        assert_eq!(settings.tensor_split, [1024.0, 1536.0]);
+        assert!((1..61).contains(&settings.gpu_layers), "{}", settings.gpu_layers);
+        let asked = Asked { tensor_split: vec![1.0, 0.0], ..both() };
+        assert_eq!(plan(asked, &shape(4), &machine, &servers).unwrap().tensor_split, [1.0, 0.0]);
+        let asked = Asked { tensor_split: vec![1.0], ..both() };
+        let error = plan(asked, &shape(4), &machine, &servers).unwrap_err().to_string();
+        assert!(error.contains("the plan has 2 devices"), "{error}");
+    }
+
+    #[test]
+    fn overrides_go_to_devices_of_the_plan() {
+        let machine = machine(vec![gpu("gpu0", "NVIDIA A10", DeviceKind::Discrete, 8 * GIB)]);
+        let with = |device: &str| {
+            let one = TensorOverride { pattern: "attn".into(), device: device.into() };
+            let ways = Ways { override_tensors: vec![one], cpu_moe_layers: u32::MAX, ..Ways::default() };
+            plan(Asked { ways, ..Asked::default() }, &shape(4), &machine, &[server("CUDA0", "NVIDIA A10")])
+        };
+        let device = |name| with(name).unwrap().ways.override_tensors[0].device.clone();
+        assert_eq!(
+            (device("CUDA0"), device("gpu0"), device("CPU")),
+            ("gpu0".into(), "gpu0".into(), "host".into())
+        );
+        assert_eq!(with("CPU").unwrap().ways.cpu_moe_layers, 4);
+        let error = with("gpu3").unwrap_err().to_string();
+        assert!(
+            error.contains("'attn=gpu3' is no value for override_tensors: this plan has gpu0, host"),
+            "{error}"
+        );
     }
 }

@@ -1,10 +1,15 @@
 //! The settings of a plan, and what may be asked of them.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use loadmaster_core::{BackendError, LaunchPlan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::{
+    extra::{ExtraValue, extra},
+    ways::{self, Ways},
+};
 
 /// The type that the cache keeps keys or values in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,28 +65,6 @@ pub enum GpuLayers {
     Number(u32),
 }
 
-/// A flag of `llama-server` that this crate has no setting for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum ExtraValue {
-    /// A flag without a value.
-    Switch(()),
-    /// A flag with one.
-    Text(String),
-    /// A flag with a number.
-    Number(serde_json::Number),
-}
-
-impl fmt::Display for ExtraValue {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Switch(()) => Ok(()),
-            Self::Text(text) => formatter.write_str(text),
-            Self::Number(number) => number.fmt(formatter),
-        }
-    }
-}
-
 /// Every setting of a plan, resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -89,10 +72,12 @@ pub struct Settings {
     pub context_length: u32,
     /// Layers on the GPU, the output layer counted as one; `0` for none.
     pub gpu_layers: u32,
-    /// The device that has them, by this machine's id.
-    pub device: Option<String>,
-    /// The same device, by the name that `llama-server --list-devices` gives it.
-    pub server_device: Option<String>,
+    /// The devices that have them, by this machine's ids.
+    pub devices: Vec<String>,
+    /// The same devices, by the names that `llama-server --list-devices` gives them.
+    pub server_devices: Vec<String>,
+    /// What each of several devices is to have of the layers; empty for one device.
+    pub tensor_split: Vec<f64>,
     /// CPU threads.
     pub threads: u32,
     /// Slots that answer at once.
@@ -111,6 +96,9 @@ pub struct Settings {
     pub mmap: bool,
     /// Host memory that old prompts may keep, in bytes.
     pub prompt_cache: u64,
+    /// What lies elsewhere than its layer, and what is loaded with the model.
+    #[serde(flatten)]
+    pub ways: Ways,
     /// Other flags of the server, by name.
     pub(crate) extra: BTreeMap<String, ExtraValue>,
     /// Seconds that a start may take.
@@ -130,7 +118,9 @@ impl Settings {
 pub(crate) struct Asked {
     pub(crate) context_length: Option<u32>,
     pub(crate) gpu_layers: Option<GpuLayers>,
-    pub(crate) device: Option<String>,
+    /// Names of devices.
+    pub(crate) devices: Vec<String>,
+    pub(crate) tensor_split: Vec<f64>,
     pub(crate) threads: Option<u32>,
     pub(crate) parallel: Option<u32>,
     pub(crate) cache_type_k: Option<CacheType>,
@@ -140,14 +130,16 @@ pub(crate) struct Asked {
     pub(crate) ubatch_size: Option<u32>,
     pub(crate) mmap: Option<bool>,
     pub(crate) prompt_cache: Option<u64>,
+    pub(crate) ways: Ways,
     pub(crate) extra: BTreeMap<String, ExtraValue>,
     pub(crate) start_timeout: Option<u64>,
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "context_length",
     "gpu_layers",
     "device",
+    "tensor_split",
     "threads",
     "parallel",
     "cache_type_k",
@@ -174,7 +166,8 @@ impl Asked {
                     let expected = "it takes a whole number, or all";
                     asked.gpu_layers = Some(read(name, value, expected)?);
                 }
-                "device" => asked.device = Some(read(name, value, "it takes the name of a device")?),
+                "device" => asked.devices = devices(name, value)?,
+                "tensor_split" => asked.tensor_split = shares(name, value)?,
                 "threads" => asked.threads = Some(count(name, value)?),
                 "parallel" => asked.parallel = Some(count(name, value)?),
                 "cache_type_k" => asked.cache_type_k = Some(read(name, value, CACHE)?),
@@ -192,11 +185,12 @@ impl Asked {
                         if seconds == 0 { Err(refusal(name, value, COUNT)) } else { Ok(seconds) }
                     })?);
                 }
+                way if ways::NAMES.contains(&way) => asked.ways.set(way, value)?,
                 _ => {
                     return Err(BackendError::UnknownSetting {
                         backend: crate::LlamaBackend::ID,
                         name: name.clone(),
-                        known: KNOWN.to_vec(),
+                        known: KNOWN.into_iter().chain(ways::NAMES).collect(),
                     });
                 }
             }
@@ -215,50 +209,41 @@ fn count(name: &str, value: &Value) -> Result<u32, BackendError> {
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(name: &str, value: &Value, expected: &str) -> Result<T, BackendError> {
+/// Names, separated by commas or in a list.
+fn devices(name: &str, value: &Value) -> Result<Vec<String>, BackendError> {
+    let expected = "it takes the name of a device, or several with commas between them";
+    let names: Vec<String> = match value {
+        Value::Array(_) => read(name, value, expected)?,
+        one => read::<String>(name, one, expected)?.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    if names.is_empty() || names.iter().any(String::is_empty) {
+        return Err(refusal(name, value, expected));
+    }
+    Ok(names)
+}
+
+/// A number for each device.
+fn shares(name: &str, value: &Value) -> Result<Vec<f64>, BackendError> {
+    let expected = "it takes a list of numbers from 0 up, one of them above 0";
+    let shares: Vec<f64> = read(name, value, expected)?;
+    let sound = shares.iter().all(|share| share.is_finite() && *share >= 0.0);
+    if !sound || shares.iter().sum::<f64>() <= 0.0 {
+        return Err(refusal(name, value, expected));
+    }
+    Ok(shares)
+}
+
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(
+    name: &str,
+    value: &Value,
+    expected: &str,
+) -> Result<T, BackendError> {
     T::deserialize(value).map_err(|_| refusal(name, value, expected))
 }
 
-fn refusal(name: &str, value: &Value, expected: &str) -> BackendError {
+pub(crate) fn refusal(name: &str, value: &Value, expected: &str) -> BackendError {
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     BackendError::BadSetting { name: name.to_owned(), value, expected: expected.to_owned() }
-}
-
-/// Flags that this crate gives itself: a second one would make the plan a lie.
-const OURS: [&str; 17] = [
-    "model",
-    "m",
-    "host",
-    "port",
-    "api-key",
-    "alias",
-    "a",
-    "ctx-size",
-    "c",
-    "gpu-layers",
-    "ngl",
-    "parallel",
-    "np",
-    "fit",
-    "verbosity",
-    "lv",
-    "log-file",
-];
-
-fn extra(value: &Value) -> Result<BTreeMap<String, ExtraValue>, BackendError> {
-    let flags: BTreeMap<String, ExtraValue> =
-        read("extra", value, "it takes flags of llama-server by name, each with its value or null")?;
-    for name in flags.keys() {
-        let plain = name.trim_start_matches('-');
-        if plain.is_empty() || plain.contains(['=', ' ']) || plain.chars().any(char::is_control) {
-            return Err(refusal("extra", &Value::from(name.as_str()), "it takes the name of a flag alone"));
-        }
-        if OURS.contains(&plain) {
-            let expected = "Loadmaster gives this flag itself; take its own setting";
-            return Err(refusal("extra", &Value::from(name.as_str()), expected));
-        }
-    }
-    Ok(flags)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the command understands.
 
 mod load;
+mod network;
+mod ways;
 
 use std::path::PathBuf;
 
@@ -8,7 +10,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
 use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
 
-pub(crate) use self::load::{LoadArgs, PlanArgs};
+pub(crate) use self::{
+    load::{LoadArgs, PlanArgs},
+    network::NetworkArgs,
+};
 
 const STYLES: styling::Styles = styling::Styles::styled()
     .header(styling::AnsiColor::Green.on_default().bold())
@@ -18,6 +23,10 @@ const STYLES: styling::Styles = styling::Styles::styled()
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not enough memory, 4 not found, \
                           130 interrupted.";
+
+/// What `inspect` and `estimate` take.
+const FILE_OR_URL: &str = "The GGUF file, of a split model its first; or its http(s) URL, of which the header alone is \
+                           fetched (Hugging Face gets the token HF_TOKEN)";
 
 /// Runs local AI models so that the machine never runs out of memory.
 #[derive(Debug, Parser)]
@@ -127,7 +136,7 @@ pub(crate) enum Command {
     Stop(StopArgs),
     /// Show what this machine has: CPU, memory, GPUs, backends
     Probe(ProbeArgs),
-    /// Show what a GGUF file is
+    /// Show what a GGUF file is, here or at a URL
     Inspect(InspectArgs),
     /// Predict what a model takes of each device, and what would fit
     Estimate(EstimateArgs),
@@ -154,6 +163,15 @@ impl Command {
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
             _ => ServerArgs::default(),
+        }
+    }
+
+    /// How it reaches servers in the network, if it does.
+    pub(crate) fn network(&self) -> NetworkArgs {
+        match self {
+            Self::Inspect(inspect) => inspect.network.clone(),
+            Self::Estimate(estimate) => estimate.network.clone(),
+            _ => NetworkArgs::default(),
         }
     }
 }
@@ -228,7 +246,7 @@ pub(crate) struct ProbeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    /// The GGUF file; of a split model, its first
+    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
     /// Show all metadata, long arrays cut
     #[arg(long)]
@@ -239,20 +257,25 @@ pub(crate) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EstimateArgs {
-    /// The GGUF file; of a split model, its first
+    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
-    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it
+    /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it; may be
+    /// repeated
     #[arg(long = "device", value_name = "ID=AMOUNT", value_parser = device)]
-    pub(crate) device: Option<(String, Bytes)>,
+    pub(crate) devices: Vec<(String, Bytes)>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) plan: PlanArgs,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -3,6 +3,8 @@
 //! clap reads flags and environment; this module adds the file and the defaults. The environment is
 //! read nowhere else.
 
+mod network;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -16,6 +18,7 @@ use loadmaster_core::Settings;
 use loadmaster_orchestrator::{Budget, Budgets, Policy};
 use serde::Deserialize;
 
+pub(crate) use self::network::Network;
 use crate::{
     Failed,
     args::{Command, GlobalArgs, ServerArgs},
@@ -38,6 +41,9 @@ struct File {
     log: Option<String>,
     /// Seconds that a model which is told to stop may finish its answers.
     drain: Option<u64>,
+    /// How servers in the network are reached.
+    #[serde(default)]
+    network: network::Section,
     /// What may be taken of each device.
     #[serde(default)]
     budgets: BTreeMap<String, String>,
@@ -53,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) log: Option<String>,
     pub(crate) policy: Policy,
+    pub(crate) network: Network,
     /// A section for each backend, by its id.
     pub(crate) backends: BTreeMap<String, Settings>,
     /// `PATH`, where servers are looked for.
@@ -90,6 +97,7 @@ impl Config {
             listen: address(command.listen().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
             log: global.log.clone().or(file.log),
             policy,
+            network: Network::new(command.network(), file.network),
             backends: backends(&args, file.backends),
             search_path: search_path(),
         })

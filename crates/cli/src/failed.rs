@@ -49,6 +49,12 @@ impl Failed {
         self
     }
 
+    /// Says `new` where the cause says `old`.
+    pub(crate) fn renamed(mut self, old: &str, new: &str) -> Self {
+        self.cause = self.cause.replace(old, new);
+        self
+    }
+
     /// Says where server logs are, if one says more than the cause.
     pub(crate) fn with_logs_in(mut self, folder: &Path) -> Self {
         if self.see_log {
@@ -114,12 +120,17 @@ fn code_of(error: &BackendError) -> u8 {
 impl Failed {
     /// A GGUF file that could not be read.
     pub(crate) fn gguf(path: &Path, error: &GgufError) -> Self {
-        let failed = if matches!(error, GgufError::NotFound { .. }) {
-            Self::not_found(format!("There is no file {}", path.display()))
-        } else {
-            let path = path.display().to_string();
-            Self::because(format!("{path} cannot be used: {}", error.to_string().replace(&path, "it")))
+        let code = match error {
+            GgufError::NotFound { .. } => {
+                let cause = format!("There is no file {}", path.display());
+                return Self::not_found(cause).remedy(error.remedy());
+            }
+            GgufError::ShardNotFound { .. } => NOT_FOUND,
+            _ => FAILED,
         };
+        let path = path.display().to_string();
+        let cause = format!("{path} cannot be used: {}", error.to_string().replace(&path, "it"));
+        let failed = Self { code, ..Self::because(cause) };
         failed.remedy(error.remedy())
     }
 

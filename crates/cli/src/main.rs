@@ -9,6 +9,7 @@ mod config;
 mod engine;
 mod failed;
 mod folders;
+mod source;
 mod table;
 mod usage;
 
@@ -46,8 +47,12 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Probe(probe) => commands::probe::execute(&probe),
-        Command::Estimate(estimate) => on_runtime(commands::estimate::execute(estimate, config)),
-        Command::Inspect(inspect) => commands::inspect::execute(&inspect),
+        Command::Estimate(estimate) => {
+            on_runtime(commands::until_interrupted(commands::estimate::execute(estimate, config)))
+        }
+        Command::Inspect(inspect) => {
+            on_runtime(commands::until_interrupted(commands::inspect::execute(&inspect, config)))
+        }
         Command::Completions(completions) => Ok(commands::completions::execute(&completions)),
     }
 }
@@ -68,7 +73,8 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, Failed>>) -> Result
 /// Warnings by default; `-v` and `-vv` for more; `LOADMASTER_LOG` for what `tracing` can filter.
 fn log_to_stderr(verbose: u8, filter: Option<&str>) -> Result<(), Failed> {
     let level = match verbose {
-        0 => "warn",
+        // A certificate that is refused is told as the command's failure.
+        0 => "warn,rustls_platform_verifier=off",
         1 => "info",
         _ => "debug",
     };

@@ -44,6 +44,15 @@ pub enum GgufError {
         source: io::Error,
     },
 
+    /// A pattern for tensor names is no regular expression, or not one that is supported here.
+    #[error("'{pattern}' is no pattern for tensor names: {cause}")]
+    InvalidPattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+
     /// The file is something else.
     #[error("not a GGUF file: {looks_like}")]
     NotGguf {
@@ -254,6 +263,9 @@ impl GgufError {
             Self::IsDirectory { .. } => "Name the .gguf file inside the folder.",
             Self::NotAFile { .. } => "Save the model as an ordinary file and name that.",
             Self::Io { .. } => "Check the disk or network drive the file is on, then try again.",
+            Self::InvalidPattern { .. } => {
+                "Write the pattern as llama.cpp takes it, without looking ahead and without references back."
+            }
             Self::NotGguf { looks_like } => looks_like.remedy(),
             Self::BigEndian { .. } => {
                 "Download the ordinary (little-endian) file, or convert this one with llama.cpp's \

@@ -1,8 +1,8 @@
 //! What a person wants to know about a model file.
 
 use crate::{
-    file_type::file_type_name, header::Header, kind::Kind, layers::PerLayer, shards::Shard,
-    weights::WeightSizes,
+    chat_template::ChatTemplate, file_type::file_type_name, header::Header, kind::Kind, layers::PerLayer,
+    shards::Shard, weights::WeightSizes,
 };
 
 /// What a model file says about itself. Whatever a file may lack is an `Option`.
@@ -54,6 +54,10 @@ pub struct Facts {
     pub tokenizer: Option<String>,
     /// Whether the file has a chat template.
     pub has_chat_template: bool,
+    /// Whether the chat template handles tools: those a model may call, or the calls it made.
+    pub tool_use: bool,
+    /// Whether the chat template tells the model's thoughts from its answer.
+    pub reasoning: bool,
     /// Which part of a split model this file is.
     pub shard: Option<Shard>,
 }
@@ -66,6 +70,7 @@ impl Facts {
         let text = |key: &str| metadata.get_lossy(key).map(std::borrow::Cow::into_owned);
         let parameter_count = Some(header.element_count()).filter(|&count| count > 0);
         let tensor_bytes = header.tensor_bytes();
+        let template = ChatTemplate::of(header);
         Self {
             kind: Kind::of(header),
             gguf_version: header.version(),
@@ -87,9 +92,9 @@ impl Facts {
             tensor_bytes,
             file_bytes: header.file_len(),
             tokenizer: text("tokenizer.ggml.model"),
-            has_chat_template: metadata.iter().any(|(key, _)| {
-                key == "tokenizer.chat_template" || key.starts_with("tokenizer.chat_template.")
-            }),
+            has_chat_template: template.exists,
+            tool_use: template.tool_use,
+            reasoning: template.reasoning,
             shard: header.shard(),
         }
     }

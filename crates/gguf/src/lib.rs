@@ -33,6 +33,7 @@
 //! - [`Header::open`] reads one file, which may be a part of a model ([`Facts::shard`]).
 
 mod array;
+mod chat_template;
 mod cursor;
 mod error;
 mod facts;

@@ -69,6 +69,9 @@ impl Upstream {
     pub fn new(endpoint: &Endpoint) -> Result<Self, UpstreamError> {
         let builder = reqwest::Client::builder()
             .no_proxy()
+            // Nothing here is encrypted. Without this each client would load the system's certificates,
+            // as soon as another crate of the program has TLS.
+            .tls_certs_only([])
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .pool_idle_timeout(POOL_IDLE);

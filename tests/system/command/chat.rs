@@ -4,44 +4,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{empty_folder, ended, run_smollm2};
-use crate::support::{process, python};
+use super::{
+    empty_folder, run_smollm2,
+    terminal::{Shown, in_terminal},
+};
 
 /// What a terminal sends for Ctrl-C and Ctrl-D.
 const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
 
-/// What the terminal showed.
-struct Shown {
-    /// Up to the end of each text that was expected.
-    until: Vec<String>,
-    rest: String,
-    code: i64,
-}
-
-/// Chats in a pseudo-terminal; `steps` are those of `terminal.py`.
+/// Chats in a pseudo-terminal.
 fn chat(home: &Path, options: &[&str], steps: &Value) -> Shown {
-    let command = {
-        let mut command = run_smollm2(home);
-        command.args(options);
-        command
-    };
-    let mut terminal = process(python());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("system/command/terminal.py");
-    terminal.arg(script).arg(steps.to_string()).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => terminal.env(name, value),
-            None => terminal.env_remove(name),
-        };
-    }
-    let told = ended(&mut terminal).json();
-    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
-    Shown {
-        until: told["shown"].as_array().expect("it is a list").iter().map(text).collect(),
-        rest: text(&told["rest"]),
-        code: told["code"].as_i64().expect("it is a number"),
-    }
+    let mut command = run_smollm2(home);
+    command.args(options);
+    in_terminal(&command, steps)
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! `loadmaster estimate` of the real model: no server is asked, and none need be there.
+//! `loadmaster estimate` of the real model. No server need be there; one that is there is asked.
 
 use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{loadmaster, smollm2};
+use crate::support::{llama_server, loadmaster, smollm2};
 
-use super::{empty_folder, ended};
+use super::{empty_folder, ended, run_smollm2};
 
 fn estimate(home: &Path, arguments: &[&str]) -> Command {
     let mut command = loadmaster(home);
@@ -65,4 +65,27 @@ fn a_wrong_device_is_told() {
     let ended = ended(&mut estimate(home.path(), &["--device", "CUDA0"]));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("write it like CUDA0=24 GiB"), "{}", ended.stderr);
+}
+
+/// With the real server on the path.
+fn estimate_here(home: &Path, arguments: &[&str]) -> Value {
+    let server = llama_server();
+    let mut command = estimate(home, &["--ctx", "1024", "--json"]);
+    command.env("PATH", server.parent().expect("it is in a folder")).args(arguments);
+    ended(&mut command).json()
+}
+
+#[test]
+fn this_machines_server_is_asked_and_what_it_took_is_remembered() {
+    let home = empty_folder();
+    let asked = estimate_here(home.path(), &[]);
+    assert_eq!((&asked["source"], &asked["margin_percent"]), (&"asked".into(), &1.into()));
+    let imagined = estimate_here(home.path(), &["--device", "CUDA0=24 GiB"]);
+    assert_eq!(imagined["source"], "computed");
+
+    let mut run = run_smollm2(home.path());
+    assert_eq!(ended(run.args(["--max-tokens", "1", "Hi"])).code, Some(0));
+    let measured = estimate_here(home.path(), &[]);
+    assert_eq!(measured["source"], "measured", "{measured}");
+    assert_eq!(measured["devices"][0]["kv_cache"], asked["devices"][0]["kv_cache"]);
 }

@@ -7,6 +7,7 @@ mod help;
 mod inspect;
 mod run;
 mod shipped;
+mod urls;
 
 // A pseudo-terminal, signals and file permissions are Unix's.
 #[cfg(unix)]
@@ -15,6 +16,8 @@ mod chat;
 mod interrupts;
 #[cfg(unix)]
 mod permissions;
+#[cfg(unix)]
+mod terminal;
 
 // The fake NVML and the software Vulkan device are built and installed as Linux does it.
 #[cfg(target_os = "linux")]

@@ -14,8 +14,8 @@ fn layers_go_to_the_device_that_is_asked_for() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("it is one JSON value");
     let settings = &answer["plan"]["settings"];
-    assert_eq!((&settings["gpu_layers"], &settings["server_device"]), (&2.into(), &"Vulkan0".into()));
-    let device = settings["device"].as_str().expect("the plan names the device");
+    assert_eq!((&settings["gpu_layers"], &settings["server_devices"][0]), (&2.into(), &"Vulkan0".into()));
+    let device = settings["devices"][0].as_str().expect("the plan names the device");
     let measured = answer["memory"]["devices"].as_array().expect("memory is per device");
     let gpu = measured.iter().find(|part| part["id"] == device).expect("the device has some");
     assert!(gpu["weights"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{gpu}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::median::median;
 use super::server::{self, Memory, Server};
 use super::{machine, page};
 use crate::fixtures::Store;
@@ -100,14 +101,6 @@ fn medians(samples: &[Sample]) -> Result<Medians> {
     figures().context("nothing was measured")
 }
 
-/// The middle of `values`, or the mean of the middle two; none of nothing.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 { Some(upper) } else { Some(f64::midpoint(values[middle - 1], upper)) }
-}
-
 fn section(date: &str, repetitions: u32, machine: &str, ours: &Medians, theirs: &Medians) -> String {
     let rows = [
         ("start to the first answer", "ms", ours.answered_ms, theirs.answered_ms),
@@ -132,13 +125,6 @@ fn section(date: &str, repetitions: u32, machine: &str, ours: &Medians, theirs: 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![3.0, 1.0, 200.0]), Some(3.0));
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 200.0]), Some(3.0));
-    }
 
     #[test]
     fn the_section_has_the_figures_and_their_ratio() {

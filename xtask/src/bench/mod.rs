@@ -2,7 +2,10 @@
 
 mod daemon;
 mod estimate;
+mod header;
+mod loads;
 mod machine;
+mod median;
 mod page;
 mod server;
 
@@ -22,12 +25,32 @@ pub(crate) enum Benchmark {
     },
     /// Predicted memory beside what llama-server says, over many models and settings
     Estimate(estimate::Arguments),
+    /// The same over ways of loading: several devices, tensors put elsewhere, the cache on the host
+    Ways(estimate::Arguments),
+    /// Real loads: what was predicted beside the memory of the server's process
+    Loads {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+    },
+    /// Reading headers, from disk and from a server, beside the readers of npm and PyPI
+    Header {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+        /// How often each reader is started
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
 }
 
 /// Measures, and writes the result.
 pub(crate) fn run(what: Benchmark) -> Result<()> {
     match what {
         Benchmark::Daemon { date, repetitions } => daemon::run(&date, repetitions),
+        Benchmark::Loads { date } => loads::run(&date),
+        Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
+        Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }
 }

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "loadmaster-backend-llama",
             "loadmaster-core",
+            "loadmaster-fetch",
             "loadmaster-gateway",
             "loadmaster-gguf",
             "loadmaster-orchestrator",
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("loadmaster-upstream", &["loadmaster-core"]),
     ("loadmaster-core", &[]),
+    ("loadmaster-fetch", &[]),
     ("loadmaster-gguf", &[]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),

@@ -96,10 +96,24 @@ fn is_attention_value(name: &str) -> bool {
 
 /// Matrices are; norms, biases, routers and convolutions are not.
 fn is_quantized(name: &str, shape: &[u64]) -> bool {
-    let kept = ["_norm.weight", "ffn_gate_inp.weight", "ssm_conv1d", "shortconv.conv.weight"];
+    let kept = [
+        "_norm.weight",
+        "ffn_gate_inp",
+        "ssm_conv1d",
+        "shortconv.conv.weight",
+        "altup",
+        "laurel",
+        "per_layer_model_proj",
+        "token_types",
+        "_lerp_",
+    ];
+    // Low ranks of RWKV.
+    let low_rank = name.split("time_mix_").nth(1).is_some_and(|rest| {
+        matches!(rest.strip_suffix(".weight"), Some("w1" | "w2" | "a1" | "a2" | "v1" | "v2" | "g1" | "g2"))
+    });
     // Trailing dimensions of 1 are none to ggml.
     let dimensions = shape.iter().rposition(|elements| *elements > 1).map_or(1, |last| last + 1);
-    dimensions > 1 && name.ends_with("weight") && !kept.iter().any(|part| name.contains(part))
+    dimensions > 1 && !low_rank && name.ends_with("weight") && !kept.iter().any(|part| name.contains(part))
 }
 
 /// The type that a row of `elements` can have when it is no multiple of the block.

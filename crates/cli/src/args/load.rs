@@ -4,11 +4,13 @@ use clap::Args;
 use loadmaster_core::{Bytes, Settings};
 use serde_json::Value;
 
+use super::ways::WayArgs;
+
 /// How a model is loaded: whatever is not given is chosen for this machine.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "How the model is loaded")]
 pub(crate) struct LoadArgs {
-    /// The GPU, by id or alias: "gpu0", "vulkan:1"
+    /// The GPU, by id or alias: "gpu0", "vulkan:1"; or several: "gpu0,gpu1"
     #[arg(long, value_name = "ID")]
     device: Option<String>,
     #[command(flatten)]
@@ -65,6 +67,8 @@ pub(crate) struct PlanArgs {
     /// Seconds that loading may take
     #[arg(long, value_name = "SECONDS")]
     start_timeout: Option<u64>,
+    #[command(flatten)]
+    ways: WayArgs,
     /// A flag of the server itself, by name: "rope-scale=2", "no-warmup"; may be repeated
     #[arg(long, value_name = "FLAG[=VALUE]")]
     extra: Vec<String>,
@@ -96,11 +100,12 @@ impl PlanArgs {
             None => (flag.clone(), Value::Null),
         });
         put("extra", (!self.extra.is_empty()).then(|| Value::Object(extra.collect())));
+        self.ways.add_to(&mut settings);
         settings
     }
 }
 
-fn layers(text: &str) -> Result<Value, String> {
+pub(super) fn layers(text: &str) -> Result<Value, String> {
     match text.parse::<u32>() {
         Ok(number) => Ok(Value::from(number)),
         Err(_) if text == "all" => Ok(Value::from(text)),

@@ -2,12 +2,14 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use loadmaster_core::{Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, Machine, Settings, async_trait};
+use loadmaster_core::{
+    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Machine, Settings, async_trait,
+};
 use loadmaster_gguf::Header;
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
 
-use crate::{Failed, args::EstimateArgs, config::Config, engine, table};
+use crate::{Failed, args::EstimateArgs, config::Config, engine, source::Source, table};
 
 /// Contexts are looked for in steps of so many tokens, as llama.cpp pads them.
 const STEP: u64 = 256;
@@ -16,17 +18,39 @@ const STEP: u64 = 256;
 const MOST: u64 = 1 << 20;
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let gpu = args.device.as_ref().map(|(id, Bytes(bytes))| gpu(id, *bytes));
-    let orchestrator = engine::start_on(config, Arc::new(Imagined { gpu, real: ThisMachine::new() }))?;
-    let asked = Question { orchestrator: &orchestrator, file: &args.file, settings: args.plan.settings() };
-    let preview = asked.preview(&[]).await?;
-    let fits = asked.what_fits(&preview).await?;
+    let local = Source::of(&args.file).local(&config.network).await?;
+    let here = args.devices.is_empty() && !local.is_fetched();
+    estimate(&args, local.path(), here, config).await.map_err(|failed| local.named(failed))
+}
+
+/// Estimates for the machine that was asked about. `here` says that it is this one, and that the model's
+/// data is here too.
+async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config) -> Result<ExitCode, Failed> {
+    let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
+    let mut settings = args.plan.settings();
+    if gpus.len() > 1 {
+        // A plan takes one device unless it is told of more.
+        settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
+    }
+    let orchestrator = engine::start_on(config, Arc::new(Imagined { gpus, real: ThisMachine::new() }))?;
+    let asked = Question { orchestrator: &orchestrator, file, settings };
+    let imagined = asked.preview(&[]).await?;
+    let fits = asked.what_fits(&imagined).await?;
+    let known = if here { known_here(file, asked.settings, config).await } else { None };
+    let preview = known.unwrap_or(imagined);
     if args.json {
         println!("{:#}", as_json(&preview, &fits));
     } else {
         print!("{}", shown(&preview, &fits));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What this machine's own server says of the plan, or what it took at its last start. `None` without a
+/// server that can say: then what was computed has to do.
+async fn known_here(file: &Path, settings: Settings, config: &Config) -> Option<Preview> {
+    let orchestrator = engine::start(config).ok()?;
+    orchestrator.preview_of(engine::request(file, settings)).await.ok()
 }
 
 fn gpu(id: &str, bytes: u64) -> Device {
@@ -40,11 +64,11 @@ fn gpu(id: &str, bytes: u64) -> Device {
     }
 }
 
-/// This machine, with the GPU that was asked about instead of its own. Nothing is started on it, so no
+/// This machine, with the GPUs that were asked about instead of its own. Nothing is started on it, so no
 /// server need be installed.
 #[derive(Debug)]
 struct Imagined {
-    gpu: Option<Device>,
+    gpus: Vec<Device>,
     real: ThisMachine,
 }
 
@@ -56,9 +80,9 @@ impl MachineReader for Imagined {
         let real = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
         machine.devices.retain(|device| match device.kind {
             DeviceKind::Host => true,
-            kind => self.gpu.is_none() && real(kind),
+            kind => self.gpus.is_empty() && real(kind),
         });
-        machine.devices.extend(self.gpu.clone());
+        machine.devices.extend(self.gpus.iter().cloned());
         machine.hypothetical = true;
         Ok(machine)
     }
@@ -142,6 +166,11 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
         cells("total", DeviceEstimate::total),
     ];
     let mut lines = vec![table::lined_up(&rows)];
+    lines.push(match preview.estimate.source {
+        EstimateSource::Computed => "computed from the model's header".to_owned(),
+        EstimateSource::Asked => "as llama-server says of itself".to_owned(),
+        EstimateSource::Measured => "as measured at its last start here".to_owned(),
+    });
     let plan = |name: &str| &preview.plan.settings[name];
     let layers = match fits.gpu_layers {
         Some(_) => format!(", {} layers on the GPU", plan("gpu_layers")),

@@ -1,5 +1,9 @@
 //! One module for each command.
 
+use std::process::ExitCode;
+
+use crate::{Failed, failed::INTERRUPTED};
+
 pub(crate) mod completions;
 pub(crate) mod estimate;
 pub(crate) mod inspect;
@@ -12,3 +16,14 @@ pub(crate) mod stop;
 #[cfg_attr(unix, path = "interrupts/unix.rs")]
 #[cfg_attr(not(unix), path = "interrupts/windows.rs")]
 mod interrupts;
+
+/// Runs a command that Ctrl-C ends at any time; what it made for itself is cleared away.
+pub(crate) async fn until_interrupted(
+    command: impl Future<Output = Result<ExitCode, Failed>>,
+) -> Result<ExitCode, Failed> {
+    let mut interrupts = interrupts::Interrupts::listen()?;
+    tokio::select! {
+        outcome = command => outcome,
+        () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}

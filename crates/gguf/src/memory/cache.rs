@@ -1,6 +1,6 @@
 //! What the tokens of the context take: keys and values, and states of recurrent layers.
 
-use super::{load::Load, model::MemoryModel, placement::Placement, usage::Usage};
+use super::{layer::Layer, load::Load, model::MemoryModel, placement::Placement, usage::Usage};
 use crate::tensor_type::TensorType;
 
 /// Lengths of caches are multiples of so many tokens (`GGML_PAD(…, 256)` in llama-context.cpp and
@@ -56,7 +56,7 @@ fn rows(kind: TensorType, elements: u64, rows: u64) -> u64 {
 
 /// Adds keys and values, each layer's where the layer is (`llama_kv_cache::llama_kv_cache`).
 pub(super) fn add_kv(model: &MemoryModel, load: &Load, placement: &Placement, cells: &Cells, to: &mut Usage) {
-    for (il, layer) in model.layers.iter().enumerate().filter(|(_, layer)| layer.attends) {
+    for (il, layer) in model.layers.iter().enumerate().filter(|(_, layer)| has_cache(model, layer)) {
         let length = cells.of_layer(layer.windowed).saturating_mul(cells.streams);
         let keys = rows(load.cache_type_k, layer.key_elements(), length);
         // Latent attention reads values from the keys.
@@ -65,21 +65,36 @@ pub(super) fn add_kv(model: &MemoryModel, load: &Load, placement: &Placement, ce
         } else {
             rows(load.cache_type_v, value_elements(model, load, il), length)
         };
+        // Sparse attention keeps keys of its indexer, too (`llama_kv_cache_dsa`).
+        let indexer = match layer.find("indexer.attn_k.weight") {
+            Some(_) => rows(load.cache_type_k, model.shape.indexer_keys, length),
+            None => 0,
+        };
         let device = placement.layer(il).filter(|_| load.kv_offload);
         let part = to.part(device);
-        part.kv_cache = part.kv_cache.saturating_add(keys).saturating_add(values);
+        part.kv_cache = [keys, values, indexer].into_iter().fold(part.kv_cache, u64::saturating_add);
     }
+}
+
+/// Layers without attention have a cache of no keys, but without flash attention of values (deci.cpp).
+fn has_cache(model: &MemoryModel, layer: &Layer) -> bool {
+    layer.attends || model.is(&["deci"])
 }
 
 /// Elements of values for one token. Without flash attention values are kept transposed, and then all
 /// layers are made as wide as the widest (`TAG_V_CACHE_VARIABLE` in llama-kv-cache.cpp).
 pub(super) fn value_elements(model: &MemoryModel, load: &Load, il: usize) -> u64 {
     let own = model.layers[il].value_elements();
-    if load.flash_attention { own } else { widest_value(model) }
+    if uses_flash(model, load) { own } else { widest_value(model) }
+}
+
+/// Whether flash attention is used: Grok refuses it (`llama_init_from_model` in llama-context.cpp).
+pub(super) fn uses_flash(model: &MemoryModel, load: &Load) -> bool {
+    load.flash_attention && !model.is(&["grok"])
 }
 
 pub(super) fn widest_value(model: &MemoryModel) -> u64 {
-    model.layers.iter().map(super::layer::Layer::value_elements).max().unwrap_or(0)
+    model.layers.iter().map(Layer::value_elements).max().unwrap_or(0)
 }
 
 /// Adds the states of recurrent layers, 32-bit floats for each slot

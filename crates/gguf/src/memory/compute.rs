@@ -32,6 +32,6 @@ pub(super) fn add(model: &MemoryModel, load: &Load, placement: &Placement, cells
     }
     // One row of logits for each slot (`llama_context::output_reserve`).
     let slots = load.parallel.max(1);
-    let row = if model.shape.encoder { model.shape.embedding } else { model.shape.vocabulary };
+    let row = if model.shape.logits { model.shape.vocabulary } else { model.shape.embedding };
     to.host.output = row.saturating_mul(slots).saturating_mul(4);
 }

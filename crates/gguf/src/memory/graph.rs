@@ -218,6 +218,13 @@ impl Graph {
         self.new_tensor(Op::Other, kind, ne, sources)
     }
 
+    /// Whether its elements follow each other (`ggml_is_contiguous`).
+    pub(super) fn is_gapless(&self, id: Id) -> bool {
+        let Tensor { kind, ne, nb, .. } = *self.get(id);
+        let plain = strides(kind, ne);
+        (0..4).all(|dim| ne[dim] == 1 || nb[dim] == plain[dim])
+    }
+
     /// A result of 32-bit floats of its own.
     pub(super) fn other(&mut self, ne: [u64; 4], sources: &[Id]) -> Id {
         self.new_tensor(Op::Other, TensorType::F32, ne, sources)

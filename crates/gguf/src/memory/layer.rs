@@ -69,7 +69,8 @@ pub(super) fn layers(header: &Header, shape: &Shape, count: usize) -> Vec<Layer>
     let normal = count.saturating_sub(usize::try_from(shape.extra_layers).unwrap_or(usize::MAX));
     (0..count)
         .map(|il| {
-            let windowed = il < normal && windows.has(il);
+            // Of layers for further tokens only those that are listed slide (`set_swa_pattern`).
+            let windowed = windows.has(il) && (il < normal || matches!(windows, Windows::Listed(_)));
             // Layers without a cache of their own read the last one of their kind that has one
             // (the reuse callback of `llama_model::create_memory`).
             let reuses = (il >= own_cache).then(|| own_cache.saturating_sub(if windowed { 2 } else { 1 }));
@@ -79,7 +80,10 @@ pub(super) fn layers(header: &Header, shape: &Shape, count: usize) -> Vec<Layer>
                 key: if windowed { key_swa } else { key },
                 value: if windowed { value_swa } else { value },
                 windowed,
-                attends: il < normal && at(&kv_heads, il) > 0 && reuses.is_none() && !shape.encoder,
+                attends: (il < normal || shape.extra_cache)
+                    && at(&kv_heads, il) > 0
+                    && reuses.is_none()
+                    && !shape.encoder,
                 reuses: reuses.filter(|_| il < normal),
                 experts_used: at(&experts_used, il).min(MOST_EXPERTS).min(shape.experts),
                 ..Layer::default()
@@ -175,8 +179,7 @@ pub(super) fn window_length(header: &Header, architecture: &str) -> u64 {
 
 /// Finds the layers with a recurrent state. Sizes are `llama_hparams::n_embd_r` and `n_embd_s`.
 pub(super) fn mark_recurrent(model: &mut MemoryModel) {
-    let wkv = model.wkv_head_size();
-    let kinds: Vec<_> = (0..model.layers.len()).map(|il| recurrent_state(model, il, wkv)).collect();
+    let kinds: Vec<_> = (0..model.layers.len()).map(|il| recurrent_state(model, il)).collect();
     let both = model.is(&["falcon-h1"]);
     for (layer, state) in model.layers.iter_mut().zip(kinds) {
         layer.recurrent = state;
@@ -185,16 +188,16 @@ pub(super) fn mark_recurrent(model: &mut MemoryModel) {
 }
 
 /// Elements of the states of a layer, judged by the tensors it has.
-fn recurrent_state(model: &MemoryModel, il: usize, wkv: u64) -> Option<(u64, u64)> {
+fn recurrent_state(model: &MemoryModel, il: usize) -> Option<(u64, u64)> {
     let (shape, layer) = (&model.shape, &model.layers[il]);
     let kernel = shape.conv_kernel.saturating_sub(1);
     if layer.find("shortconv.conv.weight").is_some() {
         let rows = layer.find("shortconv.conv.weight").map_or(1, |at| model.weights[at].ne[0]);
         return Some((shape.embedding.saturating_mul(rows.saturating_sub(1)), 0));
     }
-    if layer.find("time_mix_w1.weight").is_some() || layer.find("time_mix_w2.weight").is_some() {
-        let shifts = if layer.find("channel_mix_key.weight").is_some() { 2 } else { 1 };
-        return Some((shape.embedding.saturating_mul(shifts), shape.embedding.saturating_mul(wkv)));
+    if shape.wkv_head > 0 {
+        let shifts = shape.embedding.saturating_mul(shape.token_shifts);
+        return Some((shifts, shape.embedding.saturating_mul(shape.wkv_head)));
     }
     if layer.find("ssm_conv1d_q.weight").is_some() {
         // Kimi's delta attention: one convolution each for queries, keys and values.
@@ -211,16 +214,6 @@ fn recurrent_state(model: &MemoryModel, il: usize, wkv: u64) -> Option<(u64, u64
 }
 
 impl MemoryModel {
-    /// Head length of the RWKV family (`wkv.head_size`), from the shape of a tensor that has it.
-    fn wkv_head_size(&self) -> u64 {
-        self.layers
-            .iter()
-            .find_map(|layer| {
-                layer.find("time_mix_first.weight").or_else(|| layer.find("time_mix_r_k.weight"))
-            })
-            .map_or(64, |at| self.weights[at].ne[0])
-    }
-
     /// Head length of Kimi's delta attention, from its forget gate.
     fn kda_head(&self) -> u64 {
         self.layers

@@ -1,5 +1,6 @@
 //! What a model is loaded with.
 
+use super::{adapter::Adapter, overrides::Override};
 use crate::tensor_type::TensorType;
 
 /// How llama.cpp is told to load a model. [`Load::default`] is `llama-server` on a machine without
@@ -34,7 +35,8 @@ pub struct Load {
     /// Routed experts of the first so many layers stay on the host (`--n-cpu-moe`; `--cpu-moe` is
     /// `u64::MAX`).
     pub cpu_moe_layers: u64,
-    /// Tensors that are put elsewhere (`--override-tensor`); the first that matches counts.
+    /// Tensors that are put elsewhere (`--override-tensor`); the first that matches counts, and all of
+    /// them count before `cpu_moe_layers`.
     pub overrides: Vec<Override>,
     /// Whether sliding-window layers keep the whole context (`--swa-full`).
     pub swa_full: bool,
@@ -46,6 +48,16 @@ pub struct Load {
     pub kv_offload: bool,
     /// What the devices are like.
     pub accelerator: Accelerator,
+    /// Adapters that are loaded with the model (`--lora`).
+    pub adapters: Vec<Adapter>,
+    /// Rows of logits that a slot may ask for at once: 1, and with a draft model one more for each token
+    /// that it drafts (`--spec-draft-n-max`). Embeddings and rerankings (`--embedding`) ask for all of a batch:
+    /// `u64::MAX`.
+    pub outputs_per_slot: u64,
+    /// Whether to predict what the engine's own dry run (`--fit`) says rather than what a load takes:
+    /// before it plans the computation it forgets what was put on a device by name
+    /// (`ggml_backend_sched_reserve_size` in ggml-backend.cpp).
+    pub dry_run: bool,
 }
 
 impl Default for Load {
@@ -68,6 +80,9 @@ impl Default for Load {
             mmap: true,
             kv_offload: true,
             accelerator: Accelerator::PLAIN,
+            adapters: Vec::new(),
+            outputs_per_slot: 1,
+            dry_run: false,
         }
     }
 }
@@ -125,15 +140,6 @@ impl Accelerator {
             pins_norms: true,
         }
     }
-}
-
-/// Puts the tensors whose name contains a text on a device or on the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// A part of the name, as in `.ffn_up_exps.`; llama.cpp takes regular expressions.
-    pub contains: String,
-    /// The device, by its place in [`Load::devices`]; `None` for the host.
-    pub device: Option<usize>,
 }
 
 /// The types that the host's processor has another layout for, which takes memory of its own instead

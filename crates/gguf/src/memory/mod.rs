@@ -20,33 +20,42 @@
 //! # Guarantees
 //! - Any header and any settings give a prediction: no panic, no overflow (numbers saturate), and
 //!   time and memory in proportion to the header.
-//! - What is not known of an architecture is taken from the tensors that the file has.
+//! - An architecture that is not known is predicted from the tensors that its file has, as a transformer or as
+//!   a recurrence that keeps all that its matrices make; [`MemoryModel::is_verified`] tells.
 //!
 //! # Limitations
 //! - One file: of a split model, the header must be one with all tensors.
-//! - Multi-token prediction, adapters and projectors are not part of it; a draft model is a model of its own.
+//! - Multi-token prediction is not part of it. A draft model is a [`MemoryModel`] of its own and a projector
+//!   a [`Projector`]: add up what they take ([`Part::plus`]).
 //! - Memory of the process itself and of drivers is not counted, nor is the prompt cache.
 
+mod adapter;
 mod allocate;
 mod cache;
 mod compute;
 mod graph;
+mod known;
 mod layer;
 mod load;
 mod model;
 mod net;
+mod overrides;
 mod placement;
+mod projector;
 mod schedule;
 mod usage;
 mod weight;
 mod weights;
 
-use self::{cache::Cells, placement::Placement};
 pub use self::{
-    load::{Accelerator, Load, Override, Repack},
+    adapter::Adapter,
+    load::{Accelerator, Load, Repack},
     model::MemoryModel,
+    overrides::Override,
+    projector::Projector,
     usage::{Part, Usage},
 };
+use self::{cache::Cells, placement::Placement};
 use crate::header::Header;
 
 /// The most devices that are told apart (`GGML_SCHED_MAX_BACKENDS` is 16, the host included).
@@ -66,6 +75,7 @@ impl MemoryModel {
         let cells = Cells::of(self, load);
         let mut usage = Usage { devices: vec![Part::default(); load.devices.len()], ..Usage::default() };
         weights::add(self, load, &placement, &mut usage);
+        adapter::add(self, load, &placement, &mut usage);
         cache::add_kv(self, load, &placement, &cells, &mut usage);
         cache::add_recurrent(self, load, &placement, &mut usage);
         compute::add(self, load, &placement, &cells, &mut usage);

@@ -6,7 +6,7 @@ use super::{
     layer::{self, Layer},
     weight::Weight,
 };
-use crate::{header::Header, kind::Kind, limits::MAX_LAYERS, weights::tensor_sizes};
+use crate::{header::Header, limits::MAX_LAYERS, weights::tensor_sizes};
 
 /// The keys below the architecture's prefix that say how big things are. Names are those of
 /// `enum llm_kv` in llama-arch.cpp; what a file lacks is 0.
@@ -32,6 +32,10 @@ pub(super) struct Shape {
     /// Head length of keys and values after decompression.
     pub(super) latent_key: u64,
     pub(super) latent_value: u64,
+    /// Lengths of the keys of the indexer of sparse attention, its heads, and how many tokens it picks.
+    pub(super) indexer_keys: u64,
+    pub(super) indexer_heads: u64,
+    pub(super) indexer_top: u64,
     /// `ssm.*`.
     pub(super) conv_kernel: u64,
     pub(super) inner: u64,
@@ -39,6 +43,14 @@ pub(super) struct Shape {
     pub(super) groups: u64,
     pub(super) time_step_rank: u64,
     pub(super) window: u64,
+    /// Head length of the RWKV family; 0 for all others.
+    pub(super) wkv_head: u64,
+    /// Tokens before that each RWKV layer keeps.
+    pub(super) token_shifts: u64,
+    /// RWKV halves the stream after each so many layers; 0 never.
+    pub(super) rescale_every: u64,
+    /// First layers that images add to.
+    pub(super) deep_layers: u64,
     /// Whether layers normalise with mean and variance rather than the root mean square alone.
     pub(super) layer_norm: bool,
     /// Whether attention and feed-forward read the same input.
@@ -47,8 +59,12 @@ pub(super) struct Shape {
     pub(super) positions_per_token: u64,
     /// Layers that predict further tokens, and are no part of the normal graph.
     pub(super) extra_layers: u64,
+    /// Whether they get a cache nevertheless.
+    pub(super) extra_cache: bool,
     /// Whether the model attends to later tokens too, and keeps no cache.
     pub(super) encoder: bool,
+    /// Whether it computes logits rather than embeddings alone.
+    pub(super) logits: bool,
     pub(super) logit_cap: bool,
     pub(super) scales_residual: bool,
 }
@@ -56,7 +72,7 @@ pub(super) struct Shape {
 /// A model, ready to be asked what it takes under any settings.
 ///
 /// Reading the header costs about as much as one prediction, so keep this where many are made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct MemoryModel {
     pub(super) shape: Shape,
     pub(super) layers: Vec<Layer>,
@@ -64,7 +80,7 @@ pub struct MemoryModel {
     pub(super) weights: Vec<Weight>,
     /// Places in `weights` of tensors outside the layers.
     pub(super) global: BTreeMap<String, usize>,
-    /// Whether there is no output matrix, so that the token embeddings serve.
+    /// Whether there is no output matrix, so that the token embeddings are loaded as one.
     pub(super) tied_output: bool,
 }
 
@@ -91,7 +107,7 @@ impl MemoryModel {
         }
         let tied_output = global.contains_key("token_embd.weight")
             && !global.contains_key("output.weight")
-            && !shape.encoder;
+            && loads_output(&shape.architecture);
         let mut model = Self { shape, layers, weights, global, tied_output };
         layer::mark_recurrent(&mut model);
         model
@@ -148,18 +164,27 @@ impl Shape {
             latent,
             latent_key: or("attention.key_length_mla", head),
             latent_value: or("attention.value_length_mla", value),
+            indexer_keys: number("attention.indexer.key_length"),
+            indexer_heads: number("attention.indexer.head_count"),
+            indexer_top: number("attention.indexer.top_k"),
             conv_kernel: number("ssm.conv_kernel"),
             inner: number("ssm.inner_size"),
             state: number("ssm.state_size"),
             groups: number("ssm.group_count"),
             time_step_rank: number("ssm.time_step_rank"),
             window: layer::window_length(header, &architecture),
+            wkv_head: number("wkv.head_size"),
+            token_shifts: header.arch_u64("token_shift_count").unwrap_or(2),
+            rescale_every: number("rescale_every_n_layers"),
+            deep_layers: number("n_deepstack_layers").min(layers as u64),
             layer_norm: header.arch("attention.layer_norm_rms_epsilon").is_none()
                 && header.arch("attention.layer_norm_epsilon").is_some(),
             parallel_residual: header.arch_bool("use_parallel_residual").unwrap_or(false),
             positions_per_token: if header.arch("rope.dimension_sections").is_some() { 4 } else { 1 },
             extra_layers: number("nextn_predict_layers").min(layers as u64),
-            encoder: is_encoder(header, &architecture),
+            extra_cache: !filters_extra_layers(&architecture),
+            encoder: is_encoder(&architecture),
+            logits: !(is_encoder(&architecture) || architecture == "t5encoder") || diffuses(&architecture),
             logit_cap: header.arch_f32("final_logit_softcapping").is_some_and(|cap| cap > 0.0),
             scales_residual: header.arch_f32("residual_scale").is_some_and(|scale| scale != 0.0),
             architecture,
@@ -167,8 +192,39 @@ impl Shape {
     }
 }
 
+/// Whether an output matrix is loaded, be it the token embeddings: not by most architectures that make
+/// embeddings alone, nor by `BitNet`, which multiplies with the token embeddings where they are.
+fn loads_output(architecture: &str) -> bool {
+    const NONE: &[&str] = &[
+        "bert",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "neo-bert",
+        "eurobert",
+        "modern-bert",
+        "wavtokenizer-dec",
+        "bitnet",
+    ];
+    !NONE.contains(&architecture)
+}
+
+/// Architectures whose cache leaves out the layers that predict further tokens; all others have one for
+/// them, too (`llama_model::create_memory` in llama-model.cpp).
+fn filters_extra_layers(architecture: &str) -> bool {
+    const FILTERED: &[&str] =
+        &["mimo2", "step35", "deepseek32", "glm-dsa", "qwen3next", "qwen35", "qwen35moe", "nemotron_h_moe"];
+    FILTERED.contains(&architecture)
+}
+
+/// Architectures that keep no cache but compute logits: those that write by diffusion.
+fn diffuses(architecture: &str) -> bool {
+    matches!(architecture, "dream" | "llada" | "llada-moe" | "rnd1")
+}
+
 /// Architectures without a cache (`llama_model::create_memory` in llama-model.cpp).
-fn is_encoder(header: &Header, architecture: &str) -> bool {
+fn is_encoder(architecture: &str) -> bool {
     const ENCODERS: &[&str] = &[
         "bert",
         "jina-bert-v2",
@@ -186,7 +242,6 @@ fn is_encoder(header: &Header, architecture: &str) -> bool {
         "rnd1",
     ];
     ENCODERS.contains(&architecture)
-        || (Kind::of(header) == Kind::Embedding && header.arch_bool("attention.causal") == Some(false))
 }
 
 /// Whether weights of chosen experts are divided by their sum: a key for some architectures, a

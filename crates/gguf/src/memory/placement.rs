@@ -1,6 +1,11 @@
 //! Which device a layer and a tensor are put on.
 
-use super::{load::Load, model::MemoryModel, weight::Weight};
+use super::{
+    load::Load,
+    model::MemoryModel,
+    overrides::{Wish, wish},
+    weight::Weight,
+};
 
 /// Where a weight lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +74,39 @@ impl Placement {
     /// before the first layer, and experts that were asked to stay (`buft_for_tensor` in
     /// llama-model-loader.cpp, `llm_tensor_info_for` in llama-arch.cpp).
     pub(super) fn weight(&self, weight: &Weight, load: &Load) -> Place {
-        let device = match (overridden(weight, load), weight.layer) {
-            (Some(Wish::Device(device)), _) => Some(device),
-            (Some(Wish::Host), _) => None,
-            (None, Some(layer)) if layer + 1 < self.layers.len() => self.layer(layer),
-            (None, _) if is_input(&weight.name) => None,
+        if let Some(wish) = wish(weight, load) {
+            return self.wished(weight, wish, load);
+        }
+        let device = match weight.layer {
+            Some(layer) if layer + 1 < self.layers.len() => self.layer(layer),
+            _ if is_input(&weight.name) => None,
             // Norms of the embeddings count for the first layer (`LLM_TENSOR_TOKEN_EMBD_NORM`).
-            (None, _) if weight.name.starts_with("token_embd_norm.") && !self.ends_with_embedding_norm => {
+            // So does what makes the embeddings of each layer (`LLM_TENSOR_PER_LAYER_MODEL_PROJ`).
+            _ if weight.name.starts_with("per_layer_")
+                || weight.name.starts_with("token_embd_norm.") && !self.ends_with_embedding_norm =>
+            {
                 self.layer(0)
             }
-            (None, _) => self.output(),
+            _ => self.output(),
         };
         self.place(weight, device, load)
     }
 
-    /// Where the second copy of the token embeddings lies that serves as output matrix.
+    /// A device takes what it is told to, whether it can compute with it or not; on the host the usual
+    /// kinds of memory are tried.
+    fn wished(&self, weight: &Weight, wish: Wish, load: &Load) -> Place {
+        match wish {
+            Wish::Device(device) if device < self.devices => Place::Device(device),
+            Wish::Device(_) | Wish::Host => self.place(weight, None, load),
+        }
+    }
+
+    /// Where the second copy of the token embeddings lies that serves as output matrix. It keeps its name,
+    /// so that what is asked for the embeddings is asked for the copy.
     pub(super) fn tied_output(&self, embedding: &Weight, load: &Load) -> Place {
+        if let Some(wish) = wish(embedding, load) {
+            return self.wished(embedding, wish, load);
+        }
         let mut output = embedding.clone();
         "output.weight".clone_into(&mut output.name);
         self.place(&output, self.output(), load)
@@ -128,26 +150,6 @@ fn shares(devices: &[f64]) -> Vec<f32> {
             end
         })
         .collect()
-}
-
-/// Where a tensor is asked to lie.
-enum Wish {
-    Device(usize),
-    Host,
-}
-
-fn overridden(weight: &Weight, load: &Load) -> Option<Wish> {
-    if !load.overrides.is_empty() {
-        let name = match weight.layer {
-            Some(layer) => format!("blk.{layer}.{}", weight.name),
-            None => weight.name.clone(),
-        };
-        if let Some(found) = load.overrides.iter().find(|one| name.contains(&one.contains)) {
-            return Some(found.device.map_or(Wish::Host, Wish::Device));
-        }
-    }
-    let layer = weight.layer? as u64;
-    (layer < load.cpu_moe_layers && weight.is_expert()).then_some(Wish::Host)
 }
 
 /// Tensors that are read before the first layer (`LLM_TENSOR_LAYER_INPUT` in llama-arch.cpp).

@@ -3,6 +3,8 @@
 //! place; the host comes last. A backend is taken to support every operation on tensors that it can
 //! hold.
 
+use std::collections::BTreeMap;
+
 use super::{
     allocate::{Schedule, Step},
     graph::{Graph, Home, Id, NONE, Op, SOURCES},
@@ -14,6 +16,12 @@ const UNSET: u8 = u8::MAX;
 /// A batch of at least so many rows is computed on a device although its weights are on the host
 /// (`op_offload_min_batch_size` of the CUDA, Vulkan and Metal backends).
 const OFFLOAD_ROWS: u64 = 32;
+
+/// A piece copies no more than this from other backends (`GGML_SCHED_MAX_SPLIT_INPUTS`).
+const MOST_INPUTS: u32 = 30;
+
+/// What was copied, and to which backend.
+type Copies = BTreeMap<(Id, u8), Id>;
 
 struct Scheduler<'a> {
     graph: &'a mut Graph,
@@ -189,12 +197,12 @@ impl Scheduler<'_> {
     /// Pass 5: cuts the nodes where the backend changes; each piece begins with copies of what it
     /// reads from other backends.
     fn split(self) -> Schedule {
-        let mut copies: std::collections::BTreeMap<(Id, u8), Id> = std::collections::BTreeMap::new();
+        let mut copies = Copies::new();
         let nodes = std::mem::take(&mut self.graph.nodes);
         let mut steps: Vec<(Step, u8)> = Vec::with_capacity(nodes.len());
         // The steps of the piece in progress, after the copies it begins with.
         let mut piece: Vec<(Step, u8)> = Vec::new();
-        let mut inputs = 0;
+        let mut inputs = 0_u32;
         let mut current = UNSET;
         for &id in &nodes {
             let own = self.backend[id as usize];
@@ -205,7 +213,8 @@ impl Scheduler<'_> {
             if current == UNSET {
                 current = own;
             }
-            if own != current || (inputs > 0 && self.reads_foreign_weights(id, current)) {
+            let is_full = inputs == MOST_INPUTS && self.needs_copy(id, current, &copies);
+            if own != current || is_full || (inputs > 0 && self.reads_foreign_weights(id, current)) {
                 steps.append(&mut piece);
                 current = own;
                 inputs = 0;
@@ -229,6 +238,13 @@ impl Scheduler<'_> {
         steps.append(&mut piece);
         let leaves = self.graph.leaves.iter().map(|&id| (id, self.backend[id as usize])).collect();
         Schedule { nodes: steps, leaves, backends: usize::from(self.host) + 1 }
+    }
+
+    /// Whether a source has still to be copied.
+    fn needs_copy(&self, id: Id, current: u8, copies: &Copies) -> bool {
+        self.graph.get(id).sources().any(|source| {
+            self.backend[source as usize] != current && !copies.contains_key(&(source, current))
+        })
     }
 
     /// Whether a new piece begins, so that the room of weights copied before can be used again.

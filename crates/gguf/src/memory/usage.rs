@@ -8,8 +8,14 @@ pub struct Part {
     pub weights: u64,
     /// Of these, what is only mapped from the file: the kernel can take it back.
     pub mapped: u64,
+    /// How long the stretch of the file is that is mapped for them, from the first of them to the end of the
+    /// last. The engine prints this as the size of the buffer (`CPU_Mapped`), although what lies between
+    /// may belong to other buffers. Of a split model all files count as one.
+    pub mapped_span: u64,
     /// Of these, what is kept in another layout than the file's.
     pub repacked: u64,
+    /// Matrices of adapters.
+    pub adapters: u64,
     /// Keys and values of the context.
     pub kv_cache: u64,
     /// States of recurrent layers.
@@ -21,10 +27,26 @@ pub struct Part {
 }
 
 impl Part {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            weights: self.weights.saturating_add(other.weights),
+            mapped: self.mapped.saturating_add(other.mapped),
+            mapped_span: self.mapped_span.saturating_add(other.mapped_span),
+            repacked: self.repacked.saturating_add(other.repacked),
+            adapters: self.adapters.saturating_add(other.adapters),
+            kv_cache: self.kv_cache.saturating_add(other.kv_cache),
+            recurrent_state: self.recurrent_state.saturating_add(other.recurrent_state),
+            compute: self.compute.saturating_add(other.compute),
+            output: self.output.saturating_add(other.output),
+        }
+    }
+
     /// Everything, the output buffer included.
     #[must_use]
     pub fn total(&self) -> u64 {
-        [self.weights, self.kv_cache, self.recurrent_state, self.compute, self.output]
+        [self.weights, self.adapters, self.kv_cache, self.recurrent_state, self.compute, self.output]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

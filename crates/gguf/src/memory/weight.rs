@@ -1,15 +1,34 @@
 //! One tensor of the model, as the memory model sees it.
 
+use std::borrow::Cow;
+
 use crate::{tensor::TensorInfo, tensor_type::TensorType};
+
+/// The layer of a tensor, and its name without that. Of models with two halves, as T5, layers begin with
+/// `enc.blk.` and `dec.blk.`.
+fn layer_and_rest(name: &str) -> (Option<usize>, String) {
+    let (half, rest) = match name.split_once(".blk.") {
+        Some((half @ ("enc" | "dec"), rest)) => (half, Some(rest)),
+        _ => ("", name.strip_prefix("blk.")),
+    };
+    let parts = rest.and_then(|rest| rest.split_once('.'));
+    match parts.and_then(|(layer, rest)| Some((layer.parse().ok()?, rest))) {
+        Some((layer, rest)) if half.is_empty() => (Some(layer), rest.to_owned()),
+        Some((layer, rest)) => (Some(layer), format!("{half}.{rest}")),
+        None => (None, name.to_owned()),
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Weight {
-    /// The name; of a layer's tensor what follows `blk.N.`.
+    /// The name; of a layer's tensor without `blk.N.`.
     pub(super) name: String,
     pub(super) layer: Option<usize>,
     pub(super) kind: TensorType,
     pub(super) ne: [u64; 4],
     pub(super) bytes: u64,
+    /// Where it lies in the file, from the start of the tensor data.
+    pub(super) offset: u64,
 }
 
 impl Weight {
@@ -18,12 +37,19 @@ impl Weight {
         for (to, &from) in ne.iter_mut().zip(&tensor.dims) {
             *to = from;
         }
-        let layer = tensor.layer();
-        let name = match layer.and_then(|_| tensor.name.splitn(3, '.').nth(2)) {
-            Some(rest) => rest.to_owned(),
-            None => tensor.name.clone(),
-        };
-        Self { name, layer, kind: tensor.kind, ne, bytes }
+        let (layer, name) = layer_and_rest(&tensor.name);
+        Self { name, layer, kind: tensor.kind, ne, bytes, offset: tensor.offset }
+    }
+
+    /// The name in the file.
+    pub(super) fn full_name(&self) -> Cow<'_, str> {
+        match (self.layer, self.name.split_once('.')) {
+            (Some(layer), Some((half @ ("enc" | "dec"), rest))) => {
+                Cow::Owned(format!("{half}.blk.{layer}.{rest}"))
+            }
+            (Some(layer), _) => Cow::Owned(format!("blk.{layer}.{}", self.name)),
+            (None, _) => Cow::Borrowed(&self.name),
+        }
     }
 
     /// Dimensions beyond which all are 1 (`ggml_n_dims`).

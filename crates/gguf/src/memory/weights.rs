@@ -3,6 +3,7 @@
 use super::{
     load::Load,
     model::MemoryModel,
+    overrides,
     placement::{Place, Placement},
     usage::Usage,
     weight::Weight,
@@ -26,6 +27,19 @@ pub(super) fn add(model: &MemoryModel, load: &Load, placement: &Placement, to: &
     if let Some((embedding, place)) = tied_output(model, load, placement) {
         add_one(embedding.bytes, place, load, to);
     }
+    to.host.mapped_span = mapped_span(model, load, placement);
+}
+
+/// `get_mapping_range` in llama-model-loader.cpp.
+fn mapped_span(model: &MemoryModel, load: &Load, placement: &Placement) -> u64 {
+    if !load.mmap {
+        return 0;
+    }
+    let used = model.weights.iter().filter(|weight| !is_unused(model, weight));
+    let mapped = used.filter(|weight| places(model, weight, load, placement).contains(&Place::Host));
+    let ends = mapped.map(|weight| (weight.offset, weight.offset.saturating_add(weight.bytes)));
+    let whole = ends.reduce(|(first, last), (start, end)| (first.min(start), last.max(end)));
+    whole.map_or(0, |(first, last)| last - first)
 }
 
 fn add_one(bytes: u64, place: Place, load: &Load, to: &mut Usage) {
@@ -45,7 +59,8 @@ fn add_one(bytes: u64, place: Place, load: &Load, to: &mut Usage) {
 /// Factors of the rotation are one tensor in the file that every layer wants, so each buffer that has
 /// layers gets a copy (`TENSOR_DUPLICATED` in src/models).
 fn places(model: &MemoryModel, weight: &Weight, load: &Load, placement: &Placement) -> Vec<Place> {
-    if weight.layer.is_some() || !weight.name.starts_with("rope_f") {
+    let is_shared = weight.layer.is_none() && weight.name.starts_with("rope_f");
+    if !is_shared || overrides::wish(weight, load).is_some() {
         return vec![placement.weight(weight, load)];
     }
     let mut places: Vec<Place> =
@@ -64,11 +79,21 @@ pub(super) fn tied_output<'a>(
     let at = model.weight(None, "token_embd.weight").filter(|_| model.tied_output)?;
     let embedding = &model.weights[at];
     let place = placement.tied_output(embedding, load);
-    (place != placement.weight(embedding, load)).then_some((embedding, place))
+    // Gemma 3n and 4 ask for the output first, and so never find embeddings that they could share.
+    let apart = model.is(&["gemma3n", "gemma4"]);
+    (apart || place != placement.weight(embedding, load)).then_some((embedding, place))
 }
 
 /// Layers that predict further tokens are not loaded unless they are asked for (`TENSOR_SKIP`).
 fn is_unused(model: &MemoryModel, weight: &Weight) -> bool {
     let normal = (model.layers.len() as u64).saturating_sub(model.shape.extra_layers);
-    weight.layer.is_some_and(|layer| layer as u64 >= normal) && model.shape.extra_layers > 0
+    let needed = model.is(&["step35"]) && !is_skipped_by_step35(&weight.name);
+    !needed && model.shape.extra_layers > 0 && weight.layer.is_some_and(|layer| layer as u64 >= normal)
+}
+
+/// Of those layers Step 3.5 has all loaded but these (`load_block_mtp` in step35.cpp).
+fn is_skipped_by_step35(name: &str) -> bool {
+    const SKIPPED: &[&str] =
+        &["attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight", "nextn.eh_proj.weight"];
+    SKIPPED.contains(&name)
 }

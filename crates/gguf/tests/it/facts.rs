@@ -40,6 +40,8 @@ fn a_model_tells_all_about_itself() {
             file_bytes: Some(file.file().len() as u64),
             tokenizer: Some("gpt2".into()),
             has_chat_template: true,
+            tool_use: false,
+            reasoning: false,
             shard: None,
         }
     );
@@ -53,7 +55,7 @@ fn a_bare_file_lacks_everything() {
     assert_eq!(facts.bits_per_weight, None);
     assert_eq!(facts.quantisation, None);
     assert_eq!(facts.tensor_bytes, Some(0));
-    assert!(!facts.has_chat_template);
+    assert!(!facts.has_chat_template && !facts.tool_use && !facts.reasoning);
 }
 
 #[test]

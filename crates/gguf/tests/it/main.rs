@@ -3,6 +3,7 @@
 
 mod allocation;
 mod arrays;
+mod chat_templates;
 mod facts;
 mod files;
 mod hostile;

@@ -2,9 +2,11 @@
 
 mod engine;
 mod hostile;
+mod maker;
 mod models;
+mod sketches;
 
-use loadmaster_gguf::memory::{Load, MemoryModel, Part, Usage};
+use loadmaster_gguf::memory::{Load, MemoryModel, Override, Part, Usage};
 
 use self::{
     engine::{Buffers, ROWS, Row},
@@ -107,4 +109,53 @@ fn a_window_bounds_the_cache_and_the_full_case_does_not() {
     let token = 8 * 128 * 2 * 2;
     assert_eq!(cache(false, 32_768), token * (2 * 32_768 + 6 * (4096 + 512)));
     assert_eq!(cache(true, 32_768), token * 8 * 32_768);
+}
+
+#[test]
+fn an_unknown_architecture_is_predicted_and_said_to_be() {
+    let (known, unheard) = (Model::Dense.header(), Model::Unheard.header());
+    let (known, unheard) = (MemoryModel::of(&known), MemoryModel::of(&unheard));
+    assert!(known.is_verified() && !unheard.is_verified());
+    // It has the tensors of a transformer, and is predicted as one.
+    let (known, unheard) = (known.predict(&Load::default()).host, unheard.predict(&Load::default()).host);
+    assert_eq!((unheard.weights, unheard.kv_cache), (known.weights, known.kv_cache));
+    let (less, more) = (known.compute / 8 * 7, known.compute / 8 * 9);
+    assert!((less..more).contains(&unheard.compute), "{} rather than {}", unheard.compute, known.compute);
+}
+
+#[test]
+fn tensors_go_where_a_pattern_puts_them() {
+    let over = |pattern: &str, device| Override::new(pattern, device).unwrap();
+    for model in Model::ALL {
+        let memory = MemoryModel::of(&model.header());
+        let all = Load { gpu_layers: 99, devices: vec![1.0, 1.0], ..Load::default() };
+        let usage = memory.predict(&all);
+        let elsewhere = Load { overrides: vec![over(".", Some(1))], ..all.clone() };
+        let second = memory.predict(&elsewhere);
+        assert_eq!((second.devices[0].weights, second.host.weights), (0, 0), "{model:?}");
+        let host = Load { overrides: vec![over(r"^(?:blk\.\d+|output)", None), over(".", None)], ..all };
+        assert_eq!(memory.predict(&host).devices[0].weights, 0, "{model:?}");
+        // The cache stays where the layers are.
+        assert_eq!(second.devices[0].kv_cache, usage.devices[0].kv_cache, "{model:?}");
+    }
+}
+
+#[test]
+fn the_mapped_stretch_has_what_lies_between() {
+    let model = MemoryModel::of(&Model::ALL[0].header());
+    let at = |gpu_layers, mmap| {
+        model.predict(&Load { gpu_layers, mmap, devices: vec![1.0], ..Load::default() }).host
+    };
+    assert_eq!(at(0, false).mapped_span, 0);
+    let (whole, part) = (at(0, true), at(99, true));
+    assert!(whole.mapped_span >= whole.mapped && part.mapped_span < whole.mapped_span);
+}
+
+#[test]
+fn drafting_asks_for_more_rows_of_logits() {
+    let compute = |outputs_per_slot| {
+        let load = Load { outputs_per_slot, parallel: 4, ..Load::default() };
+        predict(Model::ALL[0], &load).host.compute
+    };
+    assert!(compute(1) <= compute(17) && compute(17) < compute(400));
 }

@@ -23,7 +23,7 @@ fn check(text: &str, cause: &str, remedy: &str) {
 #[test]
 fn a_key_that_there_is_not() {
     let cause = "The configuration {file} is wrong: in line 2, unknown field `lisen`, expected one of `listen`, \
-                 `log`, `drain`, `budgets`, `backends`";
+                 `log`, `drain`, `network`, `budgets`, `backends`";
     check("# A comment.\nlisen = 1\n", cause, CORRECT);
 }
 
@@ -55,7 +55,7 @@ fn a_backend_that_there_is_not() {
 #[test]
 fn a_key_that_the_backend_does_not_have() {
     let cause = "The llama backend cannot be used: The section [backends.llama] of the configuration is wrong: \
-                 unknown field `srever`, expected one of `server`, `transport`, `parent_death_signal`";
+                 unknown field `srever`, expected one of `server`, `transport`, `parent_death_signal`, `ask`";
     check("[backends.llama]\nsrever = '/x'\n", cause, "Correct the configuration file.");
 }
 

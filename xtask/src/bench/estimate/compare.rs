@@ -54,14 +54,17 @@ pub(super) struct Summary {
 impl Actual {
     /// What `report` says of `place`; none where it is less than a MiB, which the engine rounds away.
     pub(super) fn of(report: &Report, place: Place) -> Option<Self> {
+        Self::sum(report, |name| is_device(name) == (place == Place::Device))
+    }
+
+    /// What `report` says of the RPC device with this number; see [`Actual::of`].
+    pub(super) fn of_device(report: &Report, number: usize) -> Option<Self> {
+        Self::sum(report, |name| name == format!("RPC{number}"))
+    }
+
+    fn sum(report: &Report, is_meant: impl Fn(&str) -> bool) -> Option<Self> {
         let mut actual = Self::default();
-        for part in &report.parts {
-            let is_device = ["RPC", "Vulkan"]
-                .iter()
-                .any(|prefix| part.name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<u32>().is_ok()));
-            if is_device != (place == Place::Device) {
-                continue;
-            }
+        for part in report.parts.iter().filter(|part| is_meant(&part.name)) {
             actual.weights.add_rounded_down(part.weights);
             actual.cache.add_rounded_down(part.cache);
             actual.total.add_rounded_down(part.weights);
@@ -89,6 +92,11 @@ impl Actual {
             compute_exact: self.compute.contains(mib(bytes.compute)),
         }
     }
+}
+
+fn is_device(name: &str) -> bool {
+    let mut numbers = ["RPC", "Vulkan"].iter().filter_map(|prefix| name.strip_prefix(prefix));
+    numbers.any(|rest| rest.parse::<u32>().is_ok())
 }
 
 impl Range {

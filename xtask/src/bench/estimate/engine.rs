@@ -26,12 +26,12 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// An RPC server whose clients are killed does not last for ever.
 const RUNS_PER_DEVICE: u32 = 200;
 
-/// A llama-server, and a device server of its own: one of these answers one client at a time.
+/// A llama-server, and device servers of its own: one of these answers one client at a time.
 pub(super) struct Engine {
     llama_server: PathBuf,
     /// Holds the socket that nobody ever connects to.
     folder: TempDir,
-    device: Option<Device>,
+    devices: Vec<Device>,
 }
 
 /// A running `ggml-rpc-server`; it is killed when dropped.
@@ -44,30 +44,55 @@ struct Device {
 impl Engine {
     pub(super) fn new(llama_server: &Path) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-        Ok(Self { llama_server: llama_server.to_owned(), folder, device: None })
+        Ok(Self { llama_server: llama_server.to_owned(), folder, devices: Vec::new() })
     }
 
     /// What the server says about `model` with `settings`.
     pub(super) fn ask(&mut self, model: &Written, settings: &Settings) -> Result<Answer> {
-        let answer = self.try_ask(model, settings)?;
-        if settings.accelerator == Accelerator::Rpc && matches!(answer, Answer::Refused { .. }) {
-            // The device server may have given up; a second one tells that from a real failure.
-            self.device = None;
-            return self.try_ask(model, settings);
+        self.ask_in_a_way(model, settings, usize::from(settings.accelerator == Accelerator::Rpc), &[])
+    }
+
+    /// The same with `devices` device servers and further `flags`, in which `{0}` stands for the first device's
+    /// buffer type, `{1}` for the second's.
+    pub(super) fn ask_in_a_way(
+        &mut self,
+        model: &Written,
+        settings: &Settings,
+        devices: usize,
+        flags: &[String],
+    ) -> Result<Answer> {
+        let answer = self.try_ask(model, settings, devices, flags)?;
+        if devices > 0 && matches!(answer, Answer::Refused { .. }) {
+            // A device server may have given up; new ones tell that from a real failure.
+            self.devices.clear();
+            return self.try_ask(model, settings, devices, flags);
         }
         Ok(answer)
     }
 
-    fn try_ask(&mut self, model: &Written, settings: &Settings) -> Result<Answer> {
+    fn try_ask(
+        &mut self,
+        model: &Written,
+        settings: &Settings,
+        devices: usize,
+        flags: &[String],
+    ) -> Result<Answer> {
         let socket = self.folder.path().join("server.sock");
         let _ = std::fs::remove_file(&socket);
         let mut server = command::new(&self.llama_server);
         server.args(["--fit", "on", "--verbosity", "5", "--no-warmup", "--host"]).arg(&socket);
         server.arg("--model").arg(&model.path).args(["--override-kv", &without_vocabulary(model)]);
         server.args(arguments(settings));
-        if settings.accelerator == Accelerator::Rpc {
-            server.args(["--rpc", &format!("127.0.0.1:{}", self.port()?)]);
+        let addresses = self.addresses(devices)?;
+        if devices > 0 {
+            server.args(["--rpc", &addresses.join(",")]);
         }
+        server.args(flags.iter().map(|flag| {
+            let named = addresses.iter().enumerate();
+            named.fold(flag.clone(), |flag, (at, address)| {
+                flag.replace(&format!("{{{at}}}"), &format!("RPC0[{address}]"))
+            })
+        }));
         // Software devices are left out by default, and in where they are named.
         let vulkan = if settings.accelerator == Accelerator::Vulkan { "0" } else { "" };
         server.env("GGML_VK_VISIBLE_DEVICES", vulkan);
@@ -83,14 +108,18 @@ impl Engine {
         Ok(answer)
     }
 
-    fn port(&mut self) -> Result<u16> {
-        self.device.take_if(|device| device.runs >= RUNS_PER_DEVICE);
-        let device = match &mut self.device {
-            Some(device) => device,
-            none => none.insert(Device::start(&self.llama_server)?),
-        };
-        device.runs += 1;
-        Ok(device.port)
+    fn addresses(&mut self, count: usize) -> Result<Vec<String>> {
+        self.devices.retain(|device| device.runs < RUNS_PER_DEVICE);
+        while self.devices.len() < count {
+            self.devices.push(Device::start(&self.llama_server)?);
+        }
+        let taken = self.devices.iter_mut().take(count);
+        Ok(taken
+            .map(|device| {
+                device.runs += 1;
+                format!("127.0.0.1:{}", device.port)
+            })
+            .collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod predict;
 mod report;
 mod rows;
 mod section;
+pub(super) mod ways;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -167,7 +168,7 @@ struct Question<'models> {
 fn engine_rows(llama_server: &Path, folder: &Path, arguments: &Arguments) -> Result<Vec<Row>> {
     let build = build(llama_server)?;
     let file = folder.join("engine.jsonl");
-    let known: Vec<Row> = rows::read(&file)?.into_iter().filter(|row| row.build == build).collect();
+    let known: Vec<Row> = rows::read::<Row>(&file)?.into_iter().filter(|row| row.build == build).collect();
     let models = zoo::write(folder, &arguments.models)?;
     let mut open = VecDeque::new();
     for model in &models {

@@ -11,17 +11,16 @@ const LLVMPIPE_BUFFER: u64 = 128 << 20;
 
 pub(super) fn predict(model: &Subject, settings: &Settings) -> Prediction {
     let usage = MemoryModel::of(&model.header).predict(&load(settings));
-    let bytes = |part: &Part| Bytes {
-        weights: part.weights,
-        cache: part.kv_cache + part.recurrent_state,
-        // The engine's breakdown leaves the output buffer out.
-        compute: part.compute,
-    };
     Prediction { device: usage.devices.first().map(bytes), host: Some(bytes(&usage.host)) }
 }
 
+/// What the engine's breakdown counts of a part: it leaves the output buffer out.
+pub(super) fn bytes(part: &Part) -> Bytes {
+    Bytes { weights: part.weights, cache: part.kv_cache + part.recurrent_state, compute: part.compute }
+}
+
 /// The settings as the dry run has them: it maps nothing.
-fn load(settings: &Settings) -> Load {
+pub(super) fn load(settings: &Settings) -> Load {
     let cache = match settings.cache {
         Cache::F16 => TensorType::F16,
         Cache::Q8 => TensorType::Q8_0,
@@ -45,6 +44,7 @@ fn load(settings: &Settings) -> Load {
             memory::Accelerator::PLAIN
         },
         mmap: false,
+        dry_run: true,
         ..Load::default()
     }
 }

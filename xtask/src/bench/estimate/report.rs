@@ -60,17 +60,37 @@ impl Report {
     /// Takes what `line` says.
     pub(super) fn read(&mut self, line: &str) {
         if let Some((_, row)) = line.split_once("common_memory_breakdown_print: |   - ") {
-            self.parts.extend(part(row));
+            if let Some(part) = part(row) {
+                self.name_buffer(row, &part.name);
+                self.parts.push(part);
+            }
         } else if let Some((_, line)) = line.split_once("sched_reserve: ") {
             self.compute.extend(buffer(line, "compute buffer size ="));
         } else if let Some((_, line)) = line.split_once("llama_context: ") {
-            self.output.extend(buffer(line, "output buffer size ="));
+            self.output.extend(buffer(line, "output buffer size =").map(|(name, size)| (plain(&name), size)));
         } else if let Some((_, line)) = line.split_once(": size = ")
             && let Some((size, _)) = line.split_once(" MiB (")
         {
             self.caches.extend(size.trim().parse::<f64>());
         }
     }
+}
+
+impl Report {
+    /// Every RPC server calls its device RPC0, and the breakdown counts all of them: gives the buffer the name that its
+    /// device has there, which is told by the address.
+    fn name_buffer(&mut self, row: &str, name: &str) {
+        let address = row.split_once(" (").and_then(|(_, rest)| rest.split_once(')'));
+        if let Some(size) = address.and_then(|(address, _)| self.compute.remove(&format!("RPC0[{address}]")))
+        {
+            self.compute.insert(name.to_owned(), size);
+        }
+    }
+}
+
+/// The name of a buffer without the address of its server.
+fn plain(name: &str) -> String {
+    name.split_once('[').map_or(name, |(name, _)| name).to_owned()
 }
 
 /// `NAME (description) | total = free + (self = weights + cache + compute) + unaccounted |`, or without the outer sum.
@@ -87,11 +107,10 @@ fn part(row: &str) -> Option<Part> {
     Some(Part { name, weights: sum.next()??, cache: sum.next()??, compute: sum.next()?? })
 }
 
-/// `NAME[address] what 12.34 MiB`.
+/// `NAME[address] what 12.34 MiB`, with the name as it is.
 fn buffer(line: &str, what: &str) -> Option<(String, f64)> {
     let (name, size) = line.split_once(what)?;
-    let name = name.split_once('[').map_or(name, |(name, _)| name).trim().to_owned();
-    Some((name, size.trim().strip_suffix("MiB")?.trim().parse().ok()?))
+    Some((name.trim().to_owned(), size.trim().strip_suffix("MiB")?.trim().parse().ok()?))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Settings;
@@ -23,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// The rows of `path`; none when there is no such file.
-pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
+pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -41,14 +42,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
 }
 
 /// Writes `rows` in the place of what `path` has.
-pub(super) fn write(path: &Path, rows: &[Row]) -> Result<File> {
+pub(super) fn write<R: Serialize>(path: &Path, rows: &[R]) -> Result<File> {
     let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     rows.iter().try_for_each(|row| append(&mut file, row))?;
     Ok(file)
 }
 
 /// Adds a row at the end.
-pub(super) fn append(file: &mut File, row: &Row) -> Result<()> {
+pub(super) fn append<R: Serialize>(file: &mut File, row: &R) -> Result<()> {
     let line = serde_json::to_string(row).context("a row is no JSON")?;
     file.write_all(format!("{line}\n").as_bytes()).context("cannot write a row")
 }
@@ -62,14 +63,14 @@ mod tests {
     fn half_a_line_at_the_end_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("engine.jsonl");
-        assert!(read(&path).unwrap().is_empty());
+        assert!(read::<Row>(&path).unwrap().is_empty());
         let settings = grid::settings(2)[0];
         let answer = Answer::Refused { refused: "it is too large".into() };
         let row = Row { build: "1".into(), model: "a".into(), settings, answer };
         let mut file = write(&path, std::slice::from_ref(&row)).unwrap();
         append(&mut file, &row).unwrap();
         file.write_all(b"{\"build\":").unwrap();
-        let rows = read(&path).unwrap();
+        let rows: Vec<Row> = read(&path).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1].settings, settings);
     }

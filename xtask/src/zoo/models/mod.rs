@@ -2,12 +2,19 @@
 
 mod deepseek;
 mod gemma;
+mod gemma_edge;
+
 mod gpt_oss;
 mod granite;
+mod hybrids;
 mod llama;
 mod mamba;
+mod mixtures;
+mod nomic;
 mod phi;
 mod qwen;
+mod qwen_next;
+mod rwkv;
 mod starcoder;
 mod transformer;
 
@@ -36,4 +43,14 @@ pub(super) const ALL: &[Model] = &[
     ("mamba-2.8b", mamba::mamba_2_8b),
     ("starcoder2-7b", starcoder::starcoder2_7b),
     ("granite-4.0-h-tiny", granite::granite_4_0_h_tiny),
+    ("gemma-3n-e2b", gemma_edge::gemma_3n_e2b),
+    ("gemma-4-e2b", gemma_edge::gemma_4_e2b),
+    ("deepseek-v3", deepseek::deepseek_v3),
+    ("llama-4-scout", mixtures::llama_4_scout),
+    ("glm-4.5-air", mixtures::glm_4_5_air),
+    ("qwen3-next-80b-a3b", qwen_next::qwen3_next_80b_a3b),
+    ("rwkv-7-2.9b", rwkv::rwkv_7_2_9b),
+    ("lfm2-1.2b", hybrids::lfm2_1_2b),
+    ("nemotron-nano-9b-v2", hybrids::nemotron_nano_9b_v2),
+    ("nomic-embed-text-v1.5", nomic::nomic_embed_text),
 ];

@@ -8,13 +8,19 @@ use loadmaster_core::Bytes;
 use loadmaster_gguf::{ArrayMode, Facts, Header, PerLayer, ReadOptions, WeightSizes};
 use serde_json::{Value, json};
 
-use crate::{Failed, args::InspectArgs, table};
+use crate::{
+    Failed,
+    args::InspectArgs,
+    config::Config,
+    source::{self, Source},
+    table,
+};
 
-pub(crate) fn execute(args: &InspectArgs) -> Result<ExitCode, Failed> {
-    let failed = |error| Failed::gguf(&args.file, &error);
+pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let source = Source::of(&args.file);
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
-    let header = Header::open_model_with(&args.file, ReadOptions { arrays }).map_err(failed)?;
-    let complete = header.file_len().map_or(Ok(()), |length| header.check_complete(length));
+    let header = source.header(ReadOptions { arrays }, &config.network).await?;
+    let complete = source::complete(&header);
     let facts = Facts::of(&header);
     if args.json {
         let cause = complete.as_ref().err().map(ToString::to_string);
@@ -29,7 +35,7 @@ pub(crate) fn execute(args: &InspectArgs) -> Result<ExitCode, Failed> {
         }
     }
     // The header was shown; a file that cannot be loaded is a failure all the same.
-    complete.map_err(failed)?;
+    complete.map_err(|error| source.unusable(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,7 +72,10 @@ fn rows(header: &Header, facts: &Facts) -> Vec<[String; 2]> {
     put("experts", experts.map(|count| format!("{count}, {} used", facts.expert_used_count.unwrap_or(0))));
     put("vocabulary", facts.vocab_size.map(|size| format!("{size} tokens")));
     put("tokenizer", facts.tokenizer.clone());
-    put("chat template", Some(if facts.has_chat_template { "yes" } else { "no" }.to_owned()));
+    put("chat template", Some(yes_or_no(facts.has_chat_template)));
+    // Only a template says so: without one nothing is known.
+    put("tool use", facts.has_chat_template.then(|| yes_or_no(facts.tool_use)));
+    put("reasoning", facts.has_chat_template.then(|| yes_or_no(facts.reasoning)));
     put("shard", facts.shard.map(|shard| format!("{} of {}", shard.index + 1, shard.count)));
     let tensors = facts.tensor_bytes.map_or_else(String::new, |bytes| format!(", {}", Bytes(bytes)));
     put("tensors", Some(format!("{}{tensors}", facts.tensor_count)));
@@ -74,6 +83,10 @@ fn rows(header: &Header, facts: &Facts) -> Vec<[String; 2]> {
     put("file", facts.file_bytes.map(|bytes| Bytes(bytes).to_string()));
     put("GGUF version", Some(facts.gguf_version.to_string()));
     rows
+}
+
+fn yes_or_no(holds: bool) -> String {
+    if holds { "yes" } else { "no" }.to_owned()
 }
 
 /// The name that a value has in JSON.

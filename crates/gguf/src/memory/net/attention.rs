@@ -27,7 +27,28 @@ impl Net<'_> {
         if let Some(gate) = gate {
             attended = self.graph.inplace(&[attended, gate]);
         }
+        attended = self.gate_by_input(il, attended, input);
         self.project_out(il, attended)
+    }
+
+    /// A gate of its own matrix, for each element (afmoe.cpp) or each head (step35.cpp).
+    fn gate_by_input(&mut self, il: usize, attended: Id, input: Id) -> Id {
+        if !self.model.is(&["afmoe", "step35"]) {
+            return attended;
+        }
+        let Some(gate) = self.linear(il, "attn_gate", input) else {
+            return attended;
+        };
+        let gate = self.graph.inplace(&[gate]);
+        let [width, tokens, ..] = self.graph.ne(attended);
+        let heads = self.graph.ne(gate)[0];
+        if heads == width {
+            return self.graph.inplace(&[attended, gate]);
+        }
+        let gate = self.graph.reshape(gate, [1, heads, tokens, 1]);
+        let by_head = self.graph.reshape(attended, [width / heads.max(1), heads, tokens, 1]);
+        let gated = self.graph.inplace(&[by_head, gate]);
+        self.graph.reshape(gated, [width, tokens, 1, 1])
     }
 
     pub(super) fn project_out(&mut self, il: usize, attended: Id) -> Id {
@@ -51,9 +72,11 @@ impl Net<'_> {
             };
         }
         let q = self.linear(il, "attn_q", input);
-        let k = self.linear(il, "attn_k", input);
+        // Files may have keys and values of layers that read the cache of another (`has_kv`).
+        let own = layer.reuses.is_none();
+        let k = self.linear(il, "attn_k", input).filter(|_| own);
         // Where values have no matrix of their own, they are the keys (gemma4.cpp).
-        let v = self.linear(il, "attn_v", input).or(k);
+        let v = self.linear(il, "attn_v", input).filter(|_| own).or(k);
         let mut by_heads = |x: Option<Id>, length: u64, heads: u64| {
             let Some(x) = x else { return NONE };
             let width = self.graph.ne(x)[0];
@@ -103,6 +126,8 @@ impl Net<'_> {
         match self.model.shape.architecture.as_str() {
             "gpt2" | "starcoder" | "bloom" | "mpt" | "jais" | "refact" | "bert" | "jina-bert-v2" | "t5"
             | "t5encoder" | "jamba" | "nemotron_h" | "nemotron_h_moe" => false,
+            // The larger one has slopes instead (baichuan.cpp).
+            "baichuan" => self.model.layers.len() == 32,
             "granitehybrid" => self.model.weight(None, "rope_freqs.weight").is_some(),
             "cohere2" | "cohere2moe" | "afmoe" => windowed,
             "exaone4" => windowed || self.model.shape.window == 0,
@@ -114,6 +139,16 @@ impl Net<'_> {
     /// Stores keys and values, and attends to the cache.
     pub(super) fn attend(&mut self, il: usize, qkv: Qkv, decompress: Option<Id>) -> Id {
         let inputs = self.attention_inputs(self.model.layers[il].windowed);
+        self.attend_with(il, qkv, decompress, inputs)
+    }
+
+    pub(super) fn attend_with(
+        &mut self,
+        il: usize,
+        qkv: Qkv,
+        decompress: Option<Id>,
+        inputs: AttentionInputs,
+    ) -> Id {
         let Qkv { mut q, mut k, mut v } = qkv;
         if inputs.key_rotation != NONE {
             q = self.hadamard(q, inputs.key_rotation);
@@ -122,7 +157,10 @@ impl Net<'_> {
         if inputs.value_rotation != NONE && v != NONE {
             v = self.hadamard(v, inputs.value_rotation);
         }
-        for x in [q, v, k].into_iter().filter(|&x| x != NONE) {
+        // `build_attn` asks for the values first where there is one cache for all layers.
+        let keys_first = self.model.shape.encoder || self.model.shape.window > 0;
+        let order = if keys_first { [q, k, v] } else { [q, v, k] };
+        for x in order.into_iter().filter(|&x| x != NONE) {
             self.graph.expand(x);
         }
         let (keys, values) = match (self.model.shape.encoder, k, v) {
@@ -139,16 +177,17 @@ impl Net<'_> {
     }
 
     /// `llama_mul_mat_hadamard`: the same shape, turned piece by piece.
-    fn hadamard(&mut self, x: Id, rotation: Id) -> Id {
+    pub(super) fn hadamard(&mut self, x: Id, rotation: Id) -> Id {
         let (ne, length) = (self.graph.ne(x), self.graph.ne(rotation)[0].max(1));
         let elements = ne.iter().fold(1_u64, |product, &dim| product.saturating_mul(dim));
+        let x = if self.graph.is_gapless(x) { x } else { self.graph.like(&[x]) };
         let pieces = self.graph.reshape(x, [length, elements / length, 1, 1]);
         let turned = self.graph.matmul(rotation, pieces);
         self.graph.reshape(turned, ne)
     }
 
     /// `cpy_k`, `cpy_v`, `get_k` and `get_v` of `llama_kv_cache`.
-    fn store(&mut self, il: usize, k: Id, v: Id, inputs: AttentionInputs) -> (Id, Id) {
+    pub(super) fn store(&mut self, il: usize, k: Id, v: Id, inputs: AttentionInputs) -> (Id, Id) {
         let tokens = self.tokens;
         let owner = self.model.layers[il].reuses.unwrap_or(il).min(il);
         let layer = &self.model.layers[owner];
@@ -175,7 +214,7 @@ impl Net<'_> {
             let stored = self.store_values(v, values, value_row, inputs);
             self.graph.expand(stored);
         }
-        let all_values = if self.load.flash_attention {
+        let all_values = if self.flash {
             self.by_token(values, [value, kv_heads, length, streams])
         } else {
             let unit = self.graph.get(values).nb[0];
@@ -187,7 +226,7 @@ impl Net<'_> {
     }
 
     /// A cache with a row for each token, as heads.
-    fn by_token(&mut self, cache: Id, ne: [u64; 4]) -> Id {
+    pub(super) fn by_token(&mut self, cache: Id, ne: [u64; 4]) -> Id {
         let tensor = self.graph.get(cache);
         let (kind, [unit, row, ..]) = (tensor.kind, tensor.nb);
         let head = unit.saturating_mul(ne[0] / kind.block_elements().unwrap_or(1));
@@ -198,7 +237,7 @@ impl Net<'_> {
         let tokens = self.tokens;
         let [length, heads, ..] = self.graph.ne(v);
         let own = length.saturating_mul(heads);
-        if self.load.flash_attention {
+        if self.flash {
             let rows = self.graph.reshape(v, [own, tokens, 1, 1]);
             return self.graph.write(values, &[rows, inputs.value_rows, values]);
         }
@@ -241,7 +280,7 @@ impl Net<'_> {
         let mut v = self.graph.swap_middle(v);
         let value = self.graph.ne(v)[0];
         let sinks = self.weight(Some(il), "attn_sinks.weight").unwrap_or(NONE);
-        let attended = if self.load.flash_attention && !self.model.is(&["t5", "t5encoder"]) {
+        let attended = if self.flash {
             for x in [&mut k, &mut v] {
                 if self.graph.get(*x).kind == TensorType::F32 && self.model.shape.encoder {
                     let ne = self.graph.ne(*x);
@@ -261,7 +300,12 @@ impl Net<'_> {
                 None => attended,
             }
         } else {
-            self.scores_in_full(q, k, v, inputs.mask, sinks, decompress)
+            let attended = self.scores_in_full(q, k, v, inputs.mask, sinks, decompress);
+            if !self.load.kv_offload && !self.load.dry_run {
+                // What reads the host's cache is computed on the host (the end of `build_attn_mha`).
+                self.graph.tensors[attended as usize].pinned = Some(self.host);
+            }
+            attended
         };
         let [length, heads, ..] = self.graph.ne(attended);
         let rows = self.graph.reshape(attended, [length.saturating_mul(heads), tokens, 1, 1]);
@@ -289,7 +333,7 @@ impl Net<'_> {
     }
 
     /// Masks, the rows to write, and the rotations of quantised caches (`build_attn_inp_kv_impl`).
-    fn attention_inputs(&mut self, windowed: bool) -> AttentionInputs {
+    pub(super) fn attention_inputs(&mut self, windowed: bool) -> AttentionInputs {
         let made = if windowed { self.inputs.window } else { self.inputs.full };
         if made.mask != NONE {
             return made;
@@ -300,8 +344,8 @@ impl Net<'_> {
         } else {
             (self.cells.of_layer(windowed), self.cells.streams)
         };
-        let mask = if self.load.flash_attention { TensorType::F16 } else { TensorType::F32 };
-        let width = if self.load.flash_attention { 1 } else { cache::widest_value(self.model).max(1) };
+        let mask = if self.flash { TensorType::F16 } else { TensorType::F32 };
+        let width = if self.flash { 1 } else { cache::widest_value(self.model).max(1) };
         let inputs = AttentionInputs {
             key_rows: self.input(TensorType::I64, [tokens, 1, 1, 1]),
             value_rows: self.input(TensorType::I64, [tokens.saturating_mul(width), 1, 1, 1]),

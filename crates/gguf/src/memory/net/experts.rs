@@ -22,11 +22,17 @@ impl Net<'_> {
     }
 
     fn experts(&mut self, il: usize, input: Id) -> Id {
+        match self.linear(il, "ffn_gate_inp", input) {
+            Some(logits) => self.experts_by(il, input, logits),
+            None => input,
+        }
+    }
+
+    /// The experts that these logits choose.
+    pub(super) fn experts_by(&mut self, il: usize, input: Id, logits: Id) -> Id {
         let [embedding, tokens, ..] = self.graph.ne(input);
         let used = self.model.layers[il].experts_used.max(1);
-        let Some(mut logits) = self.linear(il, "ffn_gate_inp", input) else {
-            return input;
-        };
+        let mut logits = logits;
         let count = self.graph.ne(logits)[0];
         let gating = self.model.shape.expert_gating;
         if gating != 3 {

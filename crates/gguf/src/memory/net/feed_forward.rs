@@ -7,16 +7,30 @@ impl Net<'_> {
     /// Experts, or one network for all; nothing where the layer has neither.
     pub(super) fn feed_forward(&mut self, il: usize, input: Id) -> Option<Id> {
         if self.has(Some(il), "ffn_gate_inp.weight") {
-            return Some(self.mixture(il, input));
+            let experts = self.mixture(il, input);
+            if self.model.is(&["grok"])
+                && let Some(dense) = self.network(il, input, "")
+            {
+                // Grok 2 has both (grok.cpp).
+                let sum = self.graph.inplace(&[dense, experts]);
+                return Some(self.graph.inplace(&[sum]));
+            }
+            return Some(experts);
         }
         self.network(il, input, "")
     }
 
     /// One network; `suffix` names the shared experts' (`_shexp`).
     pub(super) fn network(&mut self, il: usize, input: Id, suffix: &str) -> Option<Id> {
-        let up = self.linear(il, &format!("ffn_up{suffix}"), input)?;
-        let gate = self.linear(il, &format!("ffn_gate{suffix}"), input);
-        let down = format!("ffn_down{suffix}");
+        self.network_named(il, input, ["", suffix])
+    }
+
+    /// One network, whose tensors are named with what is before and after.
+    pub(super) fn network_named(&mut self, il: usize, input: Id, [before, suffix]: [&str; 2]) -> Option<Id> {
+        let name = |part: &str| format!("{before}ffn_{part}{suffix}");
+        let up = self.linear(il, &name("up"), input)?;
+        let gate = self.linear(il, &name("gate"), input);
+        let down = name("down");
         let down_rows =
             self.model.weight(Some(il), &format!("{down}.weight")).map(|at| self.model.weights[at].ne[0]);
         let [width, rows, ..] = self.graph.ne(up);

@@ -9,13 +9,12 @@ impl Net<'_> {
         let (key, value) = (self.model.shape.latent_key, self.model.shape.latent_value);
         let (heads, tokens) = (self.model.layers[il].heads, self.tokens);
         let plain = key.saturating_sub(rotated);
-        let q = match self.linear(il, "attn_q_a", input) {
-            Some(low) => {
-                let low = self.norm(low, Some(il), "attn_q_a_norm");
-                self.linear(il, "attn_q_b", low).unwrap_or(low)
-            }
-            None => self.linear(il, "attn_q", input).unwrap_or(input),
+        let low = match self.linear(il, "attn_q_a", input) {
+            Some(low) => self.norm(low, Some(il), "attn_q_a_norm"),
+            None => input,
         };
+        let inputs = self.sparse_inputs(il, input, low);
+        let q = self.linear(il, "attn_q_b", low).or_else(|| self.linear(il, "attn_q", input)).unwrap_or(low);
         let q = self.graph.reshape(q, [key, heads, tokens, 1]);
         let Some(both) = self.linear(il, "attn_kv_a_mqa", input) else {
             return input;
@@ -43,7 +42,7 @@ impl Net<'_> {
         let latent = self.graph.reshape(normed, [rank, 1, tokens, 1]);
         let k = self.graph.other([rank.saturating_add(rotated), 1, tokens, 1], &[latent, k_rotated]);
         let decompress = self.weight(Some(il), "attn_v_b.weight");
-        let attended = self.attend(il, Qkv { q, k, v: latent }, decompress);
+        let attended = self.attend_with(il, Qkv { q, k, v: latent }, decompress, inputs);
         self.project_out(il, attended)
     }
 

@@ -97,7 +97,11 @@ impl Net<'_> {
         self.clear_state(state);
         let [rows, _] = self.state_rows();
         let op = if self.has(Some(il), "ssm_x.weight") { Op::Scan } else { Op::Other };
-        let sources = [state, scan.x, scan.step, decay, scan.input, scan.output, rows];
+        // Another look at the states than the moving of unused ones has: where they lie elsewhere, each is
+        // copied by itself (`get_ssm_rows` in `build_rs`).
+        let ne = self.graph.ne(state);
+        let seen = self.graph.reshape(state, ne);
+        let sources = [seen, scan.x, scan.step, decay, scan.input, scan.output, rows];
         let scanned = self.graph.new_tensor(op, TensorType::F32, [size, 1, 1, 1], &sources);
         self.graph.expand(scanned);
         self.move_unused_states(state);

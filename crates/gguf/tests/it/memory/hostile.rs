@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use loadmaster_gguf::{
     Header, TensorType,
-    memory::{Accelerator, Load, Part, Repack, predict},
+    memory::{Accelerator, Load, Override, Part, Repack, predict},
 };
 use proptest::prelude::*;
 
@@ -22,7 +22,17 @@ const ARCHITECTURES: &[&str] = &[
     "falcon-h1",
     "lfm2",
     "qwen3next",
+    "rwkv6",
     "rwkv7",
+    "arwkv7",
+    "gemma4",
+    "glm-dsa",
+    "t5",
+    "t5encoder",
+    "qwen3vl",
+    "step35",
+    "deci",
+    "grok",
     "kimi-linear",
     "phi2",
     "gptneox",
@@ -57,6 +67,13 @@ const KEYS: &[&str] = &[
     "ssm.time_step_rank",
     "ssm.group_count",
     "nextn_predict_layers",
+    "n_deepstack_layers",
+    "wkv.head_size",
+    "token_shift_count",
+    "rescale_every_n_layers",
+    "attention.indexer.key_length",
+    "attention.indexer.head_count",
+    "attention.indexer.top_k",
     "attention.shared_kv_layers",
 ];
 
@@ -104,11 +121,42 @@ const TENSORS: &[&str] = &[
     "shortconv.conv.weight",
     "shortconv.in_proj.weight",
     "shortconv.out_proj.weight",
+    "time_mix_w0.weight",
     "time_mix_w1.weight",
+    "time_mix_w2.weight",
+    "time_mix_lerp_fused.weight",
+    "time_mix_first.weight",
+    "time_mix_key.weight",
+    "time_mix_ln.weight",
+    "time_mix_ln.bias",
+    "channel_mix_key.weight",
+    "channel_mix_receptance.weight",
+    "indexer.attn_k.weight",
+    "indexer.attn_q_b.weight",
+    "inp_gate.weight",
+    "proj.weight",
+    "altup_router.weight",
+    "altup_predict_coef.weight",
+    "altup_correct_coef.weight",
+    "laurel_l.weight",
+    "pre_ffw_norm_2.weight",
     "time_mix_r_k.weight",
     "ssm_conv1d_q.weight",
     "ssm_f_a.weight",
     "post_attention_norm.weight",
+];
+
+/// Tensors outside the layers that some architectures begin or end with, of widths that do not fit.
+const OUTSIDE: &[(&str, &[u64])] = &[
+    ("per_layer_token_embd.weight", &[512, 1 << 20]),
+    ("per_layer_model_proj.weight", &[256, 768]),
+    ("per_layer_proj_norm.weight", &[1]),
+    ("altup_proj.weight", &[256, 256, 3]),
+    ("altup_unembd_proj.weight", &[512, 256, 7]),
+    ("token_embd_norm.weight", &[256]),
+    ("enc.blk.0.attn_q.weight", &[256, 300]),
+    ("dec.blk.0.attn_k.weight", &[256, 3]),
+    ("dec.blk.1.attn_rel_b.weight", &[7, 3]),
 ];
 
 fn number() -> impl Strategy<Value = u64> {
@@ -140,7 +188,7 @@ prop_compose! {
             (0_u64..6, prop::sample::select(TENSORS), prop::collection::vec(0_u64..1 << 18, 0..4), 0_u32..45),
             0..60,
         ),
-        tied in any::<bool>(),
+        (tied, outside) in any::<(bool, bool)>(),
     ) -> Vec<u8> {
         let mut file = Gguf::new().kv("general.architecture", s(architecture));
         let mut keys = std::collections::BTreeMap::new();
@@ -156,6 +204,11 @@ prop_compose! {
             file = file.tensor(&name, &dims, kind, 0);
         }
         file = file.tensor("token_embd.weight", &[4096, 1 << 20], 0, 0).tensor("output_norm.weight", &[4096], 0, 0);
+        if outside {
+            for (name, dims) in OUTSIDE {
+                file = file.tensor(name, dims, 0, 0);
+            }
+        }
         if !tied {
             file = file.tensor("output.weight", &[4096, 1 << 20], 8, 0);
         }
@@ -176,7 +229,8 @@ prop_compose! {
     ) -> Load {
         Load {
             context_length, parallel, kv_unified, batch, ubatch, cache_type_k, cache_type_v, flash_attention,
-            gpu_layers, devices, cpu_moe_layers, overrides: Vec::new(), swa_full, repack, mmap, kv_offload, accelerator,
+            gpu_layers, devices, cpu_moe_layers, overrides: vec![Override::new("[13579]\\.", Some(1)).expect("a pattern")], swa_full, repack, mmap, kv_offload,
+            accelerator, adapters: Vec::new(), outputs_per_slot: parallel, dry_run: mmap,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use loadmaster_gguf::Header;
 
-use crate::writer::{Gguf, V, s};
+use super::{maker::Maker, sketches};
+use crate::writer::V;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Model {
@@ -24,108 +25,21 @@ pub(super) enum Model {
     Positions,
     /// Attention and feed-forward side by side, with biases.
     Parallel,
-}
-
-const F32: u32 = 0;
-const Q8_0: u32 = 8;
-
-/// A header in the making.
-struct Maker {
-    architecture: &'static str,
-    file: Gguf,
-}
-
-impl Maker {
-    fn new(architecture: &'static str, numbers: &[(&str, u32)]) -> Self {
-        let file =
-            Gguf::new().kv("general.architecture", s(architecture)).kv("tokenizer.ggml.model", s("no_vocab"));
-        let mut maker = Self { architecture, file };
-        maker.number("context_length", 131_072);
-        for (key, number) in numbers {
-            maker.number(key, *number);
-        }
-        maker
-    }
-
-    fn put(&mut self, key: &str, value: V) {
-        let file = std::mem::replace(&mut self.file, Gguf::new());
-        self.file = file.kv(format!("{}.{key}", self.architecture), value);
-    }
-
-    fn number(&mut self, key: &str, number: u32) {
-        self.put(key, V::U32(number));
-    }
-
-    fn add(&mut self, name: &str, dims: &[u64]) {
-        let full = ["norm", "conv", "gate_inp", "ssm_a", "ssm_d"].iter().any(|part| name.contains(part));
-        let elements: u64 = dims.iter().product();
-        let (kind, bytes) =
-            if dims.len() < 2 || full { (F32, elements * 4) } else { (Q8_0, elements / 32 * 34) };
-        let file = std::mem::replace(&mut self.file, Gguf::new());
-        self.file = file.tensor(name, dims, kind, bytes);
-    }
-
-    fn layer(&mut self, layer: u64, tensors: &[(&str, &[u64])]) {
-        for (name, dims) in tensors {
-            let suffix =
-                if name.contains('.') || matches!(*name, "ssm_a" | "ssm_d") { "" } else { ".weight" };
-            self.add(&format!("blk.{layer}.{name}{suffix}"), dims);
-        }
-    }
-
-    fn ends(&mut self, width: u64, vocabulary: u64, tied: bool, norm: &str) {
-        self.add("token_embd.weight", &[width, vocabulary]);
-        self.add(&format!("{norm}.weight"), &[width]);
-        if !tied {
-            self.add("output.weight", &[width, vocabulary]);
-        }
-    }
-
-    /// Queries of `width`, keys and values of `kv`.
-    fn attention(&mut self, layer: u64, embedding: u64, width: u64, kv: u64) {
-        self.layer(
-            layer,
-            &[
-                ("attn_q", &[embedding, width]),
-                ("attn_k", &[embedding, kv]),
-                ("attn_v", &[embedding, kv]),
-                ("attn_output", &[width, embedding]),
-            ],
-        );
-    }
-
-    fn feed_forward(&mut self, layer: u64, embedding: u64, width: u64, suffix: &str) {
-        self.layer(
-            layer,
-            &[
-                (&format!("ffn_up{suffix}"), &[embedding, width]),
-                (&format!("ffn_gate{suffix}"), &[embedding, width]),
-                (&format!("ffn_down{suffix}"), &[width, embedding]),
-            ],
-        );
-    }
-
-    fn experts(&mut self, layer: u64, embedding: u64, width: u64, count: u64, shared: u64) {
-        self.layer(
-            layer,
-            &[
-                ("ffn_gate_inp", &[embedding, count]),
-                ("ffn_up_exps", &[embedding, width, count]),
-                ("ffn_gate_exps", &[embedding, width, count]),
-                ("ffn_down_exps", &[width, embedding, count]),
-                ("exp_probs_b.bias", &[count]),
-            ],
-        );
-        self.feed_forward(layer, embedding, shared, "_shexp");
-    }
-
-    fn rms(&mut self) {
-        self.put("attention.layer_norm_rms_epsilon", V::F32(1e-5));
-    }
+    /// Of an architecture that there is not.
+    Unheard,
+    /// This one and those that follow are described in `sketches.rs`.
+    Gemma3n,
+    Gemma4,
+    Encoder,
+    Rwkv,
+    Delta,
+    Sparse,
+    Buckets,
+    NextToken,
 }
 
 impl Model {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Dense,
         Self::Window,
         Self::Experts,
@@ -134,11 +48,20 @@ impl Model {
         Self::Convolutions,
         Self::Positions,
         Self::Parallel,
+        Self::Gemma3n,
+        Self::Gemma4,
+        Self::Encoder,
+        Self::Rwkv,
+        Self::Delta,
+        Self::Sparse,
+        Self::Buckets,
+        Self::NextToken,
     ];
 
     pub(super) fn header(self) -> Header {
         let file = match self {
-            Self::Dense => dense(),
+            Self::Dense => dense("smollm3"),
+            Self::Unheard => dense("unheard-of"),
             Self::Window => window(),
             Self::Experts => experts(),
             Self::Latent => latent(),
@@ -146,15 +69,23 @@ impl Model {
             Self::Convolutions => convolutions(),
             Self::Positions => positions(),
             Self::Parallel => parallel(),
+            Self::Gemma3n => sketches::GEMMA_3N.maker(),
+            Self::Gemma4 => sketches::GEMMA_4.maker(),
+            Self::Encoder => sketches::ENCODER.maker(),
+            Self::Rwkv => sketches::RWKV.maker(),
+            Self::Delta => sketches::DELTA.maker(),
+            Self::Sparse => sketches::SPARSE.maker(),
+            Self::Buckets => sketches::BUCKETS.maker(),
+            Self::NextToken => sketches::NEXT_TOKEN.maker(),
         };
-        let header = file.file.header();
+        let header = file.header();
         Header::read(Cursor::new(&header), None).expect("a valid header")
     }
 }
 
-fn dense() -> Maker {
+fn dense(architecture: &'static str) -> Maker {
     let mut maker = Maker::new(
-        "smollm3",
+        architecture,
         &[
             ("embedding_length", 2048),
             ("block_count", 8),

@@ -1,0 +1,57 @@
+//! Operations that nearly every architecture has (`build_norm`, `build_lora_mm` in llama-graph.cpp).
+
+use super::Net;
+use crate::memory::graph::{Id, Op};
+
+impl Net<'_> {
+    /// `build_norm`: the norm itself, its weight and its bias.
+    pub(super) fn norm(&mut self, x: Id, layer: Option<usize>, name: &str) -> Id {
+        self.norm_by(x, layer, name, self.model.shape.layer_norm)
+    }
+
+    /// The same with mean and variance, whatever other norms of the model are.
+    pub(super) fn layer_norm(&mut self, x: Id, layer: Option<usize>, name: &str) -> Id {
+        self.norm_by(x, layer, name, true)
+    }
+
+    fn norm_by(&mut self, x: Id, layer: Option<usize>, name: &str, layer_norm: bool) -> Id {
+        let weight = self.weight(layer, &format!("{name}.weight"));
+        let bias = self.weight(layer, &format!("{name}.bias"));
+        if weight.is_none() && bias.is_none() && !self.model.is(&["olmo"]) {
+            return x;
+        }
+        let mut normed = if layer_norm { self.graph.like(&[x]) } else { self.graph.inplace(&[x]) };
+        if let Some(il) = layer
+            && self.load.accelerator.pins_norms
+            && self.placement.is_full()
+            && let Some(device) = self.placement.layer(il)
+        {
+            // Kept on the device of its layer (`llama_context::graph_get_cb`).
+            self.graph.tensors[normed as usize].pinned = u8::try_from(device).ok();
+        }
+        for operand in [weight, bias].into_iter().flatten() {
+            normed = self.graph.inplace(&[normed, operand]);
+        }
+        normed
+    }
+
+    /// A matrix of the layer times `x`, with its bias and its scale.
+    pub(super) fn linear(&mut self, il: usize, name: &str, x: Id) -> Option<Id> {
+        let weight = self.weight(Some(il), &format!("{name}.weight"))?;
+        let mut result = self.graph.matmul(weight, x);
+        if let Some(scale) = self.weight(Some(il), &format!("{name}.scale")) {
+            result = self.graph.inplace(&[result, scale]);
+        }
+        result = self.adapted(Some(il), name, x, result);
+        if let Some(bias) = self.weight(Some(il), &format!("{name}.bias")) {
+            result = self.graph.inplace(&[result, bias]);
+        }
+        Some(result)
+    }
+
+    pub(super) fn rope(&mut self, x: Id) -> Id {
+        let positions = self.positions();
+        let (kind, ne) = (self.graph.get(x).kind, self.graph.ne(x));
+        self.graph.new_tensor(Op::Rope, kind, ne, &[x, positions])
+    }
+}
