@@ -50,7 +50,7 @@ impl World {
                     self.pending.push(match luck % 5 {
                         0 => failed(&instance.to_string(), FailureReason::Unknown),
                         1 => failed(&instance.to_string(), FailureReason::OutOfMemory { device: None }),
-                        _ => ready(&instance, (luck % 2 == 0).then_some(1)),
+                        _ => ready(&instance, luck.is_multiple_of(2).then_some(1)),
                     });
                 }
                 Action::Grant { ticket, instance } => {
@@ -91,7 +91,7 @@ impl World {
         let place = usize::from(pick);
         let model = MODELS[place % MODELS.len()].0.to_owned();
         let wait = (pick > 200).then(|| Duration::from_millis(u64::from(pick)));
-        let priority = if pick % 3 == 0 { Priority::Batch } else { Priority::Interactive };
+        let priority = if pick.is_multiple_of(3) { Priority::Batch } else { Priority::Interactive };
         Some(match kind {
             0 | 1 => {
                 self.open.insert(ticket);
