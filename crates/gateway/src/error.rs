@@ -106,8 +106,8 @@ impl From<OrchestratorError> for ApiError {
                 Self { retry_after: Some(RETRY_AFTER_SECONDS), ..api }
             }
             OrchestratorError::UnknownModel { known, .. } => api.with("known", known),
-            OrchestratorError::DoesNotFit { shortages, running, .. } => {
-                api.with("devices", shortages).with("running", running)
+            OrchestratorError::DoesNotFit { shortages, pinned, .. } => {
+                api.with("devices", shortages).with("pinned", pinned)
             }
             OrchestratorError::Backend(BackendError::StartFailed { failure, .. }) => {
                 api.with("reason", &failure.reason).with("last_lines", &failure.last_lines)

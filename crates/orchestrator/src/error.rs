@@ -27,15 +27,15 @@ pub enum OrchestratorError {
         /// The backends that there are.
         backends: Vec<String>,
     },
-    /// There is not enough memory.
+    /// There is not enough memory, whoever makes room.
     #[error("'{model}' does not fit: {}", shortages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     DoesNotFit {
         /// The model.
         model: String,
         /// Each device that has too little.
         shortages: Vec<Shortage>,
-        /// The models that hold memory now.
-        running: Vec<String>,
+        /// The models that hold memory and never make room.
+        pinned: Vec<String>,
     },
     /// Too many wait for the model already.
     #[error("{waiting} requests wait for '{model}' already")]
@@ -77,15 +77,15 @@ impl Remedy for OrchestratorError {
             Self::UnknownModel { .. } => "Ask for one of these names.".to_owned(),
             Self::DuplicateModel(_) => "Rename one of the files.".to_owned(),
             Self::NoBackend { .. } => "Check the file with `loadmaster inspect`.".to_owned(),
-            Self::DoesNotFit { shortages, running, .. } => {
+            Self::DoesNotFit { shortages, pinned, .. } => {
                 let largest = shortages.iter().map(|s| s.needed.saturating_sub(s.available)).max();
                 let free = format!("Free {}", Bytes(largest.unwrap_or(0)));
-                if running.is_empty() {
+                if pinned.is_empty() {
                     format!("{free}, ask for a shorter context (--ctx), or raise the budget.")
                 } else {
                     format!(
-                        "{free} (`loadmaster stop MODEL` ends what runs: {}), or ask for a shorter context (--ctx).",
-                        running.join(", ")
+                        "{free} (`loadmaster stop MODEL` ends what is pinned: {}), or ask for a shorter context (--ctx).",
+                        pinned.join(", ")
                     )
                 }
             }

@@ -169,18 +169,18 @@ impl State {
             Verdict::MakeRoom(leaving) => self.make_room(model, &prepared.estimate, leaving, actions),
             Verdict::Never(shortages) => {
                 self.call_off(model);
-                let running = self.running();
-                let error = OrchestratorError::DoesNotFit { model: model.to_owned(), shortages, running };
+                let pinned = self.pinned_ones();
+                let error = OrchestratorError::DoesNotFit { model: model.to_owned(), shortages, pinned };
                 self.refuse_all(model, &error, actions);
             }
             Verdict::Wait => {}
         }
     }
 
-    /// The models that hold memory.
-    fn running(&self) -> Vec<String> {
+    /// The models that hold memory and never make room.
+    fn pinned_ones(&self) -> Vec<String> {
         let alive = self.instances.values().filter(|instance| instance.state.is_alive());
-        alive.map(|instance| instance.model.clone()).collect()
+        alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
     fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine) -> Verdict {
