@@ -221,6 +221,7 @@ impl Backend for LlamaBackend {
             endpoint: address.endpoint.clone(),
             pid: Some(child.pid()),
             measured,
+            slots: Some(settings.parallel),
             exit: signal,
         };
         tokio::spawn(watch(id.clone(), child.exit(), exit, address, Arc::downgrade(&self.children)));

@@ -114,6 +114,24 @@ pub(crate) struct ServerArgs {
         hide_short_help = true
     )]
     pub(crate) drain: Option<u64>,
+    /// Seconds that a request waits before the models in its way give it their place [default: 10]
+    #[arg(
+        long,
+        env = "LOADMASTER_TURN",
+        hide_env_values = true,
+        value_name = "SECONDS",
+        hide_short_help = true
+    )]
+    pub(crate) turn: Option<u64>,
+    /// Seconds that a request waits at most [default: 600]
+    #[arg(
+        long,
+        env = "LOADMASTER_WAIT",
+        hide_env_values = true,
+        value_name = "SECONDS",
+        hide_short_help = true
+    )]
+    pub(crate) wait: Option<u64>,
 }
 
 /// How a server is reached.

@@ -15,7 +15,7 @@ use std::{
 
 use clap::ValueEnum;
 use loadmaster_core::Settings;
-use loadmaster_orchestrator::{Budget, Budgets, Policy};
+use loadmaster_orchestrator::{Budget, Budgets, ModelRules, Policy};
 use serde::Deserialize;
 
 pub(crate) use self::network::Network;
@@ -41,12 +41,19 @@ struct File {
     log: Option<String>,
     /// Seconds that a model which is told to stop may finish its answers.
     drain: Option<u64>,
+    /// Seconds that a request waits before the models in its way give it their place.
+    turn: Option<u64>,
+    /// Seconds that a request waits at most.
+    wait: Option<u64>,
     /// How servers in the network are reached.
     #[serde(default)]
     network: network::Section,
     /// What may be taken of each device.
     #[serde(default)]
     budgets: BTreeMap<String, String>,
+    /// A section for each model that is treated in a way of its own.
+    #[serde(default)]
+    models: BTreeMap<String, ModelRules>,
     /// A section for each backend.
     #[serde(default)]
     backends: BTreeMap<String, Settings>,
@@ -59,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) log: Option<String>,
     pub(crate) policy: Policy,
+    /// What is kept to for single models, by their names.
+    pub(crate) models: BTreeMap<String, ModelRules>,
     pub(crate) network: Network,
     /// A section for each backend, by its id.
     pub(crate) backends: BTreeMap<String, Settings>,
@@ -89,14 +98,19 @@ impl Config {
         }
         budgets.extend(args.budgets.iter().cloned());
         let mut policy = Policy { budgets: Budgets(budgets), ..Policy::default() };
-        if let Some(seconds) = args.drain.or(file.drain) {
-            policy.drain = Duration::from_secs(seconds);
+        for (time, seconds) in [
+            (&mut policy.drain, args.drain.or(file.drain)),
+            (&mut policy.turn, args.turn.or(file.turn)),
+            (&mut policy.wait, args.wait.or(file.wait)),
+        ] {
+            *time = seconds.map_or(*time, Duration::from_secs);
         }
         Ok(Self {
             folders,
             listen: address(command.listen().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
             log: global.log.clone().or(file.log),
             policy,
+            models: file.models,
             network: Network::new(command.network(), file.network),
             backends: backends(&args, file.backends),
             search_path: search_path(),

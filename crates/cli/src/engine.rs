@@ -1,9 +1,9 @@
 //! Registry, orchestrator and models, as the configuration has them.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
-use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
+use loadmaster_orchestrator::{MachineReader, ModelRules, Orchestrator, Policy, ThisMachine};
 
 use crate::{Failed, config::Config};
 
@@ -38,10 +38,11 @@ pub(crate) async fn add(
     orchestrator: &Orchestrator,
     file: &Path,
     settings: Settings,
+    rules: &BTreeMap<String, ModelRules>,
 ) -> Result<String, Failed> {
     let request = request(file, settings);
     let id = request.model.id.clone();
-    orchestrator.add(request).await?;
+    orchestrator.add_with(request, rules.get(&id).copied().unwrap_or_default()).await?;
     Ok(id)
 }
 

@@ -33,6 +33,13 @@ pub enum Event {
         #[serde(flatten)]
         state: InstanceState,
     },
+    /// Instances make room for a model; its memory is reserved from now on.
+    MakingRoom {
+        /// The model that is loaded when they are gone.
+        model: String,
+        /// The instances that go, or were about to.
+        leaving: Vec<InstanceId>,
+    },
     /// A request was turned away.
     Refused {
         /// The model that it asked for.

@@ -129,6 +129,8 @@ pub struct Instance {
     pub pid: Option<u32>,
     /// What it says it took, when it said.
     pub measured: Option<Estimate>,
+    /// How many requests it works on at once; more wait outside. `None` when it has no limit of its own.
+    pub slots: Option<u32>,
     /// Tells when it ended, and why.
     pub exit: ExitSignal,
 }

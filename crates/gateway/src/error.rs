@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use loadmaster_core::{BackendError, Failure, FailureReason, Remedy};
@@ -19,7 +19,12 @@ pub struct ApiError {
     remedy: String,
     /// More fields of the error object.
     details: Map<String, Value>,
+    /// Seconds after which it may be worth trying again.
+    retry_after: Option<u32>,
 }
+
+/// About the time of a swap.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl ApiError {
     pub(crate) fn new(
@@ -28,7 +33,14 @@ impl ApiError {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { status, code, message: message.into(), remedy: remedy.into(), details: Map::new() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            remedy: remedy.into(),
+            details: Map::new(),
+            retry_after: None,
+        }
     }
 
     fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
@@ -75,6 +87,8 @@ impl From<OrchestratorError> for ApiError {
         let (status, code) = match &error {
             OrchestratorError::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
             OrchestratorError::DoesNotFit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory"),
+            OrchestratorError::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
+            OrchestratorError::WaitedTooLong { .. } => (StatusCode::SERVICE_UNAVAILABLE, "waited_too_long"),
             OrchestratorError::CalledOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "called_off"),
             OrchestratorError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             OrchestratorError::Backend(
@@ -88,9 +102,12 @@ impl From<OrchestratorError> for ApiError {
         };
         let api = Self::new(status, code, error.to_string(), error.remedy());
         match &error {
+            OrchestratorError::QueueFull { .. } | OrchestratorError::WaitedTooLong { .. } => {
+                Self { retry_after: Some(RETRY_AFTER_SECONDS), ..api }
+            }
             OrchestratorError::UnknownModel { known, .. } => api.with("known", known),
-            OrchestratorError::DoesNotFit { shortages, running, .. } => {
-                api.with("devices", shortages).with("running", running)
+            OrchestratorError::DoesNotFit { shortages, pinned, .. } => {
+                api.with("devices", shortages).with("pinned", pinned)
             }
             OrchestratorError::Backend(BackendError::StartFailed { failure, .. }) => {
                 api.with("reason", &failure.reason).with("last_lines", &failure.last_lines)
@@ -109,7 +126,11 @@ impl From<UpstreamError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body())).into_response()
+        let mut response = (self.status, Json(self.body())).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -1,4 +1,5 @@
-//! Two requests share one start; a third does not fit. The backend here serves nothing.
+//! Two requests share one start, a third takes the place of their model, a fourth can never fit. The backend
+//! here serves nothing.
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +11,7 @@ use loadmaster_core::{
 };
 use loadmaster_orchestrator::{Budget, Budgets, Orchestrator, Policy, ThisMachine};
 
-/// Takes 60 MiB for each model, and half a second to load.
+/// Takes 60 MiB for each model but one, and half a second to load.
 #[derive(Debug)]
 struct Toy {
     /// Kept for as long as the toy lives: a dropped sender would mean that its instance died.
@@ -31,8 +32,9 @@ impl Backend for Toy {
         Ok(LaunchPlan::new(self.id(), request.model.clone()))
     }
 
-    async fn estimate_resources(&self, _: &LaunchPlan) -> Result<Estimate, BackendError> {
-        let host = DeviceEstimate { weights: 60 << 20, ..DeviceEstimate::on(DeviceId::host()) };
+    async fn estimate_resources(&self, plan: &LaunchPlan) -> Result<Estimate, BackendError> {
+        let weights = if plan.model.id == "huge" { 200 << 20 } else { 60 << 20 };
+        let host = DeviceEstimate { weights, ..DeviceEstimate::on(DeviceId::host()) };
         Ok(Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![host] })
     }
 
@@ -41,7 +43,7 @@ impl Backend for Toy {
         let (sender, exit) = ExitSignal::new();
         self.exits.lock().expect("no holder panics").push(sender);
         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit })
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {
@@ -59,14 +61,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let budgets = Budgets([("host".to_owned(), Budget::Bytes(100 << 20))].into());
     let policy = Policy { budgets, ..Policy::default() };
     let orchestrator = Orchestrator::new(registry, Arc::new(ThisMachine::new()), policy);
-    for name in ["small.gguf", "other.gguf"] {
+    for name in ["small.gguf", "other.gguf", "huge.gguf"] {
         orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, name))).await?;
     }
     let mut events = orchestrator.events();
 
     let (first, second) = tokio::join!(orchestrator.lease("small"), orchestrator.lease("small"));
     println!("both were granted {} and {}", first?.instance().id, second?.instance().id);
-    if let Err(error) = orchestrator.lease("other").await {
+    println!("then {}", orchestrator.lease("other").await?.instance().id);
+    if let Err(error) = orchestrator.lease("huge").await {
         println!("{error}\n  help: {}", error.remedy());
     }
     orchestrator.close().await;

@@ -8,12 +8,15 @@ use std::{
 use loadmaster_core::{
     Backend, BackendError, Event, Instance, InstanceId, LaunchPlan, LoadRequest, Registry,
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
-    Lease, MachineReader, OrchestratorError, Policy, Preview, Status,
+    Lease, MachineReader, ModelRules, OrchestratorError, Policy, Preview, Status, Wish,
     decide::State,
-    steps::{Action, Facts, Input, Prepared, Ticket},
+    steps::{Action, Facts, Input, Preparation, Prepared, Ticket},
     weigher::Weigher,
 };
 
@@ -22,20 +25,21 @@ type Reply<T> = oneshot::Sender<T>;
 /// What the handle, leases and the actor's own tasks send.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Add { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
-    Lease { model: String, reply: Reply<Result<Lease, OrchestratorError>> },
+    Add { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
+    Lease { ticket: Ticket, model: String, wish: Wish, reply: Reply<Result<Lease, OrchestratorError>> },
+    GaveUp { ticket: Ticket },
     LeaseReturned { instance: InstanceId },
+    Load { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
     PreviewOf { request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>> },
     Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
-    Stop { model: String, reply: Reply<Result<(), OrchestratorError>> },
+    Stop { ticket: Ticket, model: String, reply: Reply<Result<(), OrchestratorError>> },
     Status { reply: Reply<Status> },
     Close { reply: Reply<()> },
     Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
     Started { instance: InstanceId, outcome: Result<Running, BackendError> },
     Exited { instance: InstanceId, failure: loadmaster_core::Failure },
-    DrainExpired { instance: InstanceId },
     StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
 }
 
@@ -61,7 +65,7 @@ pub(crate) struct Actor {
     /// Starts that are under way; sending calls one off.
     starts: HashMap<InstanceId, oneshot::Sender<()>>,
     instances: HashMap<InstanceId, Running>,
-    tickets: Ticket,
+    begun: Instant,
     closed: bool,
 }
 
@@ -74,7 +78,7 @@ impl Actor {
         events: broadcast::Sender<Event>,
     ) -> Self {
         Self {
-            state: State::new(policy.budgets.clone()),
+            state: State::new(policy.clone()),
             registry,
             weigher: Arc::new(Weigher::new(machine, &policy)),
             policy: Arc::new(policy),
@@ -85,14 +89,18 @@ impl Actor {
             closes: Vec::new(),
             starts: HashMap::new(),
             instances: HashMap::new(),
-            tickets: 0,
+            begun: Instant::now(),
             closed: false,
         }
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
         while !self.closed {
-            let Some(message) = inbox.recv().await else { break };
+            let Ok(message) = self.awaited(&mut inbox).await else {
+                self.decide(Input::Tick);
+                continue;
+            };
+            let Some(message) = message else { break };
             if let Some(input) = self.input_of(message) {
                 self.decide(input);
             }
@@ -103,12 +111,24 @@ impl Actor {
         }
     }
 
+    /// The next message; an error when the time comes first that the state wants to be woken at.
+    async fn awaited(
+        &self,
+        inbox: &mut mpsc::UnboundedReceiver<Message>,
+    ) -> Result<Option<Message>, tokio::time::error::Elapsed> {
+        match self.state.next_wake() {
+            Some(wake) => tokio::time::timeout_at(self.begun + wake, inbox.recv()).await,
+            None => Ok(inbox.recv().await),
+        }
+    }
+
     /// Answers what needs no decision; turns the rest into inputs.
     fn input_of(&mut self, message: Message) -> Option<Input> {
         Some(match message {
-            Message::Add { request, reply } => {
-                let _ = reply.send(self.add(request));
-                return None;
+            Message::Add { request, rules, reply } => {
+                let _ = reply.send(self.add(request, rules));
+                // It may be one to load at once.
+                Input::Tick
             }
             Message::Status { reply } => {
                 let _ = reply.send(self.state.status());
@@ -132,15 +152,21 @@ impl Actor {
                 let _ = reply.send(Ok(Preview { plan: (*plan).clone(), estimate, shortages, machine }));
                 return None;
             }
-            Message::Lease { model, reply } => {
+            Message::Lease { ticket, model, wish, reply } => {
                 self.take_in_deaths();
-                let ticket = self.ticket();
                 self.leases.insert(ticket, reply);
-                Input::LeaseAsked { ticket, model }
+                Input::LeaseAsked { ticket, model, wish }
+            }
+            Message::GaveUp { ticket } => {
+                self.leases.remove(&ticket);
+                Input::GaveUp { ticket }
+            }
+            Message::Load { model, reply } => {
+                let _ = reply.send(self.state.request(&model).map(drop));
+                Input::LoadAsked { model }
             }
             Message::LeaseReturned { instance } => Input::LeaseReturned { instance },
-            Message::Stop { model, reply } => {
-                let ticket = self.ticket();
+            Message::Stop { ticket, model, reply } => {
                 self.stops.insert(ticket, reply);
                 Input::StopAsked { ticket, model }
             }
@@ -154,7 +180,6 @@ impl Actor {
                 self.instances.remove(&instance);
                 Input::Exited { instance, failure }
             }
-            Message::DrainExpired { instance } => Input::DrainExpired { instance },
             Message::StopDone { instance, outcome } => {
                 self.instances.remove(&instance);
                 Input::StopDone { instance, outcome }
@@ -173,16 +198,11 @@ impl Actor {
         }
     }
 
-    fn ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        self.tickets
-    }
-
     fn decide(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             tracing::debug!(?input, "input");
-            for action in self.state.apply(input) {
+            for action in self.state.apply(self.begun.elapsed(), input) {
                 inputs.extend(self.carry_out(action));
             }
         }
@@ -191,20 +211,13 @@ impl Actor {
     /// Does what was decided; returns what that led to at once.
     fn carry_out(&mut self, action: Action) -> Option<Input> {
         match action {
-            Action::Prepare { request } => self.prepare(request),
+            Action::Prepare(preparation) => self.prepare(*preparation),
             Action::Start { instance, prepared } => return self.start(instance, prepared),
             Action::Grant { ticket, instance } => return self.grant(ticket, instance),
             Action::Refuse { ticket, error } => {
                 if let Some(reply) = self.leases.remove(&ticket) {
                     let _ = reply.send(Err(error));
                 }
-            }
-            Action::LimitDrain { instance } => {
-                let drain = self.policy.drain;
-                self.later(async move {
-                    tokio::time::sleep(drain).await;
-                    Message::DrainExpired { instance }
-                });
             }
             Action::Stop { instance } => self.stop(instance),
             Action::AnswerStop { ticket, outcome } => {
@@ -222,9 +235,9 @@ impl Actor {
         None
     }
 
-    fn add(&mut self, request: LoadRequest) -> Result<(), OrchestratorError> {
+    fn add(&mut self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
         self.backend_for(&request)?;
-        self.state.add(request)
+        self.state.add(request, rules)
     }
 
     fn backend_for(&self, request: &LoadRequest) -> Result<Arc<dyn Backend>, OrchestratorError> {
@@ -234,10 +247,10 @@ impl Actor {
         })
     }
 
-    fn prepare(&self, request: LoadRequest) {
-        let model = request.model.id.clone();
-        let preparation = self.preparation(request);
-        self.later(async move { Message::Prepared { model, outcome: preparation.await } });
+    fn prepare(&self, preparation: Preparation) {
+        let model = preparation.request.model.id.clone();
+        let prepared = self.prepared(preparation);
+        self.later(async move { Message::Prepared { model, outcome: prepared.await } });
     }
 
     fn check(&self, model: &str, reply: Reply<Result<(), OrchestratorError>>) {
@@ -261,23 +274,24 @@ impl Actor {
     }
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
-        let preparation = self.preparation(request);
+        let outlook = self.state.outlook(&request.model.id);
+        let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
         let messages = self.messages.clone();
         tokio::spawn(async move {
-            match preparation.await {
+            match prepared.await {
                 Ok(prepared) => send(&messages, Message::Previewed { prepared, reply }),
                 Err(error) => drop(reply.send(Err(error))),
             }
         });
     }
 
-    fn preparation(
+    fn prepared(
         &self,
-        request: LoadRequest,
+        preparation: Preparation,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
-        let backend = self.backend_for(&request);
+        let backend = self.backend_for(&preparation.request);
         let (weigher, policy) = (Arc::clone(&self.weigher), Arc::clone(&self.policy));
-        async move { weigher.before(&*backend?, &request, &policy).await }
+        async move { weigher.before(&*backend?, &preparation, &policy).await }
     }
 
     fn backend_of(&self, plan: &LaunchPlan) -> Result<Arc<dyn Backend>, BackendError> {
@@ -334,6 +348,7 @@ impl Actor {
             pid: instance.pid,
             endpoint: instance.endpoint.to_string(),
             measured: instance.measured.clone(),
+            slots: instance.slots,
         };
         let (exit, id) = (instance.exit.clone(), instance.id.clone());
         self.later(async move { Message::Exited { instance: id, failure: exit.wait().await } });

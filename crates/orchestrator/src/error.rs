@@ -27,15 +27,31 @@ pub enum OrchestratorError {
         /// The backends that there are.
         backends: Vec<String>,
     },
-    /// There is not enough memory.
+    /// There is not enough memory, whoever makes room.
     #[error("'{model}' does not fit: {}", shortages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     DoesNotFit {
         /// The model.
         model: String,
         /// Each device that has too little.
         shortages: Vec<Shortage>,
-        /// The models that hold memory now.
-        running: Vec<String>,
+        /// The models that hold memory and never make room.
+        pinned: Vec<String>,
+    },
+    /// Too many wait for the model already.
+    #[error("{waiting} requests wait for '{model}' already")]
+    QueueFull {
+        /// The model.
+        model: String,
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The request waited for as long as it may.
+    #[error("'{model}' could not be used within {} s", waited.as_secs())]
+    WaitedTooLong {
+        /// The model.
+        model: String,
+        /// How long it waited.
+        waited: std::time::Duration,
     },
     /// The backend could not plan, estimate, start or stop it.
     #[error(transparent)]
@@ -61,17 +77,22 @@ impl Remedy for OrchestratorError {
             Self::UnknownModel { .. } => "Ask for one of these names.".to_owned(),
             Self::DuplicateModel(_) => "Rename one of the files.".to_owned(),
             Self::NoBackend { .. } => "Check the file with `loadmaster inspect`.".to_owned(),
-            Self::DoesNotFit { shortages, running, .. } => {
+            Self::DoesNotFit { shortages, pinned, .. } => {
                 let largest = shortages.iter().map(|s| s.needed.saturating_sub(s.available)).max();
                 let free = format!("Free {}", Bytes(largest.unwrap_or(0)));
-                if running.is_empty() {
+                if pinned.is_empty() {
                     format!("{free}, ask for a shorter context (--ctx), or raise the budget.")
                 } else {
                     format!(
-                        "{free} (`loadmaster stop MODEL` ends what runs: {}), or ask for a shorter context (--ctx).",
-                        running.join(", ")
+                        "{free} (`loadmaster stop MODEL` ends what is pinned: {}), or ask for a shorter context (--ctx).",
+                        pinned.join(", ")
                     )
                 }
+            }
+            Self::QueueFull { .. } => "Send the request again later, or send fewer at once.".to_owned(),
+            Self::WaitedTooLong { .. } => {
+                "Send the request again later, or give the models more memory so that they fit together."
+                    .to_owned()
             }
             Self::Backend(error) => error.remedy(),
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),

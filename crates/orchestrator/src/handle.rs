@@ -1,13 +1,17 @@
 //! The handle that everyone holds, and the lease that a request holds.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    MachineReader, OrchestratorError, Policy, Preview, Status,
+    MachineReader, ModelRules, OrchestratorError, Policy, Preview, Status, Wish,
     actor::{Actor, Message},
+    steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -18,6 +22,8 @@ const EVENT_BACKLOG: usize = 256;
 pub struct Orchestrator {
     messages: mpsc::UnboundedSender<Message>,
     events: broadcast::Sender<Event>,
+    /// Names requests, over all clones of the handle.
+    tickets: Arc<AtomicU64>,
 }
 
 impl Orchestrator {
@@ -27,7 +33,7 @@ impl Orchestrator {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let actor = Actor::new(registry, machine, policy, messages.downgrade(), events.clone());
         tokio::spawn(actor.run(inbox));
-        Self { messages, events }
+        Self { messages, events, tickets: Arc::default() }
     }
 
     /// Adds a model that may be asked for. Loads nothing.
@@ -35,7 +41,15 @@ impl Orchestrator {
     /// # Errors
     /// There is a model of that name, or no backend serves it.
     pub async fn add(&self, request: LoadRequest) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Add { request, reply }).await?
+        self.add_with(request, ModelRules::default()).await
+    }
+
+    /// Adds a model with rules of its own. One that is to be preloaded is loaded as soon as there is room.
+    ///
+    /// # Errors
+    /// There is a model of that name, or no backend serves it.
+    pub async fn add_with(&self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Add { request, rules, reply }).await?
     }
 
     /// Refuses a model that could not be loaded on any machine: a wrong setting, a broken file, a
@@ -52,7 +66,30 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown, does not fit, or its server did not start.
     pub async fn lease(&self, model: &str) -> Result<Lease, OrchestratorError> {
-        self.ask(|reply| Message::Lease { model: model.to_owned(), reply }).await?
+        self.lease_with(model, Wish::default()).await
+    }
+
+    /// A lease on `model`, with a place in the queue as `wish` says. Dropping the future gives the place up:
+    /// nothing is loaded any more for a request that went away.
+    ///
+    /// # Errors
+    /// The model is unknown, does not fit, its server did not start, too many wait for it, or the wait was
+    /// too long.
+    pub async fn lease_with(&self, model: &str, wish: Wish) -> Result<Lease, OrchestratorError> {
+        let ticket = self.ticket();
+        let mut place = Place { ticket: Some(ticket), messages: &self.messages };
+        let answer = self.ask(|reply| Message::Lease { ticket, model: model.to_owned(), wish, reply }).await;
+        place.ticket = None;
+        answer?
+    }
+
+    /// Loads `model` when nothing waits for memory and there is room for it; without a request, and
+    /// without waiting.
+    ///
+    /// # Errors
+    /// The model is unknown.
+    pub async fn load(&self, model: &str) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Load { model: model.to_owned(), reply }).await?
     }
 
     /// What loading `model` would take, and whether it would fit now. Loads nothing.
@@ -77,7 +114,8 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown, or its process could not be ended.
     pub async fn stop(&self, model: &str) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Stop { model: model.to_owned(), reply }).await?
+        let ticket = self.ticket();
+        self.ask(|reply| Message::Stop { ticket, model: model.to_owned(), reply }).await?
     }
 
     /// All models and their instances.
@@ -100,6 +138,10 @@ impl Orchestrator {
         let _ = self.ask(|reply| Message::Close { reply }).await;
     }
 
+    fn ticket(&self) -> Ticket {
+        self.tickets.fetch_add(1, Relaxed)
+    }
+
     async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<T>) -> Message,
@@ -107,6 +149,22 @@ impl Orchestrator {
         let (reply, answer) = oneshot::channel();
         self.messages.send(message(reply)).map_err(|_| OrchestratorError::Closing)?;
         answer.await.map_err(|_| OrchestratorError::Closing)
+    }
+}
+
+/// A place in the queue; dropping it gives it up.
+struct Place<'a> {
+    /// `None` once it was answered.
+    ticket: Option<Ticket>,
+    messages: &'a mpsc::UnboundedSender<Message>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            // The actor has ended when this fails, and everybody's place with it.
+            let _ = self.messages.send(Message::GaveUp { ticket });
+        }
     }
 }
 

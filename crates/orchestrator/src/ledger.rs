@@ -1,6 +1,10 @@
 //! What is reserved, and what is left.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use loadmaster_core::{Bytes, Device, DeviceId, Estimate, InstanceId, Machine};
 use serde::{Deserialize, Serialize};
@@ -104,6 +108,11 @@ struct Reservation {
     taken: bool,
 }
 
+/// What was measured, and on each device no less than was reserved for what grows in use.
+fn at_least(reserved: &Estimate, measured: &Estimate) -> Estimate {
+    crate::actual::next_time(reserved, measured.clone())
+}
+
 /// All reservations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
@@ -116,11 +125,21 @@ impl Ledger {
         self.reservations.insert(instance, Reservation { estimate, taken: false });
     }
 
-    /// The instance is loaded: what it takes is seen in the machine's free memory now.
-    pub(crate) fn taken(&mut self, instance: &InstanceId) {
-        if let Some(reservation) = self.reservations.get_mut(instance) {
-            reservation.taken = true;
+    /// The instance is loaded: what it takes is seen in the machine's free memory now. Where it said how
+    /// much that is, this counts from now on, if it is more than was reserved.
+    pub(crate) fn taken(&mut self, instance: &InstanceId, measured: Option<&Estimate>) {
+        let Some(reservation) = self.reservations.get_mut(instance) else {
+            return;
+        };
+        reservation.taken = true;
+        if let Some(measured) = measured {
+            reservation.estimate = at_least(&reservation.estimate, measured);
         }
+    }
+
+    /// What is reserved for `instance`.
+    pub(crate) fn reservation(&self, instance: &InstanceId) -> Option<&Estimate> {
+        self.reservations.get(instance).map(|reservation| &reservation.estimate)
     }
 
     /// The instance is gone.
@@ -133,19 +152,21 @@ impl Ledger {
         self.reservations.is_empty()
     }
 
-    /// What keeps `estimate` from fitting into `machine` beside all reservations; empty when it fits.
+    /// What keeps `estimate` from fitting into `machine` beside all reservations but those of `gone`;
+    /// empty when it fits.
     pub(crate) fn shortages(
         &self,
         estimate: &Estimate,
         machine: &Machine,
         budgets: &Budgets,
+        gone: &BTreeSet<InstanceId>,
     ) -> Vec<Shortage> {
         let on_devices = machine.devices.iter().filter_map(|device| {
             let needed = estimate.reservation(&device.id);
-            (needed > 0).then(|| self.shortage_on_device(device, needed, budgets)).flatten()
+            (needed > 0).then(|| self.shortage_on_device(device, needed, budgets, gone)).flatten()
         });
         let pools = machine.devices.iter().filter(|device| device.pool() == device.id);
-        let in_pools = pools.filter_map(|pool| self.shortage_in_pool(pool, estimate, machine));
+        let in_pools = pools.filter_map(|pool| self.shortage_in_pool(pool, estimate, machine, gone));
         let mut shortages: Vec<Shortage> = on_devices.collect();
         for shortage in in_pools {
             if !shortages.iter().any(|earlier| earlier.device == shortage.device) {
@@ -162,11 +183,30 @@ impl Ledger {
         shortages
     }
 
+    /// What `device` has for a plan when those in `gone` are; `None` when nobody knows and nothing limits.
+    pub(crate) fn room(
+        &self,
+        device: &Device,
+        machine: &Machine,
+        budgets: &Budgets,
+        gone: &BTreeSet<InstanceId>,
+    ) -> Option<u64> {
+        let limit = budgets.of(device).map(|budget| self.below(device, budget, gone));
+        let pool = machine.devices.iter().find(|other| other.id == device.pool()).unwrap_or(device);
+        let free = pool.free.map(|free| self.free_in(pool, free, machine, gone));
+        [limit, free].into_iter().flatten().min()
+    }
+
     /// Checks the device's own limits: its budget and its size.
-    fn shortage_on_device(&self, device: &Device, needed: u64, budgets: &Budgets) -> Option<Shortage> {
+    fn shortage_on_device(
+        &self,
+        device: &Device,
+        needed: u64,
+        budgets: &Budgets,
+        gone: &BTreeSet<InstanceId>,
+    ) -> Option<Shortage> {
         let budget = budgets.of(device);
-        let limit = budget.unwrap_or(u64::MAX).min(device.total);
-        let available = limit.saturating_sub(self.reserved(&device.id));
+        let available = self.below(device, budget.unwrap_or(u64::MAX), gone);
         (needed > available).then(|| Shortage {
             device: device.id.clone(),
             needed,
@@ -175,14 +215,22 @@ impl Ledger {
         })
     }
 
+    /// What is left of the smaller of a budget and the device's size.
+    fn below(&self, device: &Device, budget: u64, gone: &BTreeSet<InstanceId>) -> u64 {
+        budget.min(device.total).saturating_sub(self.reserved(&device.id, gone))
+    }
+
     /// Checks what is really free in a pool that several devices may share.
-    fn shortage_in_pool(&self, pool: &Device, estimate: &Estimate, machine: &Machine) -> Option<Shortage> {
-        let members = || machine.devices.iter().filter(|device| device.pool() == pool.id);
-        let needed: u64 = members().map(|device| estimate.reservation(&device.id)).sum();
-        let reserved: u64 = members().map(|device| self.reserved(&device.id)).sum();
-        let ours: u64 = members().map(|device| self.visible(&device.id)).sum();
-        let free = pool.free.unwrap_or(pool.total);
-        let available = free.saturating_add(ours).saturating_sub(reserved);
+    fn shortage_in_pool(
+        &self,
+        pool: &Device,
+        estimate: &Estimate,
+        machine: &Machine,
+        gone: &BTreeSet<InstanceId>,
+    ) -> Option<Shortage> {
+        let members = machine.devices.iter().filter(|device| device.pool() == pool.id);
+        let needed: u64 = members.map(|device| estimate.reservation(&device.id)).sum();
+        let available = self.free_in(pool, pool.free.unwrap_or(pool.total), machine, gone);
         (needed > 0 && needed > available).then(|| Shortage {
             device: pool.id.clone(),
             needed,
@@ -191,8 +239,17 @@ impl Ledger {
         })
     }
 
-    fn reserved(&self, device: &DeviceId) -> u64 {
-        self.reservations.values().map(|reservation| reservation.estimate.reservation(device)).sum()
+    /// What a pool of which `free` is free has beyond all reservations, those of `gone` given back.
+    fn free_in(&self, pool: &Device, free: u64, machine: &Machine, gone: &BTreeSet<InstanceId>) -> u64 {
+        let members = || machine.devices.iter().filter(|device| device.pool() == pool.id);
+        let reserved: u64 = members().map(|device| self.reserved(&device.id, gone)).sum();
+        let ours: u64 = members().map(|device| self.visible(&device.id)).sum();
+        free.saturating_add(ours).saturating_sub(reserved)
+    }
+
+    fn reserved(&self, device: &DeviceId, gone: &BTreeSet<InstanceId>) -> u64 {
+        let stay = self.reservations.iter().filter(|(instance, _)| !gone.contains(instance));
+        stay.map(|(_, reservation)| reservation.estimate.reservation(device)).sum()
     }
 
     /// What of our reservations the machine's free memory already lacks. Mapped weights are not
@@ -256,7 +313,7 @@ mod tests {
             let (name, budget) = entry.split_once('=').unwrap();
             (name.to_owned(), budget.parse().unwrap())
         });
-        let shortages = ledger.shortages(estimate, machine, &Budgets(entries.collect()));
+        let shortages = ledger.shortages(estimate, machine, &Budgets(entries.collect()), &BTreeSet::new());
         let found: Vec<_> = shortages.iter().map(|s| (s.device.as_str(), s.available)).collect();
         assert_eq!(found, expected);
     }
@@ -294,7 +351,7 @@ mod tests {
         ledger.reserve(id.clone(), estimate.clone());
         check(&ledger, &estimate, &machine(5 * GIB), "", &[("host", 2 * GIB)]);
         // Loaded: the machine's free memory fell by what it took.
-        ledger.taken(&id);
+        ledger.taken(&id, None);
         check(&ledger, &estimate, &machine(2 * GIB), "", &[("host", 2 * GIB)]);
         check(&ledger, &estimate, &machine(3 * GIB), "", &[]);
         ledger.release(&id);
@@ -306,7 +363,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let id = InstanceId::new("a", 1);
         ledger.reserve(id.clone(), takes(&[("host", 3 * GIB, 3 * GIB)]));
-        ledger.taken(&id);
+        ledger.taken(&id, None);
         check(&ledger, &takes(&[("host", 3 * GIB, 0)]), &machine(5 * GIB), "", &[("host", 2 * GIB)]);
     }
 

@@ -8,7 +8,7 @@
 //! # How it is built
 //!
 //! `decide` is a pure function over plain data, `(state, input) -> actions`: it reads no clock, no
-//! memory and no process. The actor carries the actions out and feeds their outcomes back as
+//! memory and no process; the time comes with the input. The actor carries the actions out and feeds their outcomes back as
 //! inputs, one at a time. `ledger` holds the arithmetic of reservations.
 //!
 //! `weigher` says what a plan takes: what `measurements` has where the same plan has run here before,
@@ -17,9 +17,22 @@
 //! **Invariant:** a backend is called by the actor alone, and by nobody outside this crate. No lock
 //! is held across an await: the one there is, in `measurements`, is never seen outside of it.
 //!
-//! # Limitations of this first form
-//! Nothing is evicted to make room: a model that does not fit beside those that run is refused,
-//! and the refusal names them.
+//! # What it promises
+//! - Reservations stay within what is free and within the user's budgets; foreign use is read anew before
+//!   each decision, and once more when others have gone.
+//! - A model that does not fit beside the others takes the place of the cheapest set of them that is
+//!   enough: idle ones before busy ones, what is small and long unused first, never pinned ones. What can
+//!   never fit is refused at once, with the numbers.
+//! - Requests for one model are served together. The busy keep the others out for no longer than a turn
+//!   ([`Policy::turn`]); then they take no new requests, finish what they have, and make room.
+//! - Every request ends exactly once: with a lease, or with an error that says why. One that is dropped
+//!   while it waits moves nothing.
+//! - What had to go for a request comes back as its [`ModelRules`] say, with the plan it had.
+//! - A start that runs out of memory is tried once more with a smaller plan.
+//!
+//! # Limitations
+//! Conversations are not saved across an unloading yet, and a model that crashes again and again is started
+//! again for each request.
 //!
 //! # Example
 //!
@@ -48,6 +61,8 @@ mod handle;
 mod ledger;
 mod machine;
 mod measurements;
+mod outlook;
+mod policy;
 mod status;
 mod steps;
 mod weigher;
@@ -57,30 +72,6 @@ pub use self::{
     handle::{Lease, Orchestrator},
     ledger::{Budget, Budgets, Shortage},
     machine::{MachineReader, ProcessMemory, ThisMachine},
+    policy::{ModelRules, Policy, Priority, Restore, Wish},
     status::{InstanceStatus, ModelStatus, Preview, Status},
 };
-
-/// What the orchestrator is to keep to.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// What may be taken of each device.
-    pub budgets: Budgets,
-    /// How long a model that is told to stop may finish the requests it has.
-    pub drain: std::time::Duration,
-    /// How long a server may take to end before it is ended by force.
-    pub patience: std::time::Duration,
-    /// The file that remembers what models took, for better estimates; `None` forgets with the program.
-    pub measurements: Option<std::path::PathBuf>,
-}
-
-impl Default for Policy {
-    /// No budgets; 30 s to drain, 5 s to end; measurements are not kept.
-    fn default() -> Self {
-        Self {
-            budgets: Budgets::default(),
-            drain: std::time::Duration::from_secs(30),
-            patience: std::time::Duration::from_secs(5),
-            measurements: None,
-        }
-    }
-}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
 
-use crate::OrchestratorError;
+use crate::{OrchestratorError, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -17,19 +17,35 @@ pub(crate) struct Prepared {
     pub(crate) machine: Machine,
 }
 
+/// What shall be planned, and under which circumstances.
+#[derive(Debug, Clone)]
+pub(crate) struct Preparation {
+    pub(crate) request: LoadRequest,
+    /// The plan that ran before, when just that one shall run again.
+    pub(crate) again: Option<Arc<LaunchPlan>>,
+    /// What the planner may count on beside what is free.
+    pub(crate) outlook: Outlook,
+    /// Whether memory was given back a moment ago: two readings must agree then.
+    pub(crate) settle: bool,
+}
+
 /// What a started instance says of itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) pid: Option<u32>,
     pub(crate) endpoint: String,
     pub(crate) measured: Option<Estimate>,
+    /// How many requests it works on at once.
+    pub(crate) slots: Option<u32>,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     /// A request wants a model.
-    LeaseAsked { ticket: Ticket, model: String },
+    LeaseAsked { ticket: Ticket, model: String, wish: Wish },
+    /// A request does not wait any longer.
+    GaveUp { ticket: Ticket },
     /// A request is over.
     LeaseReturned { instance: InstanceId },
     /// A plan was made, or could not be.
@@ -38,12 +54,14 @@ pub(crate) enum Input {
     Started { instance: InstanceId, outcome: Result<Facts, BackendError> },
     /// A process ended that nobody had told to.
     Exited { instance: InstanceId, failure: Failure },
+    /// Somebody wants a model loaded.
+    LoadAsked { model: String },
     /// Somebody wants a model stopped.
     StopAsked { ticket: Ticket, model: String },
-    /// The requests of a draining instance had their time.
-    DrainExpired { instance: InstanceId },
     /// A stop is done.
     StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
+    /// The time has come that [`State::next_wake`](crate::decide::State::next_wake) named.
+    Tick,
     /// The program wants to end.
     CloseAsked,
 }
@@ -52,15 +70,13 @@ pub(crate) enum Input {
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     /// Read the machine, make a plan and its estimate; answer with [`Input::Prepared`].
-    Prepare { request: LoadRequest },
+    Prepare(Box<Preparation>),
     /// Start the plan; answer with [`Input::Started`].
     Start { instance: InstanceId, prepared: Prepared },
     /// Give the waiting request its lease.
     Grant { ticket: Ticket, instance: InstanceId },
     /// Turn the waiting request away.
     Refuse { ticket: Ticket, error: OrchestratorError },
-    /// Input [`Input::DrainExpired`] when the drain deadline has passed.
-    LimitDrain { instance: InstanceId },
     /// End the instance, or its start; answer with [`Input::StopDone`].
     Stop { instance: InstanceId },
     /// Tell who asked for a stop how it went.

@@ -2,18 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use loadmaster_core::{Backend, Estimate, Instance, LoadRequest};
+use loadmaster_core::{Backend, Estimate, Instance, Machine};
 
 use crate::{
     MachineReader, OrchestratorError, Policy, ProcessMemory,
     actual::{actual, next_time},
     measurements::Measurements,
-    steps::Prepared,
+    steps::{Preparation, Prepared},
 };
 
 /// How long a driver may take to say what a process takes. Milliseconds, unless it hangs: then neither a
 /// start nor a stop shall wait for it.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long memory may take to come back after a process ended. Far more than drivers need; what is missing
+/// then counts as somebody else's.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two readings that are compared.
+const BETWEEN_READINGS: Duration = Duration::from_millis(10);
+
+/// Two readings agree that differ by less, in bytes: other programs are never quite still.
+const STILL: u64 = 16 << 20;
 
 /// Reads the machine, asks backends, and remembers what was measured.
 #[derive(Debug)]
@@ -31,19 +41,39 @@ impl Weigher {
     pub(crate) async fn before(
         &self,
         backend: &dyn Backend,
-        request: &LoadRequest,
+        preparation: &Preparation,
         policy: &Policy,
     ) -> Result<Prepared, OrchestratorError> {
-        let machine = self.machine.read().await?;
+        let machine = if preparation.settle { self.settled().await? } else { self.machine.read().await? };
         for device in policy.budgets.unmatched(&machine) {
             tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
         }
-        let plan = Arc::new(backend.plan(request, &machine).await?);
+        let plan = if let Some(plan) = &preparation.again {
+            Arc::clone(plan)
+        } else {
+            let outlook = preparation.outlook.machine(&machine, &policy.budgets);
+            Arc::new(backend.plan(&preparation.request, &outlook).await?)
+        };
         let estimate = match self.measurements.find(&plan, &machine) {
             Some(measured) => measured,
             None => backend.estimate_resources(&plan).await?,
         };
         Ok(Prepared { plan, estimate, machine })
+    }
+
+    /// The machine, once two readings agree: a driver may give memory back some time after the process
+    /// that had it is gone.
+    async fn settled(&self) -> Result<Machine, OrchestratorError> {
+        let begun = tokio::time::Instant::now();
+        let mut last = self.machine.read().await?;
+        loop {
+            tokio::time::sleep(BETWEEN_READINGS).await;
+            let next = self.machine.read().await?;
+            if agree(&last, &next) || begun.elapsed() > SETTLE_PATIENCE {
+                return Ok(next);
+            }
+            last = next;
+        }
     }
 
     /// What an instance takes now: what its server said when it started, and what its process takes
@@ -66,4 +96,10 @@ impl Weigher {
         });
         Some(took)
     }
+}
+
+/// Whether nothing was given back between two readings.
+fn agree(earlier: &Machine, later: &Machine) -> bool {
+    let pairs = earlier.devices.iter().zip(&later.devices);
+    pairs.filter_map(|(one, other)| one.free.zip(other.free)).all(|(one, other)| one.abs_diff(other) < STILL)
 }

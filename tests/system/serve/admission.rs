@@ -30,7 +30,7 @@ fn a_model_that_the_budget_cannot_hold_is_not_started() {
     let bytes = |name: &str| short[name].as_u64().unwrap_or_else(|| panic!("{name}: {error}"));
     assert!(bytes("needed") > 100 << 20, "{error}");
     assert_eq!(bytes("available"), 100 << 20, "{error}");
-    assert_eq!(error["running"], json!([]));
+    assert_eq!(error["pinned"], json!([]));
     let told = error["message"].as_str().unwrap();
     assert!(told.contains("budget of 100.0 MiB") && told.contains("host needs"), "{told}");
     assert_eq!(instance(&daemon), Value::Null);

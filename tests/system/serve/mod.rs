@@ -18,5 +18,7 @@ mod orphans;
 mod process;
 #[cfg(unix)]
 mod stopping;
+#[cfg(unix)]
+mod swaps;
 #[cfg(target_os = "linux")]
 mod tcp;

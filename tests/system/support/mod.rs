@@ -135,13 +135,19 @@ impl Daemon {
         self.home.path()
     }
 
-    /// What `GET /api/v1/instances` says of its first model.
-    pub(crate) fn model(&self) -> Value {
+    /// What `GET /api/v1/instances` says.
+    pub(crate) fn status(&self) -> Value {
         let text = reqwest::blocking::get(format!("{}/api/v1/instances", self.url))
             .and_then(reqwest::blocking::Response::text)
             .expect("the control API answers");
-        let status: Value = serde_json::from_str(&text).expect("it answers JSON");
-        status["models"][0].clone()
+        serde_json::from_str(&text).expect("it answers JSON")
+    }
+
+    /// What it says of the model that every daemon serves.
+    pub(crate) fn model(&self) -> Value {
+        let name = smollm2().file_stem().expect("the model is a file").to_string_lossy().into_owned();
+        let models = self.status()["models"].as_array().cloned().unwrap_or_default();
+        models.into_iter().find(|model| model["id"] == name.as_str()).expect("it is served")
     }
 
     /// The process of its model's server, if one is alive.

@@ -24,7 +24,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
     let orchestrator = engine::start(config)?;
     for file in &args.models {
-        let model = engine::add(&orchestrator, file, args.load.settings()).await?;
+        let model = engine::add(&orchestrator, file, args.load.settings(), &config.models).await?;
         // A mistake is told now, and not to the first client.
         orchestrator.check(&model).await?;
     }

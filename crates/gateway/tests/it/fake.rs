@@ -166,7 +166,7 @@ impl Backend for Fake {
             tell_soon(Arc::new(sender), failure);
         }
         let endpoint = Endpoint::Tcp { address, api_key: "key".to_owned() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit })
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

@@ -114,7 +114,7 @@ impl Backend for Toy {
         let (sender, exit) = ExitSignal::new();
         self.0.loaded.lock().unwrap().push((sender, process));
         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, exit })
+        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

@@ -25,7 +25,7 @@ use crate::{Failed, args::RunArgs, config::Config, engine, failed::INTERRUPTED};
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
     let orchestrator = engine::start(config)?;
-    let model = engine::add(&orchestrator, &args.model, args.load.settings()).await?;
+    let model = engine::add(&orchestrator, &args.model, args.load.settings(), &config.models).await?;
     let outcome = tokio::select! {
         outcome = with_model(&args, prompt, &orchestrator, &model) => outcome,
         // While an answer streams, the first Ctrl-C is the answer's: see `answer`.

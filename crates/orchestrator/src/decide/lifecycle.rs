@@ -1,0 +1,235 @@
+//! Instances, from their start to their end.
+
+use std::sync::Arc;
+
+use loadmaster_core::{BackendError, Event, Failure, FailureReason, InstanceId, InstanceState};
+
+use super::{InstanceEntry, State, Wanted};
+use crate::{
+    OrchestratorError,
+    steps::{Action, Facts, Prepared, Ticket},
+};
+
+impl State {
+    pub(super) fn begin_start(&mut self, model: &str, prepared: Prepared, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        entry.progress = super::Progress::None;
+        self.starts += 1;
+        let id = InstanceId::new(model, self.starts);
+        // The record of the last one, kept to tell why it ended, has served.
+        if let Some(earlier) = entry.instance.replace(id.clone()) {
+            self.instances.remove(&earlier);
+        }
+        let estimate = prepared.estimate.clone();
+        self.ledger.reserve(id.clone(), estimate.clone());
+        let instance = InstanceEntry {
+            model: model.to_owned(),
+            state: InstanceState::Starting,
+            plan: Arc::clone(&prepared.plan),
+            predicted: estimate.clone(),
+            facts: None,
+            leases: 0,
+            ready: now,
+            used: now,
+            drained_by: None,
+            stop_tickets: Vec::new(),
+        };
+        self.instances.insert(id.clone(), instance);
+        actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
+        actions.push(Action::Tell(Event::State { instance: id.clone(), state: InstanceState::Starting }));
+        actions.push(Action::Start { instance: id, prepared });
+    }
+
+    pub(super) fn started(
+        &mut self,
+        id: &InstanceId,
+        outcome: Result<Facts, BackendError>,
+        actions: &mut Vec<Action>,
+    ) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        // Called off meanwhile: the stop that is under way ends it.
+        if instance.state != InstanceState::Starting {
+            return;
+        }
+        let model = instance.model.clone();
+        match outcome {
+            Ok(facts) => {
+                if let Some(actual) = facts.measured.clone() {
+                    let predicted = instance.predicted.clone();
+                    actions.push(Action::Tell(Event::Measured { instance: id.clone(), predicted, actual }));
+                }
+                self.ledger.taken(id, facts.measured.as_ref());
+                instance.facts = Some(facts);
+                (instance.ready, instance.used) = (now, now);
+                if let Some(entry) = self.models.get_mut(&model) {
+                    (entry.wanted, entry.offloaded, entry.too_large) = (Wanted::No, None, None);
+                }
+                self.change(id, InstanceState::Ready, actions);
+            }
+            Err(error) => self.start_failed(id, &model, error, actions),
+        }
+    }
+
+    /// Tells who waited. Where memory ran out, a smaller plan is tried first, once.
+    fn start_failed(&mut self, id: &InstanceId, model: &str, error: BackendError, actions: &mut Vec<Action>) {
+        let failure = failure_of(&error);
+        let out_of_memory = matches!(failure.reason, FailureReason::OutOfMemory { .. });
+        self.ledger.release(id);
+        self.change(id, InstanceState::Crashed { failure }, actions);
+        let error = OrchestratorError::Backend(error);
+        let (Some(entry), Some(instance)) = (self.models.get_mut(model), self.instances.get(id)) else {
+            return;
+        };
+        if out_of_memory && entry.too_large.is_none() && !entry.waiting.is_empty() {
+            // It is planned again because somebody waits.
+            entry.too_large = Some((Arc::clone(&instance.plan), error));
+            return;
+        }
+        entry.too_large = None;
+        self.refuse_all(model, &error, actions);
+    }
+
+    pub(super) fn exited(&mut self, id: &InstanceId, failure: Failure, actions: &mut Vec<Action>) {
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        // While it stops, its end is no news: the stop's own answer comes.
+        if !matches!(instance.state, InstanceState::Ready | InstanceState::Draining) {
+            return;
+        }
+        let tickets = std::mem::take(&mut instance.stop_tickets);
+        self.ledger.release(id);
+        self.change(id, InstanceState::Crashed { failure }, actions);
+        actions.extend(tickets.into_iter().map(|ticket| Action::AnswerStop { ticket, outcome: Ok(()) }));
+    }
+
+    pub(super) fn stop_asked(&mut self, ticket: Ticket, model: &str, actions: &mut Vec<Action>) {
+        if !self.models.contains_key(model) {
+            actions.push(Action::AnswerStop { ticket, outcome: Err(self.unknown(model)) });
+            return;
+        }
+        // A plan that is being made is for nobody now.
+        self.call_off(model);
+        if let Some(entry) = self.models.get_mut(model) {
+            (entry.wanted, entry.offloaded) = (Wanted::No, None);
+        }
+        let called_off = OrchestratorError::CalledOff(model.to_owned());
+        let Some((id, instance)) = self.living(model) else {
+            self.refuse_all(model, &called_off, actions);
+            actions.push(Action::AnswerStop { ticket, outcome: Ok(()) });
+            return;
+        };
+        // Those who wait for this very start are told now; those who come later start it again.
+        let (id, starting) = (id.clone(), instance.state == InstanceState::Starting);
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.stop_tickets.push(ticket);
+        }
+        self.begin_drain(&id, actions);
+        if starting {
+            self.refuse_all(model, &called_off, actions);
+        }
+    }
+
+    /// Lets the instance finish what it has, then ends it.
+    pub(super) fn begin_drain(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
+        let drained_by = self.now.saturating_add(self.policy.drain);
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        match (&instance.state, instance.leases) {
+            (InstanceState::Starting, _) | (InstanceState::Ready, 0) => self.begin_stop(id, actions),
+            (InstanceState::Ready, _) => {
+                instance.drained_by = Some(drained_by);
+                self.change(id, InstanceState::Draining, actions);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends what has drained, or had its time to.
+    pub(super) fn end_drains(&mut self, actions: &mut Vec<Action>) {
+        let drained = |(id, instance): (&InstanceId, &InstanceEntry)| {
+            let over = instance.drained_by.is_some_and(|deadline| deadline <= self.now);
+            let draining = instance.state == InstanceState::Draining;
+            (draining && (instance.leases == 0 || over)).then(|| id.clone())
+        };
+        let drained: Vec<InstanceId> = self.instances.iter().filter_map(drained).collect();
+        for id in drained {
+            self.begin_stop(&id, actions);
+        }
+    }
+
+    fn begin_stop(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.drained_by = None;
+        }
+        self.change(id, InstanceState::Stopping, actions);
+        actions.push(Action::Stop { instance: id.clone() });
+    }
+
+    pub(super) fn stop_done(
+        &mut self,
+        id: &InstanceId,
+        outcome: Result<(), BackendError>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        if instance.state != InstanceState::Stopping {
+            return;
+        }
+        let tickets = std::mem::take(&mut instance.stop_tickets);
+        // Also when it would not end: what it still holds is missing from the machine's free memory.
+        self.ledger.release(id);
+        let next = match &outcome {
+            Ok(()) => InstanceState::Stopped,
+            Err(error) => InstanceState::Crashed { failure: failure_of(error) },
+        };
+        self.change(id, next, actions);
+        let outcome = outcome.map_err(OrchestratorError::Backend);
+        let answer = |ticket| Action::AnswerStop { ticket, outcome: outcome.clone() };
+        actions.extend(tickets.into_iter().map(answer));
+    }
+
+    pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {
+        self.closing = true;
+        let models: Vec<String> = self.models.keys().cloned().collect();
+        for model in models {
+            self.call_off(&model);
+            self.refuse_all(&model, &OrchestratorError::Closing, actions);
+        }
+        let alive: Vec<InstanceId> = self.instances.keys().cloned().collect();
+        for id in alive {
+            self.begin_drain(&id, actions);
+        }
+    }
+
+    fn change(&mut self, id: &InstanceId, next: InstanceState, actions: &mut Vec<Action>) {
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        debug_assert!(instance.state.may_become(&next), "{id}: {:?} -> {next:?}", instance.state);
+        instance.state = next.clone();
+        if !next.is_alive() {
+            instance.drained_by = None;
+            let model = instance.model.clone();
+            self.something_ended(&model);
+        }
+        actions.push(Action::Tell(Event::State { instance: id.clone(), state: next }));
+    }
+}
+
+/// The typed reason within an error of a backend.
+fn failure_of(error: &BackendError) -> Failure {
+    match error {
+        BackendError::StartFailed { failure, .. } => (**failure).clone(),
+        other => Failure { detail: Some(other.to_string()), ..Failure::new(FailureReason::Unknown) },
+    }
+}

@@ -1,0 +1,289 @@
+//! The decisions: a pure function from a state, a time and an input to actions.
+//!
+//! Reads no clock, no memory, no process: what it needs of the world comes with the input. So any
+//! history can be replayed, and millions of random ones can be tried.
+//!
+//! - `queue`: requests that wait, and leases.
+//! - `room`: plans, and whom they make go.
+//! - `victims`: which set of instances that is.
+//! - `lifecycle`: instances from their start to their end.
+//! - `background`: what happens without a request: preloading, restoring, unloading the idle.
+
+mod background;
+mod lifecycle;
+mod queue;
+mod room;
+mod victims;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine};
+
+use crate::{
+    InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Shortage, Status,
+    ledger::Ledger,
+    outlook::Outlook,
+    steps::{Action, Facts, Input, Prepared, Ticket},
+};
+
+/// A request that waits.
+#[derive(Debug)]
+struct Waiter {
+    ticket: Ticket,
+    priority: Priority,
+    since: Duration,
+    /// When it is turned away.
+    until: Duration,
+}
+
+/// How far a model without a living instance has come towards one.
+#[derive(Debug)]
+enum Progress {
+    /// Nobody needs it.
+    None,
+    /// A plan is being made.
+    Planning {
+        /// What is reserved for it since others were told to go.
+        promised: Option<InstanceId>,
+    },
+    /// It has a plan, and does not fit now.
+    Blocked {
+        prepared: Box<Prepared>,
+        /// When the plan was made, and the machine read.
+        read: Duration,
+    },
+    /// Others leave to make room for it.
+    MakingRoom {
+        /// Has its reservation, so that nobody else takes the room.
+        promised: InstanceId,
+        leaving: BTreeSet<InstanceId>,
+    },
+}
+
+/// Whether a model shall be loaded although nobody asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    No,
+    /// As soon as nothing waits for memory.
+    Yes,
+    /// There was no room; tried again when something ended.
+    NoRoom {
+        tried: Duration,
+    },
+}
+
+#[derive(Debug)]
+struct ModelEntry {
+    request: LoadRequest,
+    rules: ModelRules,
+    /// In the order in which they came.
+    waiting: Vec<Waiter>,
+    progress: Progress,
+    wanted: Wanted,
+    /// The plan of the instance that was unloaded for others: just this one is restored.
+    offloaded: Option<Arc<LaunchPlan>>,
+    /// Ran out of memory at its last start, and is tried once more with a smaller plan than this one.
+    too_large: Option<(Arc<LaunchPlan>, OrchestratorError)>,
+    /// The latest instance, dead ones too.
+    instance: Option<InstanceId>,
+}
+
+#[derive(Debug)]
+struct InstanceEntry {
+    model: String,
+    state: InstanceState,
+    plan: Arc<LaunchPlan>,
+    predicted: Estimate,
+    facts: Option<Facts>,
+    leases: usize,
+    /// When it became ready.
+    ready: Duration,
+    /// When it last took up a request or ended one.
+    used: Duration,
+    /// When it is ended although it still serves requests.
+    drained_by: Option<Duration>,
+    /// Who waits for its end.
+    stop_tickets: Vec<Ticket>,
+}
+
+/// All that the orchestrator knows.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    policy: Policy,
+    now: Duration,
+    models: BTreeMap<String, ModelEntry>,
+    instances: BTreeMap<InstanceId, InstanceEntry>,
+    ledger: Ledger,
+    /// Counts starts, so that no instance's name is used twice.
+    starts: u64,
+    closing: bool,
+}
+
+impl State {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// Adds a model that may be asked for.
+    pub(crate) fn add(&mut self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
+        let id = request.model.id.clone();
+        if self.models.contains_key(&id) {
+            return Err(OrchestratorError::DuplicateModel(id));
+        }
+        let entry = ModelEntry {
+            request,
+            rules,
+            waiting: Vec::new(),
+            progress: Progress::None,
+            wanted: if rules.preload { Wanted::Yes } else { Wanted::No },
+            offloaded: None,
+            too_large: None,
+            instance: None,
+        };
+        self.models.insert(id, entry);
+        Ok(())
+    }
+
+    /// The request that a model was added with.
+    pub(crate) fn request(&self, model: &str) -> Result<&LoadRequest, OrchestratorError> {
+        self.models.get(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
+    }
+
+    /// What keeps `estimate` from fitting now.
+    pub(crate) fn shortages(&self, estimate: &Estimate, machine: &Machine) -> Vec<Shortage> {
+        self.ledger.shortages(estimate, machine, &self.policy.budgets, &BTreeSet::new())
+    }
+
+    /// What a plan for `model` may count on.
+    pub(crate) fn outlook(&self, model: &str) -> Outlook {
+        Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+    }
+
+    /// All reservations that `model` might get the place of some time: those of other models that are
+    /// not pinned, whether they run or room is being made for them.
+    fn may_go_for(&self, model: &str) -> BTreeSet<InstanceId> {
+        let others = self.models.iter().filter(|(name, entry)| *name != model && !entry.rules.pinned);
+        let held = others.flat_map(|(_, entry)| {
+            let promised = match &entry.progress {
+                Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+                    Some(promised)
+                }
+                _ => None,
+            };
+            entry.instance.iter().chain(promised)
+        });
+        held.filter(|id| self.ledger.reservation(id).is_some()).cloned().collect()
+    }
+
+    /// Everything, for those who ask.
+    pub(crate) fn status(&self) -> Status {
+        let models = self.models.iter().map(|(id, entry)| ModelStatus {
+            id: id.clone(),
+            kind: entry.request.model.kind,
+            waiting: entry.waiting.len(),
+            instance: entry.instance.as_ref().and_then(|id| self.instance_status(id)),
+        });
+        Status { models: models.collect() }
+    }
+
+    fn instance_status(&self, id: &InstanceId) -> Option<InstanceStatus> {
+        let entry = self.instances.get(id)?;
+        Some(InstanceStatus {
+            id: id.clone(),
+            model: entry.model.clone(),
+            state: entry.state.clone(),
+            pid: entry.facts.as_ref().and_then(|facts| facts.pid),
+            endpoint: entry.facts.as_ref().map(|facts| facts.endpoint.clone()),
+            leases: entry.leases,
+            plan: LaunchPlan::clone(&entry.plan),
+            predicted: entry.predicted.clone(),
+            actual: entry.facts.as_ref().and_then(|facts| facts.measured.clone()),
+        })
+    }
+
+    /// Takes in what happened at `now` and says what to do, in this order. Time that runs backwards
+    /// stands still.
+    pub(crate) fn apply(&mut self, now: Duration, input: Input) -> Vec<Action> {
+        self.now = self.now.max(now);
+        let mut actions = Vec::new();
+        match input {
+            Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
+            Input::GaveUp { ticket } => self.gave_up(ticket),
+            Input::LeaseReturned { instance } => self.lease_returned(&instance),
+            Input::Prepared { model, outcome } => self.prepared(&model, outcome, &mut actions),
+            Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
+            Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),
+            Input::LoadAsked { model } => self.load_asked(&model),
+            Input::StopAsked { ticket, model } => self.stop_asked(ticket, &model, &mut actions),
+            Input::StopDone { instance, outcome } => self.stop_done(&instance, outcome, &mut actions),
+            Input::Tick => {}
+            Input::CloseAsked => self.close_asked(&mut actions),
+        }
+        self.go_on(&mut actions);
+        if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
+            actions.push(Action::Closed);
+        }
+        actions
+    }
+
+    /// Whatever the time and the state now allow, until it allows nothing more.
+    fn go_on(&mut self, actions: &mut Vec<Action>) {
+        loop {
+            let before = actions.len();
+            self.expire_waiters(actions);
+            self.end_drains(actions);
+            self.grant(actions);
+            if !self.closing {
+                self.plan_when_room_was_made(actions);
+                self.plan_what_is_asked_for(actions);
+                self.admit_the_blocked(actions);
+                self.unload_the_idle(actions);
+                self.load_what_is_wanted(actions);
+            }
+            if actions.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// When [`Input::Tick`] is due, if nothing happens before.
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
+        let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
+        times.filter(|time| *time > self.now).min()
+    }
+
+    fn unknown(&self, model: &str) -> OrchestratorError {
+        OrchestratorError::UnknownModel {
+            model: model.to_owned(),
+            known: self.models.keys().cloned().collect(),
+        }
+    }
+
+    fn is_pinned(&self, model: &str) -> bool {
+        self.models.get(model).is_some_and(|entry| entry.rules.pinned)
+    }
+
+    /// The living instance of `model`.
+    fn living(&self, model: &str) -> Option<(&InstanceId, &InstanceEntry)> {
+        let id = self.models.get(model)?.instance.as_ref()?;
+        let instance = self.instances.get(id)?;
+        instance.state.is_alive().then_some((id, instance))
+    }
+
+    /// Whether anybody waits for memory or for a plan.
+    fn somebody_waits(&self) -> bool {
+        self.models.values().any(|entry| !entry.waiting.is_empty() && self.living_of(entry).is_none())
+    }
+
+    fn living_of(&self, entry: &ModelEntry) -> Option<&InstanceEntry> {
+        let instance = self.instances.get(entry.instance.as_ref()?)?;
+        instance.state.is_alive().then_some(instance)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Requests that wait, and the leases they are granted.
+
+use std::time::Duration;
+
+use loadmaster_core::{Event, InstanceId, InstanceState};
+
+use super::{ModelEntry, State, Waiter, Wanted};
+use crate::{
+    OrchestratorError, Priority, Wish,
+    steps::{Action, Ticket},
+};
+
+impl State {
+    pub(super) fn lease_asked(&mut self, ticket: Ticket, model: &str, wish: Wish, actions: &mut Vec<Action>) {
+        let (now, policy) = (self.now, &self.policy);
+        let until = now.saturating_add(wish.wait.unwrap_or(policy.wait));
+        let queue = policy.queue;
+        let refusal = match self.models.get_mut(model) {
+            _ if self.closing => OrchestratorError::Closing,
+            None => self.unknown(model),
+            Some(entry) if entry.waiting.len() >= queue => {
+                OrchestratorError::QueueFull { model: model.to_owned(), waiting: queue }
+            }
+            Some(entry) => {
+                entry.waiting.push(Waiter { ticket, priority: wish.priority, since: now, until });
+                return;
+            }
+        };
+        actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause: refusal.to_string() }));
+        actions.push(Action::Refuse { ticket, error: refusal });
+    }
+
+    pub(super) fn gave_up(&mut self, ticket: Ticket) {
+        for entry in self.models.values_mut() {
+            entry.waiting.retain(|waiter| waiter.ticket != ticket);
+        }
+    }
+
+    pub(super) fn lease_returned(&mut self, id: &InstanceId) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.leases = instance.leases.saturating_sub(1);
+            instance.used = self.now;
+        }
+    }
+
+    /// Turns away who has waited long enough.
+    pub(super) fn expire_waiters(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now;
+        for (model, entry) in &mut self.models {
+            let late: Vec<Waiter> = entry.waiting.extract_if(.., |waiter| waiter.until <= now).collect();
+            actions.extend(late.into_iter().map(|waiter| Action::Refuse {
+                ticket: waiter.ticket,
+                error: OrchestratorError::WaitedTooLong {
+                    model: model.clone(),
+                    waited: now.saturating_sub(waiter.since),
+                },
+            }));
+        }
+    }
+
+    /// Gives every ready instance as many requests as it works on at once. The others wait here, where
+    /// they can still be taken elsewhere, told, or turned away.
+    pub(super) fn grant(&mut self, actions: &mut Vec<Action>) {
+        let (now, turn) = (self.now, self.policy.turn);
+        for entry in self.models.values_mut() {
+            let Some((id, instance)) =
+                entry.instance.as_ref().and_then(|id| Some((id, self.instances.get_mut(id)?)))
+            else {
+                continue;
+            };
+            if instance.state != InstanceState::Ready {
+                continue;
+            }
+            let slots = instance.facts.as_ref().and_then(|facts| facts.slots);
+            let slots = slots.map_or(usize::MAX, |slots| usize::try_from(slots).unwrap_or(usize::MAX));
+            while instance.leases < slots.max(1)
+                && let Some(waiter) = take_next(&mut entry.waiting, now, turn)
+            {
+                instance.leases += 1;
+                instance.used = now;
+                actions.push(Action::Grant { ticket: waiter.ticket, instance: id.clone() });
+            }
+        }
+    }
+
+    /// Turns away all who wait for `model`.
+    pub(super) fn refuse_all(&mut self, model: &str, error: &OrchestratorError, actions: &mut Vec<Action>) {
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        entry.wanted = Wanted::No;
+        if entry.waiting.is_empty() {
+            return;
+        }
+        actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause: error.to_string() }));
+        let refuse = |waiter: Waiter| Action::Refuse { ticket: waiter.ticket, error: error.clone() };
+        actions.extend(entry.waiting.drain(..).map(refuse));
+    }
+
+    pub(super) fn queue_times(&self) -> impl Iterator<Item = Duration> {
+        self.models.values().flat_map(|entry| entry.waiting.iter().map(|waiter| waiter.until))
+    }
+}
+
+impl ModelEntry {
+    /// When the first of those who wait came.
+    pub(super) fn waits_since(&self) -> Option<Duration> {
+        self.waiting.iter().map(|waiter| waiter.since).min()
+    }
+
+    /// The most pressing priority among those who wait.
+    pub(super) fn priority(&self) -> Priority {
+        self.waiting.iter().map(|waiter| waiter.priority).min().unwrap_or(Priority::Batch)
+    }
+}
+
+/// Interactive requests first; among equals, and once a whole turn has passed, the first come.
+fn take_next(waiting: &mut Vec<Waiter>, now: Duration, turn: Duration) -> Option<Waiter> {
+    let pressing = |waiter: &Waiter| {
+        let overdue = now.saturating_sub(waiter.since) >= turn;
+        (if overdue { Priority::Interactive } else { waiter.priority }, waiter.since, waiter.ticket)
+    };
+    let (place, _) = waiting.iter().enumerate().min_by_key(|(_, waiter)| pressing(waiter))?;
+    Some(waiting.remove(place))
+}

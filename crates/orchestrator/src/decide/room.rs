@@ -1,0 +1,290 @@
+//! Plans, and whom they make go.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, Machine};
+
+use super::{
+    InstanceEntry, Progress, State, Wanted,
+    victims::{self, Candidate},
+};
+use crate::{
+    OrchestratorError, Restore, Shortage,
+    steps::{Action, Preparation, Prepared},
+};
+
+/// How long a reading of the machine may be acted on: other programs come and go.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// What a plan does without that is made after its predecessor ran out of memory, in percent.
+const SPARE_PERCENT: u64 = 15;
+
+/// What may happen with a plan now.
+#[derive(Debug)]
+enum Verdict {
+    Start,
+    /// Those go first.
+    MakeRoom(BTreeSet<InstanceId>),
+    /// Nobody can go yet.
+    Wait,
+    /// Not even when all go that may.
+    Never(Vec<Shortage>),
+}
+
+impl State {
+    /// Plans every model that somebody waits for and that nothing is done for yet.
+    pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
+        let asked = |(model, entry): (&String, &super::ModelEntry)| {
+            let idle = matches!(entry.progress, Progress::None) && self.living_of(entry).is_none();
+            (!entry.waiting.is_empty() && idle).then(|| model.clone())
+        };
+        let models: Vec<String> = self.models.iter().filter_map(asked).collect();
+        for model in models {
+            self.prepare(&model, None, false, actions);
+        }
+    }
+
+    /// Plans again, with a fresh reading, where all have gone who had to.
+    pub(super) fn plan_when_room_was_made(&mut self, actions: &mut Vec<Action>) {
+        let alive = |id: &InstanceId| self.instances.get(id).is_some_and(|entry| entry.state.is_alive());
+        let made = |(model, entry): (&String, &super::ModelEntry)| match &entry.progress {
+            Progress::MakingRoom { promised, leaving } => {
+                let needless = entry.waiting.is_empty() && entry.wanted == Wanted::No;
+                let done = !leaving.iter().any(alive);
+                (needless || done).then(|| (model.clone(), promised.clone(), needless))
+            }
+            _ => None,
+        };
+        let made: Vec<_> = self.models.iter().filter_map(made).collect();
+        for (model, promised, needless) in made {
+            if needless {
+                self.call_off(&model);
+            } else {
+                self.prepare(&model, Some(promised), true, actions);
+            }
+        }
+    }
+
+    pub(super) fn prepare(
+        &mut self,
+        model: &str,
+        promised: Option<InstanceId>,
+        settle: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut outlook = self.outlook(model);
+        outlook.may_go.extend(promised.clone());
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        if entry.too_large.is_some() {
+            outlook.spare_percent = SPARE_PERCENT;
+        }
+        // What was offloaded comes back as it was; a request takes what is best now.
+        let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
+        entry.progress = Progress::Planning { promised };
+        let request = entry.request.clone();
+        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
+    }
+
+    /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].
+    pub(super) fn prepared(
+        &mut self,
+        model: &str,
+        outcome: Result<Prepared, OrchestratorError>,
+        actions: &mut Vec<Action>,
+    ) {
+        let planning = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Planning { .. });
+        // Nobody waits for this plan any more: the model was stopped meanwhile.
+        if !self.models.get(model).is_some_and(planning) {
+            return;
+        }
+        self.call_off(model);
+        let now = self.now;
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        match outcome {
+            Err(error) => self.refuse_all(model, &error, actions),
+            Ok(prepared) => {
+                if let Some((larger, error)) = &entry.too_large
+                    && larger.settings == prepared.plan.settings
+                {
+                    let error = error.clone();
+                    entry.too_large = None;
+                    self.refuse_all(model, &error, actions);
+                    return;
+                }
+                entry.progress = Progress::Blocked { prepared: Box::new(prepared), read: now };
+            }
+        }
+    }
+
+    /// Lets go of what was under way for a model that does not run.
+    pub(super) fn call_off(&mut self, model: &str) {
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        if let Progress::Planning { promised: Some(id) } | Progress::MakingRoom { promised: id, .. } =
+            std::mem::replace(&mut entry.progress, Progress::None)
+        {
+            self.ledger.release(&id);
+        }
+    }
+
+    /// Starts what fits and makes room for what may, the most pressing first.
+    pub(super) fn admit_the_blocked(&mut self, actions: &mut Vec<Action>) {
+        let blocked = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
+        let mut models: Vec<_> = self
+            .models
+            .iter()
+            .filter(|(_, entry)| blocked(entry))
+            .map(|(model, entry)| {
+                let since = entry.waits_since();
+                ((since.is_none(), entry.priority(), since), model.clone())
+            })
+            .collect();
+        models.sort();
+        for (_, model) in models {
+            self.admit(&model, actions);
+        }
+    }
+
+    fn admit(&mut self, model: &str, actions: &mut Vec<Action>) {
+        let Some(entry) = self.models.get(model) else { return };
+        let Progress::Blocked { prepared, read } = &entry.progress else { return };
+        let for_a_request = !entry.waiting.is_empty();
+        if !for_a_request && entry.wanted == Wanted::No {
+            self.call_off(model);
+            return;
+        }
+        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine);
+        let stale = self.now.saturating_sub(*read) > FRESH;
+        let prepared = prepared.clone();
+        match verdict {
+            Verdict::Wait if for_a_request => {}
+            Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
+            _ if stale => self.prepare(model, None, false, actions),
+            Verdict::Start => self.begin_start(model, *prepared, actions),
+            Verdict::MakeRoom(leaving) => self.make_room(model, &prepared.estimate, leaving, actions),
+            Verdict::Never(shortages) => {
+                self.call_off(model);
+                let pinned = self.pinned_ones();
+                let error = OrchestratorError::DoesNotFit { model: model.to_owned(), shortages, pinned };
+                self.refuse_all(model, &error, actions);
+            }
+            Verdict::Wait => {}
+        }
+    }
+
+    /// The models that hold memory and never make room.
+    fn pinned_ones(&self) -> Vec<String> {
+        let alive = self.instances.values().filter(|instance| instance.state.is_alive());
+        alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
+    }
+
+    fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine) -> Verdict {
+        let without = |gone: &BTreeSet<InstanceId>| {
+            self.ledger.shortages(estimate, machine, &self.policy.budgets, gone)
+        };
+        if without(&BTreeSet::new()).is_empty() {
+            return Verdict::Start;
+        }
+        let others = || {
+            let alive = self.instances.iter().filter(|(_, instance)| instance.state.is_alive());
+            alive.filter(|(_, instance)| instance.model != model && !self.is_pinned(&instance.model))
+        };
+        let shortages = without(&self.may_go_for(model));
+        if !shortages.is_empty() {
+            return Verdict::Never(shortages);
+        }
+        let leaving = others().filter(|(_, instance)| {
+            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
+        });
+        let leaving: BTreeSet<InstanceId> = leaving.map(|(id, _)| id.clone()).collect();
+        let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
+        let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(model, id, instance);
+        match victims::choose(others().filter_map(may_go).collect(), fits) {
+            Some(going) => Verdict::MakeRoom(&going | &leaving),
+            None => Verdict::Wait,
+        }
+    }
+
+    /// `instance` as one that may go for `model` now.
+    fn candidate(&self, model: &str, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+        if instance.state != InstanceState::Ready {
+            return None;
+        }
+        let asking = self.models.get(model)?;
+        let idle = self.now.saturating_sub(instance.used);
+        let (linger, may_interrupt) = match asking.waits_since() {
+            Some(since) => (self.policy.linger, self.is_overdue(since, instance)),
+            // In the background, and only for those who shall always run.
+            None if asking.rules.restore == Restore::Always => (self.policy.restore_after, false),
+            None => return None,
+        };
+        let asked_for = self.models.get(&instance.model).is_some_and(|entry| !entry.waiting.is_empty());
+        let busy = instance.leases > 0 || asked_for || idle < linger;
+        if busy && !may_interrupt {
+            return None;
+        }
+        let held = self.ledger.reservation(id).map_or(0, |estimate| {
+            estimate.devices.iter().map(|part| part.weights).fold(0, u64::saturating_add)
+        });
+        Some(Candidate { id: id.clone(), busy, bytes: held, idle: if busy { Duration::ZERO } else { idle } })
+    }
+
+    /// Whether who waits since then has waited for a turn, and `instance` has had one.
+    fn is_overdue(&self, since: Duration, instance: &InstanceEntry) -> bool {
+        since.max(instance.ready).saturating_add(self.policy.turn) <= self.now
+    }
+
+    fn make_room(
+        &mut self,
+        model: &str,
+        estimate: &Estimate,
+        leaving: BTreeSet<InstanceId>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        let for_a_request = !entry.waiting.is_empty();
+        // Not used by anything that lives: it is greater than all that were.
+        let promised = InstanceId::new(model, self.starts + 1);
+        entry.progress = Progress::MakingRoom { promised: promised.clone(), leaving: leaving.clone() };
+        self.ledger.reserve(promised, estimate.clone());
+        let event = Event::MakingRoom { model: model.to_owned(), leaving: leaving.iter().cloned().collect() };
+        actions.push(Action::Tell(event));
+        for id in leaving {
+            let Some(instance) = self.instances.get(&id).filter(|one| one.state == InstanceState::Ready)
+            else {
+                continue;
+            };
+            let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
+            if let Some(entry) = self.models.get_mut(&victim)
+                && for_a_request
+                && entry.rules.restore != Restore::Never
+            {
+                entry.wanted = Wanted::NoRoom { tried: self.now };
+                entry.offloaded = Some(plan);
+            }
+            self.begin_drain(&id, actions);
+        }
+    }
+
+    pub(super) fn room_times(&self) -> impl Iterator<Item = Duration> {
+        let blocked = |entry: &&super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
+        let waits: Vec<Duration> =
+            self.models.values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
+        let ready = self.instances.values().filter(|instance| instance.state == InstanceState::Ready);
+        let turn = self.policy.turn;
+        ready.flat_map(move |instance| {
+            let lingers = instance.used.saturating_add(self.policy.linger);
+            let turns: Vec<Duration> =
+                waits.iter().map(|since| (*since).max(instance.ready).saturating_add(turn)).collect();
+            let lingers = (!turns.is_empty() && instance.leases == 0).then_some(lingers);
+            turns.into_iter().chain(lingers)
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Random histories: whatever happens in whatever order, the promises hold.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const BUDGET: u64 = 100;
+const MODELS: [(&str, u64); 4] = [("a", 40), ("b", 60), ("c", 70), ("d", 10)];
+
+fn bytes_of(model: &str) -> u64 {
+    MODELS.iter().find(|(name, _)| *name == model).map_or(0, |(_, bytes)| *bytes)
+}
+
+/// A world that answers the actions, in random order and with random luck.
+#[derive(Debug, Default)]
+struct World {
+    now: u64,
+    pending: Vec<Input>,
+    /// Leases that requests hold, by instance.
+    held: Vec<InstanceId>,
+    open: BTreeSet<Ticket>,
+    alive: BTreeSet<InstanceId>,
+}
+
+impl World {
+    fn apply(&mut self, state: &mut State, input: Input, luck: u8) {
+        self.bury(&input);
+        let actions = state.apply(Duration::from_millis(self.now), input);
+        self.take(actions, luck);
+        // Nothing is left undone that time alone would allow.
+        let again = state.apply(Duration::from_millis(self.now), Input::Tick);
+        let again = short(&again);
+        assert!(again.is_empty() || again == ["closed"], "{again:?}");
+    }
+
+    /// Notes what the actions lead to, and checks that each is allowed.
+    fn take(&mut self, actions: Vec<Action>, luck: u8) {
+        for action in actions {
+            match action {
+                Action::Prepare(preparation) => {
+                    let model = preparation.request.model.id;
+                    self.pending.push(prepared(&model, bytes_of(&model)));
+                }
+                Action::Start { instance, .. } => {
+                    assert!(self.alive.insert(instance.clone()), "{instance} was started twice");
+                    let taken: u64 = self.alive.iter().map(|id| bytes_of(&id.to_string()[..1])).sum();
+                    assert!(taken <= BUDGET, "{taken} of {BUDGET}: {:?}", self.alive);
+                    self.pending.push(match luck % 5 {
+                        0 => failed(&instance.to_string(), FailureReason::Unknown),
+                        1 => failed(&instance.to_string(), FailureReason::OutOfMemory { device: None }),
+                        _ => ready(&instance, luck.is_multiple_of(2).then_some(1)),
+                    });
+                }
+                Action::Grant { ticket, instance } => {
+                    assert!(self.open.remove(&ticket), "{ticket} was answered twice");
+                    assert!(self.alive.contains(&instance), "{instance} was granted and is dead");
+                    self.held.push(instance);
+                }
+                Action::Refuse { ticket, .. } | Action::AnswerStop { ticket, .. } => {
+                    assert!(self.open.remove(&ticket), "{ticket} was answered twice");
+                }
+                Action::Stop { instance } => {
+                    assert!(self.alive.contains(&instance), "{instance} was stopped and is dead");
+                    // A start that is called off reports nothing more.
+                    self.pending.retain(
+                        |input| !matches!(input, Input::Started { instance: id, .. } if *id == instance),
+                    );
+                    self.pending.push(Input::StopDone { instance, outcome: Ok(()) });
+                }
+                Action::Tell(_) | Action::Closed => {}
+            }
+        }
+    }
+
+    /// What the world itself knows to be dead after `input`.
+    fn bury(&mut self, input: &Input) {
+        match input {
+            Input::Started { instance, outcome: Err(_) }
+            | Input::StopDone { instance, .. }
+            | Input::Exited { instance, .. } => {
+                self.alive.remove(instance);
+            }
+            _ => {}
+        }
+    }
+
+    /// The next thing that happens.
+    fn next(&mut self, state: &State, ticket: Ticket, kind: u8, pick: u8) -> Option<Input> {
+        let place = usize::from(pick);
+        let model = MODELS[place % MODELS.len()].0.to_owned();
+        let wait = (pick > 200).then(|| Duration::from_millis(u64::from(pick)));
+        let priority = if pick.is_multiple_of(3) { Priority::Batch } else { Priority::Interactive };
+        Some(match kind {
+            0 | 1 => {
+                self.open.insert(ticket);
+                ask_with(ticket, &model, Wish { priority, wait })
+            }
+            2 if !self.held.is_empty() => {
+                Input::LeaseReturned { instance: self.held.swap_remove(place % self.held.len()) }
+            }
+            3 if pick < 60 => {
+                self.open.insert(ticket);
+                Input::StopAsked { ticket, model }
+            }
+            4 if pick < 60 => {
+                let mut ready = state.instances.iter().filter(|(_, one)| one.state == InstanceState::Ready);
+                let (instance, _) = ready.next()?;
+                Input::Exited { instance: instance.clone(), failure: Failure::new(FailureReason::Unknown) }
+            }
+            5 if pick < 60 => {
+                let waiting = state.models[&model].waiting.first()?.ticket;
+                self.open.remove(&waiting);
+                Input::GaveUp { ticket: waiting }
+            }
+            6 => {
+                self.now += u64::from(pick) * 20;
+                Input::Tick
+            }
+            7 if pick < 40 => Input::LoadAsked { model },
+            _ if !self.pending.is_empty() => self.pending.swap_remove(place % self.pending.len()),
+            _ => return None,
+        })
+    }
+}
+
+fn rules(seed: u8) -> ModelRules {
+    ModelRules {
+        preload: seed & 1 > 0,
+        pinned: seed & 6 == 6,
+        idle_seconds: (seed & 8 > 0).then_some(3),
+        restore: [Restore::Always, Restore::WhenIdle, Restore::Never][usize::from(seed >> 4) % 3],
+    }
+}
+
+/// Plays `steps`, then lets everything that is under way come to its end, then closes.
+fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
+    let mut state = State::new(policy(BUDGET));
+    for ((model, _), seed) in MODELS.iter().zip(seeds) {
+        state.add(request(model), rules(seed)).unwrap();
+    }
+    let mut world = World::default();
+    for (number, (kind, pick)) in steps.iter().enumerate() {
+        if let Some(input) = world.next(&state, number as Ticket, *kind, *pick) {
+            world.apply(&mut state, input, *pick);
+        }
+    }
+    // Everybody is answered without further ado, if only time passes and requests end: nobody is stuck.
+    for _ in 0..10_000 {
+        if let Some(input) = world.pending.pop() {
+            world.apply(&mut state, input, 3);
+        } else if let Some(instance) = world.held.pop() {
+            world.apply(&mut state, Input::LeaseReturned { instance }, 3);
+        } else if world.open.is_empty() {
+            break;
+        } else {
+            let wake = state.next_wake().expect("somebody waits for something");
+            world.now = u64::try_from(wake.as_millis()).unwrap() + 1;
+            world.apply(&mut state, Input::Tick, 3);
+        }
+    }
+    assert!(world.open.is_empty(), "never answered: {:?} {state:#?}", world.open);
+    assert!(world.now < 3_600_000 * 2, "it took too long: {}", world.now);
+    world.apply(&mut state, Input::CloseAsked, 3);
+    while let Some(input) = world.pending.pop() {
+        world.apply(&mut state, input, 3);
+    }
+    assert!(state.ledger.is_empty(), "{:?}", state.ledger);
+    assert!(world.alive.is_empty(), "still alive: {:?}", world.alive);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Every request is answered once, the budget holds, nobody waits for ever, and when all is over
+    /// nothing is reserved.
+    #[test]
+    fn random_histories_keep_the_promises(
+        seeds in any::<[u8; 4]>(),
+        steps in prop::collection::vec((0..10u8, any::<u8>()), 1..300),
+    ) {
+        play_out(seeds, &steps);
+    }
+}

@@ -1,0 +1,239 @@
+//! Models that do not fit together.
+
+use super::*;
+
+/// `a` runs, takes 60 of 100, serves request 1, and `b` is asked for by request 2, and planned.
+fn a_busy_b_blocked(mut state: State) -> State {
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (1000, ask(2, "b"), &["prepare b"]),
+            (1000, prepared("b", 60), &[]),
+        ],
+    );
+    state
+}
+
+fn with_rules(a: ModelRules, b: ModelRules) -> State {
+    let mut state = State::new(policy(100));
+    state.add(request("a"), a).unwrap();
+    state.add(request("b"), b).unwrap();
+    state
+}
+
+#[test]
+fn the_idle_make_room() {
+    let mut state = a_busy_b_blocked(state(&["a", "b"], 100));
+    play(&mut state, vec![(1100, returned("a#1"), &[])]);
+    // It lingers, for a client that asks again at once.
+    assert_eq!(wakes(&state), Some(1120));
+    play(
+        &mut state,
+        vec![
+            (1110, ask(3, "a"), &["grant 3 a#1"]),
+            (1200, returned("a#1"), &[]),
+            (1220, Input::Tick, &["stop a#1"]),
+            // Memory is read anew once it is gone.
+            (1230, stopped("a#1"), &["prepare b"]),
+            (1240, prepared("b", 60), &["start b#2"]),
+            (1300, started("b#2"), &["grant 2 b#2"]),
+        ],
+    );
+}
+
+#[test]
+fn the_busy_have_their_turn_and_then_give_way() {
+    let mut state = a_busy_b_blocked(state(&["a", "b"], 100));
+    // A turn from when the request came; the model had its own long before.
+    assert_eq!(wakes(&state), Some(11_000));
+    play(
+        &mut state,
+        vec![
+            (2000, ask(3, "a"), &["grant 3 a#1"]),
+            // The plan is old by now: the machine is read again.
+            (11_000, Input::Tick, &["prepare b"]),
+            (11_000, prepared("b", 60), &[]),
+            // It drains: new requests wait, and those for `b` are served together.
+            (11_001, ask(4, "a"), &[]),
+            (11_001, ask(5, "b"), &[]),
+            (11_500, returned("a#1"), &[]),
+            (11_600, returned("a#1"), &["stop a#1"]),
+            (11_700, stopped("a#1"), &["prepare b", "prepare a"]),
+            (11_700, prepared("a", 60), &[]),
+            (11_710, prepared("b", 60), &["start b#2"]),
+            (12_000, started("b#2"), &["grant 2 b#2", "grant 5 b#2"]),
+        ],
+    );
+    // `a` waits since 11.0 s, and `b` may stay for a turn.
+    assert_eq!(wakes(&state), Some(22_000));
+}
+
+#[test]
+fn nobody_takes_the_room_that_was_made_for_another() {
+    let mut state = state(&["a", "b", "c"], 100);
+    state.add(request("d"), ModelRules::default()).unwrap();
+    let mut state = a_busy_b_blocked(state);
+    play(
+        &mut state,
+        vec![
+            (1100, returned("a#1"), &[]),
+            (1120, Input::Tick, &["stop a#1"]),
+            (1121, ask(3, "c"), &["prepare c"]),
+            (1122, prepared("c", 50), &[]),
+            // What fits beside it waits for the same one to go.
+            (1123, ask(4, "d"), &["prepare d"]),
+            (1124, prepared("d", 40), &[]),
+            (1130, stopped("a#1"), &["prepare b", "prepare d"]),
+            (1140, prepared("d", 40), &["start d#2"]),
+            (1140, prepared("b", 60), &["start b#3"]),
+        ],
+    );
+}
+
+#[test]
+fn the_pinned_stay() {
+    let pinned = ModelRules { pinned: true, ..ModelRules::default() };
+    let mut state = with_rules(pinned, ModelRules::default());
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (0, returned("a#1"), &[]),
+            (5000, ask(2, "b"), &["prepare b"]),
+            (
+                5000,
+                prepared("b", 60),
+                &["refuse 2: 'b' does not fit: host needs 60 B and has 40 B left of a budget of 100 B"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn nothing_goes_for_a_request_that_went_away() {
+    let mut state = a_busy_b_blocked(state(&["a", "b"], 100));
+    play(
+        &mut state,
+        vec![
+            (1050, Input::GaveUp { ticket: 2 }, &[]),
+            (1100, returned("a#1"), &[]),
+            (1200, Input::Tick, &[]),
+        ],
+    );
+    assert_eq!(wakes(&state), None);
+    assert!(matches!(state.models["b"].progress, Progress::None));
+}
+
+#[test]
+fn room_made_for_a_request_that_went_away_is_given_back() {
+    let mut state = a_busy_b_blocked(state(&["a", "b"], 100));
+    play(
+        &mut state,
+        vec![
+            (1100, returned("a#1"), &[]),
+            (1120, Input::Tick, &["stop a#1"]),
+            (1121, Input::GaveUp { ticket: 2 }, &[]),
+            (1122, ask(3, "a"), &[]),
+            (1130, stopped("a#1"), &["prepare a"]),
+            (1130, prepared("a", 60), &["start a#2"]),
+        ],
+    );
+}
+
+/// After a swap from `a` to `b`, `b` is idle since 2000 ms.
+fn swapped(a: ModelRules, b: ModelRules) -> State {
+    let mut state = a_busy_b_blocked(with_rules(a, b));
+    play(
+        &mut state,
+        vec![
+            (1100, returned("a#1"), &[]),
+            (1120, Input::Tick, &["stop a#1"]),
+            (1130, stopped("a#1"), &["prepare b"]),
+            (1140, prepared("b", 60), &["start b#2"]),
+            (1300, started("b#2"), &["grant 2 b#2"]),
+            (2000, returned("b#2"), &[]),
+        ],
+    );
+    state
+}
+
+#[test]
+fn what_is_always_restored_comes_back_as_it_was() {
+    let always = ModelRules { restore: Restore::Always, ..ModelRules::default() };
+    let mut state = swapped(always, ModelRules::default());
+    assert_eq!(wakes(&state), Some(7000));
+    play(
+        &mut state,
+        vec![
+            (7000, Input::Tick, &["prepare a again"]),
+            (7000, prepared("a", 60), &["stop b#2"]),
+            (7010, stopped("b#2"), &["prepare a again"]),
+            (7020, prepared("a", 60), &["start a#3"]),
+            (7100, started("a#3"), &[]),
+        ],
+    );
+    // The other one does not come back in turn.
+    assert_eq!(wakes(&state), None);
+}
+
+#[test]
+fn a_request_goes_before_what_is_restored() {
+    let always = ModelRules { restore: Restore::Always, ..ModelRules::default() };
+    let mut state = swapped(always, ModelRules::default());
+    play(
+        &mut state,
+        vec![
+            (7000, Input::Tick, &["prepare a again"]),
+            (7000, ask(9, "b"), &["grant 9 b#2"]),
+            (7000, prepared("a", 60), &[]),
+            (8000, returned("b#2"), &[]),
+        ],
+    );
+    assert_eq!(wakes(&state), Some(13_000));
+}
+
+#[test]
+fn what_is_restored_when_idle_waits_until_the_other_is_gone() {
+    let short = ModelRules { idle_seconds: Some(60), ..ModelRules::default() };
+    let mut state = swapped(ModelRules::default(), short);
+    assert_eq!(wakes(&state), Some(62_000));
+    play(
+        &mut state,
+        vec![
+            (62_000, Input::Tick, &["stop b#2"]),
+            (62_010, stopped("b#2"), &["prepare a again"]),
+            (62_020, prepared("a", 60), &["start a#3"]),
+        ],
+    );
+}
+
+#[test]
+fn what_is_never_restored_is_not() {
+    let never = ModelRules { restore: Restore::Never, ..ModelRules::default() };
+    let short = ModelRules { idle_seconds: Some(60), ..ModelRules::default() };
+    let mut state = swapped(never, short);
+    play(&mut state, vec![(62_000, Input::Tick, &["stop b#2"]), (62_010, stopped("b#2"), &[])]);
+}
+
+#[test]
+fn preloaded_models_come_without_being_asked_for() {
+    let preload = ModelRules { preload: true, ..ModelRules::default() };
+    let mut state = with_rules(preload, preload);
+    play(
+        &mut state,
+        vec![
+            // One after the other, the second as far as there is room.
+            (0, Input::Tick, &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (5, started("a#1"), &["prepare b"]),
+            (5, prepared("b", 60), &[]),
+            (9, Input::Tick, &[]),
+        ],
+    );
+    assert_eq!(wakes(&state), None);
+}

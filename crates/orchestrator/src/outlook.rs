@@ -1,0 +1,32 @@
+//! What a planner may count on: what is free, and what could be made free.
+
+use std::collections::BTreeSet;
+
+use loadmaster_core::{InstanceId, Machine};
+
+use crate::{Budgets, ledger::Ledger};
+
+/// The ledger at the moment a plan is asked for, and who may be moved out of the way for it.
+///
+/// A model that is planned for what happens to be free beside an idle one would be squeezed into the
+/// rest of a GPU that it could have had to itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outlook {
+    pub(crate) ledger: Ledger,
+    pub(crate) may_go: BTreeSet<InstanceId>,
+    /// Percent of it that the plan shall do without: it ran out of memory a moment ago.
+    pub(crate) spare_percent: u64,
+}
+
+impl Outlook {
+    /// The machine as it would be for the plan: `free` is what it may have of each device.
+    pub(crate) fn machine(&self, real: &Machine, budgets: &Budgets) -> Machine {
+        let mut machine = real.clone();
+        for device in &mut machine.devices {
+            let room = self.ledger.room(device, real, budgets, &self.may_go);
+            let spared = room.map(|room| room - room / 100 * self.spare_percent.min(100));
+            device.free = spared.or(device.free);
+        }
+        machine
+    }
+}

@@ -1,0 +1,119 @@
+//! Two models, and memory for one of them.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::client::{self, Answer, Events, chat_url, model_id, question, story};
+use crate::support::{Daemon, smollm2, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same model under another name, in a folder that must outlive the daemon.
+fn twin() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("twin.gguf");
+    std::os::unix::fs::symlink(smollm2(), &path).expect("it is ours");
+    (folder, path)
+}
+
+/// A daemon that serves both, with a budget that holds one and not two.
+fn daemon_for_one_of_two(arguments: &[&str]) -> (Daemon, TempDir) {
+    let (folder, twin) = twin();
+    let twin = twin.to_str().expect("temporary folders have plain names").to_owned();
+    let mut all = vec!["--model", &twin, "--budget", "host=400 MiB"];
+    all.extend(arguments);
+    (Daemon::start(&all), folder)
+}
+
+fn question_for(model: &str) -> Value {
+    let mut question = question();
+    question["model"] = model.into();
+    question
+}
+
+fn ask(daemon: &Daemon, model: &str) -> Answer {
+    client::ask(daemon, &question_for(model))
+}
+
+/// The state of a model's instance: `ready`, `stopped`, or nothing when it never had one.
+fn state(daemon: &Daemon, model: &str) -> Option<String> {
+    let status = daemon.status();
+    let models = status["models"].as_array().expect("it is a list");
+    let found = models.iter().find(|entry| entry["id"] == model).expect("it is served");
+    found["instance"]["state"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn the_one_that_is_asked_for_takes_the_place_of_the_idle_one() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    for (asked, other) in [(model_id().as_str(), "twin"), ("twin", &model_id()), (&model_id(), "twin")] {
+        let answer = ask(&daemon, asked);
+        assert!(answer.text().contains("Paris"), "{answer:?}");
+        assert_eq!(state(&daemon, asked).as_deref(), Some("ready"));
+        assert_ne!(state(&daemon, other).as_deref(), Some("ready"));
+    }
+}
+
+#[test]
+fn many_clients_of_both_lose_nothing() {
+    let (daemon, _folder) = daemon_for_one_of_two(&["--parallel", "2"]);
+    let models = [model_id(), "twin".to_owned()];
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (daemon, models) = (&daemon, &models);
+            scope.spawn(move || {
+                for request in 0..4 {
+                    // Every client in another order.
+                    let model = &models[(number + request * (1 + number % 2)) % 2];
+                    let answer = ask(daemon, model);
+                    assert!(answer.text().contains("Paris"), "{answer:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_answer_is_finished_before_its_model_makes_room() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    let events = Events::begin(&daemon, story(60));
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask(&daemon, "twin"));
+        let rest: Vec<Value> = events.collect();
+        assert_eq!(rest.last(), Some(&Value::Null), "it came whole: {rest:?}");
+        waiting.join().expect("the other request is answered")
+    });
+    assert!(waiting.text().contains("Paris"), "{waiting:?}");
+}
+
+#[test]
+fn a_client_that_went_away_moves_nothing() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    let events = Events::begin(&daemon, story(400));
+    let impatient = client::client().post(chat_url(&daemon)).json(&question_for("twin"));
+    impatient.timeout(Duration::from_millis(300)).send().expect_err("it waits for the other one");
+    wait_until("it is still counted as waiting", PATIENCE, || {
+        let status = daemon.status();
+        let twin = status["models"].as_array().and_then(|all| all.iter().find(|one| one["id"] == "twin"));
+        twin.is_some_and(|twin| twin["waiting"] == 0)
+    });
+    drop(events);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!((state(&daemon, "twin"), state(&daemon, &model_id()).as_deref()), (None, Some("ready")));
+}
+
+#[test]
+fn who_does_not_want_to_wait_is_told_when_to_come_again() {
+    let (daemon, _folder) = daemon_for_one_of_two(&["--wait", "4"]);
+    let _events = Events::begin(&daemon, story(1500));
+    let begun = Instant::now();
+    let turned_away = ask(&daemon, "twin");
+    turned_away.error(503, "waited_too_long");
+    assert_eq!(turned_away.headers["retry-after"], "5");
+    assert!(begun.elapsed() < PATIENCE);
+}
