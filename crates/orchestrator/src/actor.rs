@@ -28,7 +28,7 @@ pub(crate) enum Message {
     Add { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
     Lease { ticket: Ticket, model: String, wish: Wish, reply: Reply<Result<Lease, OrchestratorError>> },
     GaveUp { ticket: Ticket },
-    LeaseReturned { instance: InstanceId },
+    LeaseReturned { instance: InstanceId, keep: bool },
     Load { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
@@ -165,7 +165,7 @@ impl Actor {
                 let _ = reply.send(self.state.request(&model).map(drop));
                 Input::LoadAsked { model }
             }
-            Message::LeaseReturned { instance } => Input::LeaseReturned { instance },
+            Message::LeaseReturned { instance, keep } => Input::LeaseReturned { instance, keep },
             Message::Stop { ticket, model, reply } => {
                 self.stops.insert(ticket, reply);
                 Input::StopAsked { ticket, model }
@@ -213,7 +213,7 @@ impl Actor {
         match action {
             Action::Prepare(preparation) => self.prepare(*preparation),
             Action::Start { instance, prepared } => return self.start(instance, prepared),
-            Action::Grant { ticket, instance } => return self.grant(ticket, instance),
+            Action::Grant { ticket, instance, keep } => return self.grant(ticket, instance, keep),
             Action::Refuse { ticket, error } => {
                 if let Some(reply) = self.leases.remove(&ticket) {
                     let _ = reply.send(Err(error));
@@ -356,17 +356,17 @@ impl Actor {
         facts
     }
 
-    fn grant(&mut self, ticket: Ticket, id: InstanceId) -> Option<Input> {
+    fn grant(&mut self, ticket: Ticket, id: InstanceId, keep: bool) -> Option<Input> {
         let lease = self
             .instances
             .get(&id)
-            .map(|running| Lease::new(running.instance.clone(), self.messages.clone()));
+            .map(|running| Lease::new(running.instance.clone(), keep, self.messages.clone()));
         let reply = self.leases.remove(&ticket);
         // Who asked may have gone meanwhile: the lease that comes back unused is dropped, and returns itself.
         match (lease, reply) {
             (Some(lease), Some(reply)) => drop(reply.send(Ok(lease))),
             (Some(lease), None) => drop(lease),
-            (None, _) => return Some(Input::LeaseReturned { instance: id }),
+            (None, _) => return Some(Input::LeaseReturned { instance: id, keep }),
         }
         None
     }

@@ -172,12 +172,13 @@ impl Drop for Place<'_> {
 #[derive(Debug)]
 pub struct Lease {
     instance: Instance,
+    keep: bool,
     messages: mpsc::WeakUnboundedSender<Message>,
 }
 
 impl Lease {
-    pub(crate) fn new(instance: Instance, messages: mpsc::WeakUnboundedSender<Message>) -> Self {
-        Self { instance, messages }
+    pub(crate) fn new(instance: Instance, keep: bool, messages: mpsc::WeakUnboundedSender<Message>) -> Self {
+        Self { instance, keep, messages }
     }
 
     /// The instance: where it listens, what it runs.
@@ -195,7 +196,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(messages) = self.messages.upgrade() {
             // The actor has ended when this fails, and with it the count of leases.
-            let _ = messages.send(Message::LeaseReturned { instance: self.instance.id.clone() });
+            let _ =
+                messages.send(Message::LeaseReturned { instance: self.instance.id.clone(), keep: self.keep });
         }
     }
 }

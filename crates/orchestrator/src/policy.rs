@@ -95,4 +95,7 @@ pub struct Wish {
     pub priority: Priority,
     /// How long it waits at most; [`Policy::wait`] without.
     pub wait: Option<Duration>,
+    /// Whether the lease only keeps the model loaded, and takes none of the places of those who work with
+    /// it.
+    pub keep: bool,
 }

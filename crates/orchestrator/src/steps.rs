@@ -47,7 +47,7 @@ pub(crate) enum Input {
     /// A request does not wait any longer.
     GaveUp { ticket: Ticket },
     /// A request is over.
-    LeaseReturned { instance: InstanceId },
+    LeaseReturned { instance: InstanceId, keep: bool },
     /// A plan was made, or could not be.
     Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
     /// A start succeeded, or did not.
@@ -74,7 +74,7 @@ pub(crate) enum Action {
     /// Start the plan; answer with [`Input::Started`].
     Start { instance: InstanceId, prepared: Prepared },
     /// Give the waiting request its lease.
-    Grant { ticket: Ticket, instance: InstanceId },
+    Grant { ticket: Ticket, instance: InstanceId, keep: bool },
     /// Turn the waiting request away.
     Refuse { ticket: Ticket, error: OrchestratorError },
     /// End the instance, or its start; answer with [`Input::StopDone`].

@@ -29,7 +29,7 @@ impl State {
     /// When `instance` will have been idle for as long as it may.
     fn idle_end(&self, instance: &InstanceEntry) -> Option<Duration> {
         let entry = self.models.get(&instance.model)?;
-        let idle = instance.state == InstanceState::Ready && instance.leases == 0 && entry.waiting.is_empty();
+        let idle = instance.state == InstanceState::Ready && instance.is_free() && entry.waiting.is_empty();
         let seconds = entry.rules.idle_seconds.filter(|_| idle)?;
         Some(instance.used.saturating_add(Duration::from_secs(seconds)))
     }
@@ -71,7 +71,7 @@ impl State {
         let idle = self
             .instances
             .values()
-            .filter(|instance| instance.state == InstanceState::Ready && instance.leases == 0);
+            .filter(|instance| instance.state == InstanceState::Ready && instance.is_free());
         idle.map(|instance| instance.used.saturating_add(self.policy.restore_after))
     }
 

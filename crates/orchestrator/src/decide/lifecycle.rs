@@ -32,6 +32,7 @@ impl State {
             predicted: estimate.clone(),
             facts: None,
             leases: 0,
+            keeps: 0,
             ready: now,
             used: now,
             drained_by: None,
@@ -142,8 +143,8 @@ impl State {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
-        match (&instance.state, instance.leases) {
-            (InstanceState::Starting, _) | (InstanceState::Ready, 0) => self.begin_stop(id, actions),
+        match (&instance.state, instance.is_free()) {
+            (InstanceState::Starting, _) | (InstanceState::Ready, true) => self.begin_stop(id, actions),
             (InstanceState::Ready, _) => {
                 instance.drained_by = Some(drained_by);
                 self.change(id, InstanceState::Draining, actions);
@@ -157,7 +158,7 @@ impl State {
         let drained = |(id, instance): (&InstanceId, &InstanceEntry)| {
             let over = instance.drained_by.is_some_and(|deadline| deadline <= self.now);
             let draining = instance.state == InstanceState::Draining;
-            (draining && (instance.leases == 0 || over)).then(|| id.clone())
+            (draining && (instance.is_free() || over)).then(|| id.clone())
         };
         let drained: Vec<InstanceId> = self.instances.iter().filter_map(drained).collect();
         for id in drained {

@@ -35,6 +35,7 @@ use crate::{
 struct Waiter {
     ticket: Ticket,
     priority: Priority,
+    keep: bool,
     since: Duration,
     /// When it is turned away.
     until: Duration,
@@ -99,7 +100,10 @@ struct InstanceEntry {
     plan: Arc<LaunchPlan>,
     predicted: Estimate,
     facts: Option<Facts>,
+    /// Requests that it works on.
     leases: usize,
+    /// Leases that keep it loaded and ask nothing of it.
+    keeps: usize,
     /// When it became ready.
     ready: Duration,
     /// When it last took up a request or ended one.
@@ -108,6 +112,13 @@ struct InstanceEntry {
     drained_by: Option<Duration>,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
+}
+
+impl InstanceEntry {
+    /// Whether nobody has a lease on it.
+    fn is_free(&self) -> bool {
+        self.leases == 0 && self.keeps == 0
+    }
 }
 
 /// All that the orchestrator knows.
@@ -198,7 +209,7 @@ impl State {
             state: entry.state.clone(),
             pid: entry.facts.as_ref().and_then(|facts| facts.pid),
             endpoint: entry.facts.as_ref().map(|facts| facts.endpoint.clone()),
-            leases: entry.leases,
+            leases: entry.leases + entry.keeps,
             plan: LaunchPlan::clone(&entry.plan),
             predicted: entry.predicted.clone(),
             actual: entry.facts.as_ref().and_then(|facts| facts.measured.clone()),
@@ -213,7 +224,7 @@ impl State {
         match input {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
             Input::GaveUp { ticket } => self.gave_up(ticket),
-            Input::LeaseReturned { instance } => self.lease_returned(&instance),
+            Input::LeaseReturned { instance, keep } => self.lease_returned(&instance, keep),
             Input::Prepared { model, outcome } => self.prepared(&model, outcome, &mut actions),
             Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
             Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),

@@ -22,7 +22,13 @@ impl State {
                 OrchestratorError::QueueFull { model: model.to_owned(), waiting: queue }
             }
             Some(entry) => {
-                entry.waiting.push(Waiter { ticket, priority: wish.priority, since: now, until });
+                entry.waiting.push(Waiter {
+                    ticket,
+                    priority: wish.priority,
+                    keep: wish.keep,
+                    since: now,
+                    until,
+                });
                 return;
             }
         };
@@ -36,9 +42,10 @@ impl State {
         }
     }
 
-    pub(super) fn lease_returned(&mut self, id: &InstanceId) {
+    pub(super) fn lease_returned(&mut self, id: &InstanceId, keep: bool) {
         if let Some(instance) = self.instances.get_mut(id) {
-            instance.leases = instance.leases.saturating_sub(1);
+            let count = if keep { &mut instance.keeps } else { &mut instance.leases };
+            *count = count.saturating_sub(1);
             instance.used = self.now;
         }
     }
@@ -73,12 +80,13 @@ impl State {
             }
             let slots = instance.facts.as_ref().and_then(|facts| facts.slots);
             let slots = slots.map_or(usize::MAX, |slots| usize::try_from(slots).unwrap_or(usize::MAX));
-            while instance.leases < slots.max(1)
-                && let Some(waiter) = take_next(&mut entry.waiting, now, turn)
+            while let Some(waiter) = take_next(&mut entry.waiting, instance.leases < slots.max(1), now, turn)
             {
-                instance.leases += 1;
+                let count = if waiter.keep { &mut instance.keeps } else { &mut instance.leases };
+                *count += 1;
                 instance.used = now;
-                actions.push(Action::Grant { ticket: waiter.ticket, instance: id.clone() });
+                let Waiter { ticket, keep, .. } = waiter;
+                actions.push(Action::Grant { ticket, instance: id.clone(), keep });
             }
         }
     }
@@ -114,12 +122,15 @@ impl ModelEntry {
     }
 }
 
-/// Interactive requests first; among equals, and once a whole turn has passed, the first come.
-fn take_next(waiting: &mut Vec<Waiter>, now: Duration, turn: Duration) -> Option<Waiter> {
+/// Who only keeps the model loaded goes first, and then, where there is a place, interactive requests;
+/// among equals, and once a whole turn has passed, the first come.
+fn take_next(waiting: &mut Vec<Waiter>, has_place: bool, now: Duration, turn: Duration) -> Option<Waiter> {
     let pressing = |waiter: &Waiter| {
         let overdue = now.saturating_sub(waiter.since) >= turn;
-        (if overdue { Priority::Interactive } else { waiter.priority }, waiter.since, waiter.ticket)
+        let priority = if overdue { Priority::Interactive } else { waiter.priority };
+        (!waiter.keep, priority, waiter.since, waiter.ticket)
     };
-    let (place, _) = waiting.iter().enumerate().min_by_key(|(_, waiter)| pressing(waiter))?;
+    let may_go = waiting.iter().enumerate().filter(|(_, waiter)| waiter.keep || has_place);
+    let (place, _) = may_go.min_by_key(|(_, waiter)| pressing(waiter))?;
     Some(waiting.remove(place))
 }

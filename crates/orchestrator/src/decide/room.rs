@@ -224,7 +224,7 @@ impl State {
             None => return None,
         };
         let asked_for = self.models.get(&instance.model).is_some_and(|entry| !entry.waiting.is_empty());
-        let busy = instance.leases > 0 || asked_for || idle < linger;
+        let busy = !instance.is_free() || asked_for || idle < linger;
         if busy && !may_interrupt {
             return None;
         }
@@ -283,7 +283,7 @@ impl State {
             let lingers = instance.used.saturating_add(self.policy.linger);
             let turns: Vec<Duration> =
                 waits.iter().map(|since| (*since).max(instance.ready).saturating_add(turn)).collect();
-            let lingers = (!turns.is_empty() && instance.leases == 0).then_some(lingers);
+            let lingers = (!turns.is_empty() && instance.is_free()).then_some(lingers);
             turns.into_iter().chain(lingers)
         })
     }

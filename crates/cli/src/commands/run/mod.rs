@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::Router;
-use loadmaster_orchestrator::{Lease, Orchestrator};
+use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use serde_json::{Value, json};
 
 use self::{
@@ -79,7 +79,7 @@ async fn with_model(
 async fn load(orchestrator: &Orchestrator, model: &str) -> Result<Lease, Failed> {
     let spinner = indicatif::ProgressBar::new_spinner().with_message(format!("loading {model}"));
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));
-    let lease = orchestrator.lease(model).await;
+    let lease = orchestrator.lease_with(model, Wish { keep: true, ..Wish::default() }).await;
     spinner.finish_and_clear();
     Ok(lease?)
 }

@@ -84,7 +84,7 @@ fn failed(instance: &str, reason: FailureReason) -> Input {
 }
 
 fn returned(instance: &str) -> Input {
-    Input::LeaseReturned { instance: id(instance) }
+    Input::LeaseReturned { instance: id(instance), keep: false }
 }
 
 fn stopped(instance: &str) -> Input {
@@ -103,7 +103,7 @@ fn short(actions: &[Action]) -> Vec<String> {
             format!("prepare {}{again}", preparation.request.model.id)
         }
         Action::Start { instance, .. } => format!("start {instance}"),
-        Action::Grant { ticket, instance } => format!("grant {ticket} {instance}"),
+        Action::Grant { ticket, instance, .. } => format!("grant {ticket} {instance}"),
         Action::Refuse { ticket, error } => format!("refuse {ticket}: {error}"),
         Action::Stop { instance } => format!("stop {instance}"),
         Action::AnswerStop { ticket, outcome } => format!("stopped {ticket} {}", outcome.is_ok()),
@@ -176,7 +176,7 @@ fn a_server_gets_as_many_requests_as_it_works_on() {
         &mut state(&["a"], 100),
         vec![
             (0, ask(1, "a"), &["prepare a"]),
-            (0, ask_with(2, "a", Wish { priority: Priority::Batch, wait: None }), &[]),
+            (0, ask_with(2, "a", Wish { priority: Priority::Batch, ..Wish::default() }), &[]),
             (0, ask(3, "a"), &[]),
             (0, ask(4, "a"), &[]),
             (0, prepared("a", 60), &["start a#1"]),
@@ -184,6 +184,8 @@ fn a_server_gets_as_many_requests_as_it_works_on() {
             // Who left is passed over; the batch goes last.
             (5, ask(5, "a"), &[]),
             (5, Input::GaveUp { ticket: 4 }, &[]),
+            // Who only keeps it loaded needs no place.
+            (5, ask_with(6, "a", Wish { keep: true, ..Wish::default() }), &["grant 6 a#1"]),
             (6, returned("a#1"), &["grant 5 a#1"]),
             (7, returned("a#1"), &["grant 2 a#1"]),
         ],

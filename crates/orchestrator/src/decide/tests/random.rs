@@ -19,7 +19,7 @@ struct World {
     now: u64,
     pending: Vec<Input>,
     /// Leases that requests hold, by instance.
-    held: Vec<InstanceId>,
+    held: Vec<(InstanceId, bool)>,
     open: BTreeSet<Ticket>,
     alive: BTreeSet<InstanceId>,
 }
@@ -53,10 +53,10 @@ impl World {
                         _ => ready(&instance, luck.is_multiple_of(2).then_some(1)),
                     });
                 }
-                Action::Grant { ticket, instance } => {
+                Action::Grant { ticket, instance, keep } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
                     assert!(self.alive.contains(&instance), "{instance} was granted and is dead");
-                    self.held.push(instance);
+                    self.held.push((instance, keep));
                 }
                 Action::Refuse { ticket, .. } | Action::AnswerStop { ticket, .. } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
@@ -95,10 +95,11 @@ impl World {
         Some(match kind {
             0 | 1 => {
                 self.open.insert(ticket);
-                ask_with(ticket, &model, Wish { priority, wait })
+                ask_with(ticket, &model, Wish { priority, wait, keep: pick.is_multiple_of(7) })
             }
             2 if !self.held.is_empty() => {
-                Input::LeaseReturned { instance: self.held.swap_remove(place % self.held.len()) }
+                let (instance, keep) = self.held.swap_remove(place % self.held.len());
+                Input::LeaseReturned { instance, keep }
             }
             3 if pick < 60 => {
                 self.open.insert(ticket);
@@ -150,8 +151,8 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
     for _ in 0..10_000 {
         if let Some(input) = world.pending.pop() {
             world.apply(&mut state, input, 3);
-        } else if let Some(instance) = world.held.pop() {
-            world.apply(&mut state, Input::LeaseReturned { instance }, 3);
+        } else if let Some((instance, keep)) = world.held.pop() {
+            world.apply(&mut state, Input::LeaseReturned { instance, keep }, 3);
         } else if world.open.is_empty() {
             break;
         } else {
