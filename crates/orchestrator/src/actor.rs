@@ -5,16 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use loadmaster_core::{
-    Backend, BackendError, Event, Instance, InstanceId, LaunchPlan, LoadRequest, Registry,
-};
+use loadmaster_core::{Backend, BackendError, Instance, InstanceId, LaunchPlan, LoadRequest, Registry};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::Instant,
 };
 
 use crate::{
-    Lease, MachineReader, ModelRules, OrchestratorError, Policy, Preview, Status, Wish,
+    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
     decide::State,
     steps::{Action, Facts, Input, Preparation, Prepared, Ticket},
     weigher::Weigher,
@@ -28,6 +26,7 @@ pub(crate) enum Message {
     Add { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
     Lease { ticket: Ticket, model: String, wish: Wish, reply: Reply<Result<Lease, OrchestratorError>> },
     GaveUp { ticket: Ticket },
+    Place { ticket: Ticket, reply: Reply<Option<QueuePlace>> },
     LeaseReturned { instance: InstanceId, keep: bool },
     Load { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
@@ -58,7 +57,9 @@ pub(crate) struct Actor {
     policy: Arc<Policy>,
     /// Weak, so that the actor ends when the last handle is dropped.
     messages: mpsc::WeakUnboundedSender<Message>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Notice>,
+    /// The number of the latest event.
+    last_event: u64,
     leases: HashMap<Ticket, Reply<Result<Lease, OrchestratorError>>>,
     stops: HashMap<Ticket, Reply<Result<(), OrchestratorError>>>,
     closes: Vec<Reply<()>>,
@@ -75,7 +76,7 @@ impl Actor {
         machine: Arc<dyn MachineReader>,
         policy: Policy,
         messages: mpsc::WeakUnboundedSender<Message>,
-        events: broadcast::Sender<Event>,
+        events: broadcast::Sender<Notice>,
     ) -> Self {
         Self {
             state: State::new(policy.clone()),
@@ -84,6 +85,7 @@ impl Actor {
             policy: Arc::new(policy),
             messages,
             events,
+            last_event: 0,
             leases: HashMap::new(),
             stops: HashMap::new(),
             closes: Vec::new(),
@@ -131,7 +133,7 @@ impl Actor {
                 Input::Tick
             }
             Message::Status { reply } => {
-                let _ = reply.send(self.state.status());
+                let _ = reply.send(Status { last_event: self.last_event, ..self.state.status() });
                 return None;
             }
             Message::Check { model, reply } => {
@@ -147,9 +149,11 @@ impl Actor {
                 return None;
             }
             Message::Previewed { prepared, reply } => {
-                let Prepared { plan, estimate, machine } = prepared;
-                let shortages = self.state.shortages(&estimate, &machine);
-                let _ = reply.send(Ok(Preview { plan: (*plan).clone(), estimate, shortages, machine }));
+                let _ = reply.send(Ok(self.state.preview(prepared)));
+                return None;
+            }
+            Message::Place { ticket, reply } => {
+                let _ = reply.send(self.state.place(ticket));
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
@@ -227,8 +231,9 @@ impl Actor {
             }
             Action::Tell(event) => {
                 tracing::info!(?event, "event");
+                self.last_event += 1;
                 // Nobody listens when this fails.
-                let _ = self.events.send(event);
+                let _ = self.events.send(Notice { id: self.last_event, event });
             }
             Action::Closed => self.closed = true,
         }
@@ -274,7 +279,7 @@ impl Actor {
     }
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
-        let outlook = self.state.outlook(&request.model.id);
+        let outlook = self.state.outlook_instead_of(&request.model.id);
         let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
         let messages = self.messages.clone();
         tokio::spawn(async move {

@@ -69,9 +69,9 @@ mod weigher;
 
 pub use self::{
     error::OrchestratorError,
-    handle::{Lease, Orchestrator},
+    handle::{Lease, Orchestrator, Waiting},
     ledger::{Budget, Budgets, Shortage},
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
-    status::{InstanceStatus, ModelStatus, Preview, Status},
+    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
 };
