@@ -62,6 +62,11 @@ impl ApiError {
             .with("reason", &failure.reason)
     }
 
+    /// The code of the error object.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The body: `{"error": {...}}`.
     pub fn body(&self) -> Value {
         let kind = match self.status.as_u16() {
