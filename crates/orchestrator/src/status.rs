@@ -31,6 +31,13 @@ pub struct InstanceStatus {
     pub actual: Option<Estimate>,
 }
 
+impl InstanceStatus {
+    /// What it takes, as well as is known.
+    pub fn taken(&self) -> &Estimate {
+        self.actual.as_ref().unwrap_or(&self.predicted)
+    }
+}
+
 /// A model that can be asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelStatus {
@@ -91,7 +98,7 @@ pub struct Notice {
 }
 
 /// Everything, at one moment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
     /// All models, by name.
     pub models: Vec<ModelStatus>,
