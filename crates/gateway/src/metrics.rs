@@ -32,12 +32,12 @@ struct Page(String);
 
 impl Page {
     fn of_models(&mut self, status: &Status) {
-        let mut states = STATES.map(|state| (state, 0)).into_iter().collect::<BTreeMap<_, u64>>();
+        let mut counts = STATES.map(|state| (state, 0)).into_iter().collect::<BTreeMap<_, u64>>();
         for model in &status.models {
-            *states.entry(models::state(model)).or_default() += 1;
+            *counts.entry(models::state(model)).or_default() += 1;
         }
         self.begin("models", "gauge", "Models by their state.");
-        for (state, count) in states {
+        for (state, count) in counts {
             self.line("models", &[("state", &state)], count);
         }
         let requests = |model: &ModelStatus| model.instance.as_ref().map_or(0, |instance| instance.leases);

@@ -29,13 +29,11 @@ pub(crate) async fn one(
 /// The status of the model `id`.
 pub(crate) async fn find(gateway: &Gateway, id: &str) -> Result<ModelStatus, ApiError> {
     let mut models = gateway.orchestrator.status().await?.models;
-    match models.iter().position(|model| model.id == id) {
-        Some(index) => Ok(models.swap_remove(index)),
-        None => {
-            let known = models.into_iter().map(|model| model.id).collect();
-            Err(OrchestratorError::UnknownModel { model: id.to_owned(), known }.into())
-        }
+    if let Some(index) = models.iter().position(|model| model.id == id) {
+        return Ok(models.swap_remove(index));
     }
+    let known = models.into_iter().map(|model| model.id).collect();
+    Err(OrchestratorError::UnknownModel { model: id.to_owned(), known }.into())
 }
 
 /// The state of a model's latest instance; `unloaded` when it never had one.

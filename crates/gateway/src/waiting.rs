@@ -9,11 +9,11 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream;
-use loadmaster_orchestrator::Waiting;
+use loadmaster_orchestrator::{Lease, OrchestratorError, Waiting};
 use serde_json::Value;
 
 use crate::{
-    ApiError, Gateway,
+    Gateway,
     exchange::Exchange,
     stream::{Passage, is_event_stream},
 };
@@ -58,25 +58,20 @@ impl Waits {
     async fn next(mut self: Box<Self>) -> Step {
         let pause = if self.told { AGAIN } else { Duration::ZERO };
         self.told = true;
-        match tokio::time::timeout(pause, &mut self.place).await {
-            Ok(outcome) => self.granted(outcome).await,
-            Err(_) => {
-                let comment = self.place.place().await.map_or_else(
-                    || ": waiting\n\n".to_owned(),
-                    |place| format!(": waiting, place {} of {}\n\n", place.place, place.of),
-                );
-                Some((Ok(comment.into()), Phase::Waits(self)))
-            }
+        if let Ok(outcome) = tokio::time::timeout(pause, &mut self.place).await {
+            return self.granted(outcome).await;
         }
+        let comment = self.place.place().await.map_or_else(
+            || ": waiting\n\n".to_owned(),
+            |place| format!(": waiting, place {} of {}\n\n", place.place, place.of),
+        );
+        Some((Ok(comment.into()), Phase::Waits(self)))
     }
 
-    async fn granted(
-        self: Box<Self>,
-        outcome: Result<loadmaster_orchestrator::Lease, loadmaster_orchestrator::OrchestratorError>,
-    ) -> Step {
+    async fn granted(self: Box<Self>, outcome: Result<Lease, OrchestratorError>) -> Step {
         let lease = match self.gateway.journal.counts.answered(outcome) {
             Ok(lease) => lease,
-            Err(error) => return told(&error),
+            Err(error) => return last(&error.body()),
         };
         match self.exchange.with(&self.gateway, lease).await {
             Ok((answer, lease)) if answer.status() == StatusCode::OK && is_event_stream(&answer) => {
@@ -86,9 +81,9 @@ impl Waits {
                 // The server refused it: its words, in an event.
                 let text = answer.text().await.unwrap_or_default();
                 let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-                Some((Ok(event(&json)), Phase::Over))
+                last(&json)
             }
-            Err(error) => told(&error),
+            Err(error) => last(&error.body()),
         }
     }
 }
@@ -98,11 +93,8 @@ async fn answered(passage: Passage) -> Step {
     Some((bytes, rest.map_or(Phase::Over, |rest| Phase::Answers(Box::new(rest)))))
 }
 
-fn told(error: &ApiError) -> Step {
-    Some((Ok(event(&error.body())), Phase::Over))
-}
-
-/// JSON in one event: it has no line breaks.
-fn event(json: &Value) -> Bytes {
-    format!("data: {json}\n\n").into()
+/// JSON in the last event: it has no line breaks.
+#[expect(clippy::unnecessary_wraps, reason = "it is a step like all others")]
+fn last(json: &Value) -> Step {
+    Some((Ok(format!("data: {json}\n\n").into()), Phase::Over))
 }

@@ -17,7 +17,8 @@ struct Plan {
     state: String,
     source: EstimateSource,
     margin_percent: u8,
-    plan: Settings,
+    #[serde(rename = "plan")]
+    settings: Settings,
     devices: Vec<DeviceEstimate>,
     shortages: Vec<Shortage>,
     leaving: Vec<Leaving>,
@@ -45,7 +46,7 @@ pub(crate) async fn execute(args: PlanOfArgs, config: &Config) -> Result<ExitCod
 fn shown(plan: Plan) -> String {
     let Plan { source, margin_percent, devices, .. } = plan;
     let taken = ps::memory(&Estimate { source, margin_percent, devices });
-    let context = plan.plan.get("context_length").and_then(serde_json::Value::as_u64);
+    let context = plan.settings.get("context_length").and_then(serde_json::Value::as_u64);
     let context = context.map(|tokens| format!(", context of {tokens} tokens")).unwrap_or_default();
     let mut text = format!("{} takes {taken} ({source}, {margin_percent} % margin{context})\n", plan.model);
     // Writing into a string cannot fail, here and below.
