@@ -47,7 +47,7 @@ impl State {
             return;
         }
         let wanted = |(model, entry): (&String, &ModelEntry)| {
-            let absent = self.living_of(entry).is_none();
+            let absent = self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
             (absent && self.is_wanted_now(entry)).then(|| (!entry.rules.pinned, model.clone()))
         };
         if let Some((_, model)) = self.models.iter().filter_map(wanted).min() {

@@ -35,6 +35,7 @@ impl State {
             keeps: 0,
             ready: now,
             used: now,
+            served: None,
             drained_by: None,
             stop_tickets: Vec::new(),
         };
@@ -82,7 +83,7 @@ impl State {
         let failure = failure_of(&error);
         let out_of_memory = matches!(failure.reason, FailureReason::OutOfMemory { .. });
         self.ledger.release(id);
-        self.change(id, InstanceState::Crashed { failure }, actions);
+        self.change(id, InstanceState::Crashed { failure: failure.clone() }, actions);
         let error = OrchestratorError::Backend(error);
         let (Some(entry), Some(instance)) = (self.models.get_mut(model), self.instances.get(id)) else {
             return;
@@ -93,6 +94,7 @@ impl State {
             return;
         }
         entry.too_large = None;
+        self.died(model, failure);
         self.refuse_all(model, &error, actions);
     }
 
@@ -105,7 +107,9 @@ impl State {
             return;
         }
         let tickets = std::mem::take(&mut instance.stop_tickets);
+        let model = instance.model.clone();
         self.ledger.release(id);
+        self.died(&model, failure.clone());
         self.change(id, InstanceState::Crashed { failure }, actions);
         actions.extend(tickets.into_iter().map(|ticket| Action::AnswerStop { ticket, outcome: Ok(()) }));
     }
