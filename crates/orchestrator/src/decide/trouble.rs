@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 const HEALTHY: Duration = Duration::from_secs(10);
 
 /// A request that ended so shortly before a death may be the one that died of it.
-const WITH_ITS_DEATH: Duration = Duration::from_millis(500);
+const WITH_ITS_DEATH: Duration = Duration::from_millis(100);
 
 /// The deaths of a model's servers since the last healthy one.
 #[derive(Debug, Default)]
