@@ -108,6 +108,9 @@ pub struct Accelerator {
     /// Whether norms are kept on the device of their layer when everything is on devices. Meant for
     /// all of them (`llama_context::graph_get_cb`), but without effect behind RPC.
     pub pins_norms: bool,
+    /// Whether the devices put what they compute into another order, so that several things are done at a
+    /// time (`ggml_vk_graph_optimize`): then more lives at once, or less.
+    pub reorders: bool,
 }
 
 impl Accelerator {
@@ -119,6 +122,7 @@ impl Accelerator {
         largest_buffer: None,
         lacks_scan: false,
         pins_norms: false,
+        reorders: false,
     };
 
     /// NVIDIA's and AMD's own interfaces (`ggml_backend_cuda_device_offload_op` in ggml-cuda.cu).
@@ -138,6 +142,7 @@ impl Accelerator {
             largest_buffer: Some(1 << 30),
             lacks_scan: true,
             pins_norms: true,
+            reorders: true,
         }
     }
 }

@@ -42,6 +42,7 @@ mod net;
 mod overrides;
 mod placement;
 mod projector;
+mod reorder;
 mod schedule;
 mod usage;
 mod weight;

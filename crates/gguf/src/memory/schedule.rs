@@ -9,6 +9,7 @@ use super::{
     allocate::{Schedule, Step},
     graph::{Graph, Home, Id, NONE, Op, SOURCES},
     load::Load,
+    reorder::reorder,
 };
 
 const UNSET: u8 = u8::MAX;
@@ -31,6 +32,7 @@ struct Scheduler<'a> {
     /// The largest tensor that devices take.
     limit: u64,
     lacks_scan: bool,
+    reorders: bool,
 }
 
 /// Assigns backends, and makes the copies that this takes.
@@ -45,6 +47,7 @@ pub(super) fn schedule(graph: &mut Graph, devices: u8, load: &Load) -> Schedule 
         op_offload,
         limit,
         lacks_scan: load.accelerator.lacks_scan,
+        reorders: load.accelerator.reorders,
     };
     scheduler.assign_by_location();
     if devices > 0 {
@@ -201,13 +204,13 @@ impl Scheduler<'_> {
         let nodes = std::mem::take(&mut self.graph.nodes);
         let mut steps: Vec<(Step, u8)> = Vec::with_capacity(nodes.len());
         // The steps of the piece in progress, after the copies it begins with.
-        let mut piece: Vec<(Step, u8)> = Vec::new();
+        let mut piece: Vec<Id> = Vec::new();
         let mut inputs = 0_u32;
         let mut current = UNSET;
         for &id in &nodes {
             let own = self.backend[id as usize];
             if self.graph.get(id).op == Op::View {
-                piece.push((Step::Node(id), own));
+                piece.push(id);
                 continue;
             }
             if current == UNSET {
@@ -215,7 +218,7 @@ impl Scheduler<'_> {
             }
             let is_full = inputs == MOST_INPUTS && self.needs_copy(id, current, &copies);
             if own != current || is_full || (inputs > 0 && self.reads_foreign_weights(id, current)) {
-                steps.append(&mut piece);
+                self.finish(&mut piece, current, &mut steps);
                 current = own;
                 inputs = 0;
             }
@@ -233,11 +236,20 @@ impl Scheduler<'_> {
                 });
                 self.graph.tensors[id as usize].src[at] = copy;
             }
-            piece.push((Step::Node(id), own));
+            piece.push(id);
         }
-        steps.append(&mut piece);
+        self.finish(&mut piece, current, &mut steps);
         let leaves = self.graph.leaves.iter().map(|&id| (id, self.backend[id as usize])).collect();
         Schedule { nodes: steps, leaves, backends: usize::from(self.host) + 1 }
+    }
+
+    /// Ends the piece in progress: some devices put it into another order first.
+    fn finish(&self, piece: &mut Vec<Id>, backend: u8, steps: &mut Vec<(Step, u8)>) {
+        let mut nodes = std::mem::take(piece);
+        if self.reorders && backend != self.host && backend != UNSET {
+            nodes = reorder(self.graph, &nodes);
+        }
+        steps.extend(nodes.into_iter().map(|id| (Step::Node(id), self.backend[id as usize])));
     }
 
     /// Whether a source has still to be copied.

@@ -65,7 +65,7 @@ impl Net<'_> {
         let home = self.cache_home(il);
         let cells = length.saturating_mul(streams);
         let cache = self.graph.leaf(self.load.cache_type_k, [side, cells, 1, 1], home);
-        let rows = self.graph.reshape(keys, [side, tokens, 1, 1]);
+        let rows = self.graph.rows(keys, side);
         let stored = self.graph.write(cache, &[rows, inputs.rows, cache]);
         self.graph.expand(stored);
         let keys = self.by_token(cache, [side, 1, length, streams]);
@@ -106,6 +106,6 @@ impl Net<'_> {
         let open = self.graph.inplace(&[open]);
         let opened = self.graph.write(cells, &[open, picked, cells]);
         let opened = self.graph.reshape(opened, [length, each, 1, streams]);
-        self.graph.inplace(&[opened, mask])
+        self.graph.add([opened, mask])
     }
 }
