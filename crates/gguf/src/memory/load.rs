@@ -105,6 +105,9 @@ pub struct Accelerator {
     pub largest_buffer: Option<u64>,
     /// Whether the devices leave the scan of Mamba 1 to the host.
     pub lacks_scan: bool,
+    /// Whether the devices leave a product to the host whose sides differ in the number of streams, as a
+    /// weight's and that of a batch of several slots with a cache each do.
+    pub lacks_broadcast: bool,
     /// Whether norms are kept on the device of their layer when everything is on devices. Meant for
     /// all of them (`llama_context::graph_get_cb`), but without effect behind RPC.
     pub pins_norms: bool,
@@ -121,6 +124,7 @@ impl Accelerator {
         largest_tensor: None,
         largest_buffer: None,
         lacks_scan: false,
+        lacks_broadcast: false,
         pins_norms: false,
         reorders: false,
     };
@@ -141,6 +145,7 @@ impl Accelerator {
             largest_tensor: Some(largest_tensor),
             largest_buffer: Some(1 << 30),
             lacks_scan: true,
+            lacks_broadcast: true,
             pins_norms: true,
             reorders: true,
         }

@@ -161,7 +161,8 @@ fn is_input(name: &str) -> bool {
 /// Whether a device can compute with this weight and a batch of 512 (`weight_buft_supported` in
 /// llama-model-loader.cpp).
 fn is_held(weight: &Weight, load: &Load) -> bool {
-    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 {
+    // Mamba 2 has one number for each head, and delta networks multiply with them (`LLM_TENSOR_SSM_A_NOSCAN`).
+    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 && weight.ne[1] > 1 {
         return false;
     }
     let Some(limit) = load.accelerator.largest_tensor else {

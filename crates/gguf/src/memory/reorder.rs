@@ -195,3 +195,79 @@ impl Order<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{memory::graph::Home, tensor_type::TensorType};
+
+    fn matrix(graph: &mut Graph) -> Id {
+        graph.leaf(TensorType::F32, [8, 8, 1, 1], Home::Allocator)
+    }
+
+    #[test]
+    fn what_depends_on_nothing_open_is_pulled_forward() {
+        let mut graph = Graph::default();
+        let [x, a, b] = [(); 3].map(|()| matrix(&mut graph));
+        let first = graph.matmul(a, x);
+        let on_first = graph.unary(first);
+        let second = graph.matmul(b, x);
+        let on_second = graph.unary(second);
+        let nodes = [first, on_first, second, on_second];
+        assert_eq!(reorder(&graph, &nodes), [first, second, on_first, on_second]);
+    }
+
+    #[test]
+    fn a_norm_and_its_weight_stay_together() {
+        let mut graph = Graph::default();
+        let [x, weight, matrix_of_next] = [(); 3].map(|()| matrix(&mut graph));
+        let norm = graph.rms_norm(x);
+        let weighed = graph.mul([norm, weight]);
+        let other = graph.matmul(matrix_of_next, x);
+        let nodes = [norm, weighed, other];
+        assert_eq!(reorder(&graph, &nodes), nodes);
+    }
+
+    #[test]
+    fn the_choice_of_experts_keeps_its_places() {
+        let mut graph = Graph::default();
+        let [scores, x, weight] = [(); 3].map(|()| matrix(&mut graph));
+        let softened = graph.inplace(&[scores]);
+        let softened = graph.called(softened, Kernel::SoftMax);
+        let single = graph.reshape(softened, [1, 8, 8, 1]);
+        let sorted = graph.like(&[softened]);
+        let sorted = graph.called(sorted, Kernel::ArgSort);
+        let best = graph.columns(sorted, 2);
+        let chosen = graph.get_rows(single, best);
+        let other = graph.matmul(weight, x);
+        let nodes = [softened, single, sorted, best, chosen, other];
+        assert_eq!(reorder(&graph, &nodes), nodes);
+    }
+
+    #[test]
+    fn nothing_is_lost_or_doubled() {
+        let mut graph = Graph::default();
+        let mut nodes = vec![matrix(&mut graph)];
+        for at in 0..200 {
+            let (x, other) = (nodes[at / 3], nodes[at]);
+            nodes.push(match at % 5 {
+                0 => graph.matmul(x, other),
+                1 => graph.add([other, x]),
+                2 => graph.reshape(x, [64, 1, 1, 1]),
+                3 => graph.rms_norm(other),
+                _ => graph.mul([other, x]),
+            });
+        }
+        let nodes = nodes.split_off(1);
+        let ordered = reorder(&graph, &nodes);
+        let place = |id: Id| ordered.iter().position(|&other| other == id);
+        assert_eq!(ordered.len(), nodes.len());
+        for &id in &nodes {
+            let before = graph.get(id).sources().filter(|source| nodes.contains(source));
+            assert!(
+                before.map(place).all(|source| source.is_some() && source < place(id)),
+                "{id} is too early"
+            );
+        }
+    }
+}

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::{
     allocate::{Schedule, Step},
-    graph::{Graph, Home, Id, NONE, Op, SOURCES},
-    load::Load,
+    graph::{Graph, Home, Id, Kernel, NONE, Op, SOURCES},
+    load::{Accelerator, Load},
     reorder::reorder,
 };
 
@@ -31,8 +31,7 @@ struct Scheduler<'a> {
     op_offload: bool,
     /// The largest tensor that devices take.
     limit: u64,
-    lacks_scan: bool,
-    reorders: bool,
+    accelerator: Accelerator,
 }
 
 /// Assigns backends, and makes the copies that this takes.
@@ -40,15 +39,8 @@ pub(super) fn schedule(graph: &mut Graph, devices: u8, load: &Load) -> Schedule 
     let backend = vec![UNSET; graph.tensors.len()];
     let op_offload = load.accelerator.op_offload && devices > 0;
     let limit = load.accelerator.largest_tensor.unwrap_or(u64::MAX);
-    let mut scheduler = Scheduler {
-        graph,
-        backend,
-        host: devices,
-        op_offload,
-        limit,
-        lacks_scan: load.accelerator.lacks_scan,
-        reorders: load.accelerator.reorders,
-    };
+    let mut scheduler =
+        Scheduler { graph, backend, host: devices, op_offload, limit, accelerator: load.accelerator };
     scheduler.assign_by_location();
     if devices > 0 {
         scheduler.spread(true, false);
@@ -109,12 +101,16 @@ impl Scheduler<'_> {
 
     /// Whether a backend can compute this: a device only with tensors that it can hold.
     fn supports(&self, backend: u8, id: Id) -> bool {
+        if backend == self.host {
+            return true;
+        }
         let tensor = self.graph.get(id);
-        if backend != self.host && self.lacks_scan && tensor.op == Op::Scan {
+        if self.accelerator.lacks_scan && tensor.op == Op::Scan {
             return false;
         }
-        if backend == self.host || self.limit == u64::MAX {
-            return true;
+        let planes = |at: usize| self.graph.get(tensor.src[at]).ne[3];
+        if self.accelerator.lacks_broadcast && tensor.kernel == Kernel::MatMul && planes(0) != planes(1) {
+            return false;
         }
         let fits = |id: Id| self.graph.get(id).bytes() <= self.limit;
         fits(id) && tensor.sources().all(fits)
@@ -246,7 +242,7 @@ impl Scheduler<'_> {
     /// Ends the piece in progress: some devices put it into another order first.
     fn finish(&self, piece: &mut Vec<Id>, backend: u8, steps: &mut Vec<(Step, u8)>) {
         let mut nodes = std::mem::take(piece);
-        if self.reorders && backend != self.host && backend != UNSET {
+        if self.accelerator.reorders && backend != self.host && backend != UNSET {
             nodes = reorder(self.graph, &nodes);
         }
         steps.extend(nodes.into_iter().map(|id| (Step::Node(id), self.backend[id as usize])));

@@ -94,7 +94,10 @@ impl Net<'_> {
         if qkv.q == NONE || self.graph.ne(qkv.q)[1] != heads.saturating_mul(2) {
             return None;
         }
-        let (both, head) = (qkv.q, key.saturating_mul(8));
+        // Qwen 3.5 looks at the product itself.
+        let is_plain = self.model.is(&["qwen35", "qwen35moe"]);
+        let both = if is_plain { self.graph.get(qkv.q).src[0] } else { qkv.q };
+        let head = key.saturating_mul(8);
         let row = head.saturating_mul(heads);
         let strides = [4, head, row, row.saturating_mul(tokens)];
         qkv.q = self.graph.view(both, [key, heads, tokens, 1], strides);

@@ -153,6 +153,7 @@ impl Net<'_> {
             "gemma4",
             "step35",
             "qwen3next",
+            "qwen35",
             "qwen35moe",
             "nemotron_h",
             "nemotron_h_moe",

@@ -97,7 +97,7 @@ impl Net<'_> {
         } else {
             let alpha = self.linear(il, "ssm_alpha", input).unwrap_or(input);
             let beta = self.linear(il, "ssm_beta", input).unwrap_or(input);
-            (self.graph.reshape(alpha, ne), self.graph.reshape(beta, ne))
+            (self.graph.reshape(alpha, ne), self.graph.reshape(beta, [1, heads, each, sequences]))
         };
         let mut decay = alpha;
         if let Some(bias) = self.weight(Some(il), "ssm_dt.bias") {
@@ -110,6 +110,7 @@ impl Net<'_> {
         let ne = [1, heads, each, sequences];
         let decay = self.graph.reshape(decay, ne);
         let rate = self.graph.unary(beta);
-        (decay, self.graph.reshape(rate, ne))
+        let rate = if self.graph.ne(rate) == ne { rate } else { self.graph.reshape(rate, ne) };
+        (decay, rate)
     }
 }

@@ -84,10 +84,11 @@ impl Net<'_> {
 
     /// Puts positions into the first elements of each head, and turns the whole.
     fn rotate_first(&mut self, x: Id, by_head: [u64; 4], rotation: Id) -> Id {
-        let x = self.graph.reshape(x, by_head);
-        let nb = self.graph.get(x).nb;
-        let rotated = self.model.shape.rotated.min(by_head[0]);
-        let [_, heads, tokens, _] = by_head;
+        let [length, heads, tokens, _] = by_head;
+        let head = length.saturating_mul(4);
+        let row = head.saturating_mul(heads);
+        let nb = [4, head, row, row.saturating_mul(tokens)];
+        let rotated = self.model.shape.rotated.min(length);
         let first = self.graph.view(x, [rotated, heads, tokens, 1], nb);
         let first = self.rope(first);
         let rest = self.graph.view(x, [by_head[0] - rotated, heads, tokens, 1], nb);
