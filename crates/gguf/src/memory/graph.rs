@@ -59,6 +59,9 @@ pub(super) enum Kernel {
     SetRows,
     SoftMax,
     ArgSort,
+    TopK,
+    /// The scores of sparse attention, of all tokens in one step.
+    Indexer,
     SumRows,
     Clamp,
     Convolution,
@@ -105,7 +108,12 @@ impl Tensor {
             return 0;
         }
         let block = self.kind.block_elements().unwrap_or(1);
-        let first = (self.ne[0] / block).saturating_mul(self.nb[0]);
+        let first = if block == 1 {
+            let unit = self.kind.block_bytes().unwrap_or(4);
+            unit.saturating_add((self.ne[0] - 1).saturating_mul(self.nb[0]))
+        } else {
+            (self.ne[0] / block).saturating_mul(self.nb[0])
+        };
         let rest = (1..4)
             .fold(0_u64, |sum, dim| sum.saturating_add((self.ne[dim] - 1).saturating_mul(self.nb[dim])));
         first.saturating_add(rest).min(LARGEST)

@@ -108,6 +108,10 @@ pub struct Accelerator {
     /// Whether the devices leave a product to the host whose sides differ in the number of streams, as a
     /// weight's and that of a batch of several slots with a cache each do.
     pub lacks_broadcast: bool,
+    /// Whether the devices lack what sparse attention is made of: the operation that scores all tokens, so that
+    /// it is done in steps (`GGML_OP_LIGHTNING_INDEXER`), and the choice of 1024 tokens or more
+    /// (`num_topk_pipelines` in ggml-vulkan.cpp), which is left to the host.
+    pub lacks_indexer: bool,
     /// Whether norms are kept on the device of their layer when everything is on devices. Meant for
     /// all of them (`llama_context::graph_get_cb`), but without effect behind RPC.
     pub pins_norms: bool,
@@ -125,6 +129,7 @@ impl Accelerator {
         largest_buffer: None,
         lacks_scan: false,
         lacks_broadcast: false,
+        lacks_indexer: false,
         pins_norms: false,
         reorders: false,
     };
@@ -146,6 +151,7 @@ impl Accelerator {
             largest_buffer: Some(1 << 30),
             lacks_scan: true,
             lacks_broadcast: true,
+            lacks_indexer: true,
             pins_norms: true,
             reorders: true,
         }

@@ -21,6 +21,9 @@ const OFFLOAD_ROWS: u64 = 32;
 /// A piece copies no more than this from other backends (`GGML_SCHED_MAX_SPLIT_INPUTS`).
 const MOST_INPUTS: u32 = 30;
 
+/// Devices without the operations of sparse attention pick fewer than this.
+const MOST_PICKED: u64 = 1024;
+
 /// What was copied, and to which backend.
 type Copies = BTreeMap<(Id, u8), Id>;
 
@@ -106,6 +109,14 @@ impl Scheduler<'_> {
         }
         let tensor = self.graph.get(id);
         if self.accelerator.lacks_scan && tensor.op == Op::Scan {
+            return false;
+        }
+        let is_sparse = match tensor.kernel {
+            Kernel::Indexer => true,
+            Kernel::TopK => tensor.ne[0] >= MOST_PICKED,
+            _ => false,
+        };
+        if self.accelerator.lacks_indexer && is_sparse {
             return false;
         }
         let planes = |at: usize| self.graph.get(tensor.src[at]).ne[3];

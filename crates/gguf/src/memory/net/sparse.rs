@@ -3,7 +3,7 @@
 
 use super::{AttentionInputs, Net};
 use crate::{
-    memory::graph::{Home, Id, NONE},
+    memory::graph::{Home, Id, Kernel, NONE},
     tensor_type::TensorType,
 };
 
@@ -42,8 +42,9 @@ impl Net<'_> {
         if self.inputs.indexer.mask == NONE {
             let (length, tokens, streams) = (self.cells.full, self.tokens, self.cells.streams);
             let side = self.model.shape.indexer_keys;
+            let mask = if self.scores_in_steps() { TensorType::F32 } else { TensorType::F16 };
             self.inputs.indexer = IndexerInputs {
-                mask: self.input(TensorType::F16, [length, tokens / streams.max(1), 1, streams]),
+                mask: self.input(mask, [length, tokens / streams.max(1), 1, streams]),
                 rows: self.input(TensorType::I64, [tokens, 1, 1, 1]),
                 rotation: self.input(TensorType::F32, [side, side, 1, 1]),
                 picked: NONE,
@@ -75,11 +76,42 @@ impl Net<'_> {
         let weights = self.linear(il, "indexer.proj", input).unwrap_or(input);
         let weights = self.graph.reshape(weights, [heads, each, 1, streams]);
         let weights = self.graph.inplace(&[weights]);
-        let scores = self.graph.other([length, each, 1, streams], &[queries, keys, weights, inputs.mask]);
+        let scores = if self.scores_in_steps() {
+            self.indexer_scores(queries, keys, weights, inputs.mask)
+        } else {
+            let scores = self.graph.other([length, each, 1, streams], &[queries, keys, weights, inputs.mask]);
+            self.graph.called(scores, Kernel::Indexer)
+        };
         let count = self.model.shape.indexer_top.min(length);
         let best = [count, each, 1, streams];
         let best = self.graph.new_tensor(crate::memory::graph::Op::Other, TensorType::I32, best, &[scores]);
+        let best = self.graph.called(best, Kernel::TopK);
         self.graph.like(&[best])
+    }
+
+    /// Whether scores take several operations: all layers have the one or the other (`fused_lid` in
+    /// llama-context.cpp).
+    fn scores_in_steps(&self) -> bool {
+        let on_device = (0..self.model.layers.len()).any(|il| self.placement.layer(il).is_some());
+        self.load.accelerator.lacks_indexer && on_device
+    }
+
+    /// Scores of all heads, weighed and added up, then masked.
+    fn indexer_scores(&mut self, queries: Id, keys: Id, weights: Id, mask: Id) -> Id {
+        let queries = self.graph.swap_middle(queries);
+        let keys = self.graph.swap_middle(keys);
+        let products = self.graph.matmul(keys, queries);
+        let [length, each, heads, streams] = self.graph.ne(products);
+        let nb = self.graph.get(products).nb;
+        let turned = self.graph.view(products, [heads, each, length, streams], [nb[2], nb[1], nb[0], nb[3]]);
+        let products = self.graph.like(&[turned]);
+        let products = self.graph.unary(products);
+        let weighed = self.graph.mul([products, weights]);
+        let sums = self.graph.other([1, each, length, streams], &[weighed]);
+        let nb = self.graph.get(sums).nb;
+        let turned = self.graph.view(sums, [length, each, 1, streams], [nb[2], nb[1], nb[0], nb[3]]);
+        let sums = self.graph.like(&[turned]);
+        self.graph.add([sums, mask])
     }
 
     /// Puts positions into the first elements of each head, and turns the whole.
