@@ -19,6 +19,7 @@ pub(super) struct Shape {
     pub(super) vocabulary: u64,
     pub(super) experts: u64,
     pub(super) expert_groups: u64,
+    pub(super) expert_groups_used: u64,
     /// Whether the weights of the chosen experts are made to add up to 1.
     pub(super) norm_expert_weights: bool,
     /// 1 softmax, 2 sigmoid, 3 softmax of the chosen ones, 4 square root of softplus.
@@ -157,6 +158,7 @@ impl Shape {
                 .unwrap_or(0),
             experts: number("expert_count"),
             expert_groups: number("expert_group_count"),
+            expert_groups_used: number("expert_group_used_count"),
             norm_expert_weights: norms_expert_weights(header, &architecture),
             expert_gating: expert_gating(header, &architecture),
             rotated: header.arch_u64("rope.dimension_count").unwrap_or(head),

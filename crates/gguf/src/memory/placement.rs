@@ -107,9 +107,13 @@ impl Placement {
         if let Some(wish) = wish(embedding, load) {
             return self.wished(embedding, wish, load);
         }
-        let mut output = embedding.clone();
-        "output.weight".clone_into(&mut output.name);
-        self.place(&output, self.output(), load)
+        self.place(&as_output(embedding), self.output(), load)
+    }
+
+    /// Whether only one of the two is in the device's pinned memory. The engine's dry run does not map the
+    /// file, so that there they are two tensors (`common_get_device_memory_data` in fit.cpp).
+    pub(super) fn splits_tied_output(&self, embedding: &Weight, load: &Load) -> bool {
+        load.dry_run && self.is_pinned(embedding, load) != self.is_pinned(&as_output(embedding), load)
     }
 
     fn is_pinned(&self, weight: &Weight, load: &Load) -> bool {
@@ -131,6 +135,13 @@ impl Placement {
             _ => Place::Host,
         }
     }
+}
+
+/// The token embeddings as output matrix.
+fn as_output(embedding: &Weight) -> Weight {
+    let mut output = embedding.clone();
+    "output.weight".clone_into(&mut output.name);
+    output
 }
 
 /// Where each device's part of the layers ends, as a share of all; by llama.cpp with floats.
@@ -161,7 +172,8 @@ fn is_input(name: &str) -> bool {
 /// Whether a device can compute with this weight and a batch of 512 (`weight_buft_supported` in
 /// llama-model-loader.cpp).
 fn is_held(weight: &Weight, load: &Load) -> bool {
-    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 {
+    // Mamba 2 has one number for each head, and delta networks multiply with them (`LLM_TENSOR_SSM_A_NOSCAN`).
+    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 && weight.ne[1] > 1 {
         return false;
     }
     let Some(limit) = load.accelerator.largest_tensor else {

@@ -80,7 +80,7 @@ pub(super) fn tied_output<'a>(
     let embedding = &model.weights[at];
     let place = placement.tied_output(embedding, load);
     // Gemma 3n and 4 ask for the output first, and so never find embeddings that they could share.
-    let apart = model.is(&["gemma3n", "gemma4"]);
+    let apart = model.is(&["gemma3n", "gemma4"]) || placement.splits_tied_output(embedding, load);
     (apart || place != placement.weight(embedding, load)).then_some((embedding, place))
 }
 
