@@ -25,6 +25,10 @@ pub(super) enum Place {
 pub(super) struct Placement {
     /// For each layer its device; the output layer comes last. `None` is the host.
     layers: Vec<Option<usize>>,
+    /// See [`Placement::of_all_layers`].
+    places: Vec<Place>,
+    /// See [`Placement::is_full`].
+    full: bool,
     devices: usize,
     /// LFM2 calls its output norm so (`LLM_TENSOR_OUTPUT_NORM_LFM2`).
     ends_with_embedding_norm: bool,
@@ -46,8 +50,15 @@ impl Placement {
             let part = nth as f32 / on_devices as f32;
             Some(ends.partition_point(|&end| end <= part).min(devices - 1))
         };
+        let layers: Vec<_> = (0..=count).map(device).collect();
+        let mut places: Vec<_> =
+            layers[..count].iter().map(|layer| layer.map_or(Place::Host, Place::Device)).collect();
+        // Neighbours share a place, so that no place comes twice.
+        places.dedup();
         Self {
-            layers: (0..=count).map(device).collect(),
+            full: devices > 0 && layers.iter().all(Option::is_some),
+            layers,
+            places,
             devices,
             ends_with_embedding_norm: model.is(&["lfm2", "lfm2moe"]),
         }
@@ -55,6 +66,11 @@ impl Placement {
 
     pub(super) fn devices(&self) -> usize {
         self.devices
+    }
+
+    /// Where the layers lie, each place once; without the output layer.
+    pub(super) fn of_all_layers(&self) -> &[Place] {
+        &self.places
     }
 
     pub(super) fn layer(&self, layer: usize) -> Option<usize> {
@@ -67,7 +83,7 @@ impl Placement {
 
     /// Whether every layer and the output lie on devices.
     pub(super) fn is_full(&self) -> bool {
-        self.devices > 0 && self.layers.iter().all(Option::is_some)
+        self.full
     }
 
     /// Where a weight lies: on the device of its layer, but the host keeps tables that are read

@@ -4,6 +4,7 @@ mod engine;
 mod hostile;
 mod maker;
 mod models;
+mod names;
 mod sketches;
 mod vulkan;
 

@@ -7,6 +7,9 @@ use crate::memory::graph::Id;
 /// The first so many layers keep only the largest activations (`n_layer_sparsity` in models.h).
 const SPARSE_LAYERS: usize = 10;
 
+/// No more streams than this are added up one by one; models have 3 beside the first (`n_altup`).
+const MOST_STREAMS: u64 = 64;
+
 impl Net<'_> {
     /// Makes the other streams from the embeddings.
     pub(super) fn stack_streams(&mut self, stream: Id) -> Id {
@@ -34,7 +37,7 @@ impl Net<'_> {
         let merged = self.graph.matmul(matrix, rest);
         let merged = self.scale_to(merged, magnitude);
         let mut sum = self.plane(streams);
-        for _ in 0..others {
+        for _ in 0..others.min(MOST_STREAMS) {
             let one = self.plane(merged);
             sum = self.graph.add([sum, one]);
         }
