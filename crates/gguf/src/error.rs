@@ -252,6 +252,21 @@ pub enum GgufError {
 }
 
 impl GgufError {
+    /// The cause on one line, for a message that has named the file before: it says "it" instead of the path.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::PermissionDenied { .. } => "no permission to read it".to_owned(),
+            Self::IsDirectory { .. } => "it is a folder, not a file".to_owned(),
+            Self::NotAFile { .. } => "it is not a regular file".to_owned(),
+            Self::Io { source, .. } => format!("reading it failed: {source}"),
+            Self::ShardName { count, .. } => format!(
+                "it is one of {count} files of a model, but its name does not end in -0000N-of-{count:05}.gguf"
+            ),
+            other => other.to_string(),
+        }
+    }
+
     /// What the user can do, as one sentence.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
