@@ -19,7 +19,7 @@ use crate::{
     ask::{Answer, ask},
     companions::Companions,
     diagnose::diagnose,
-    header::{self, Needed},
+    header::{self, Needed, Role},
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
     options::Options,
@@ -140,7 +140,7 @@ impl LlamaBackend {
 async fn read_shape(model: &Model, needed: Needed, ways: &Ways) -> Result<ModelShape, BackendError> {
     let (path, ways) = (model.path.clone(), ways.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let shape = ModelShape::of(&header::read(&path, needed)?);
+        let shape = ModelShape::of(&header::read(&path, Role::Model, needed)?);
         Ok(shape.with(Companions::read(&ways, needed)?))
     });
     read.await.map_err(|error| BackendError::system("reading the model's header", error))?
