@@ -103,7 +103,9 @@ fn heads(all: Option<&PerLayer>, kv: Option<&PerLayer>) -> Option<String> {
         PerLayer::Each(_) => format!("up to {}", heads.max().unwrap_or(0)),
     };
     let kv = kv.map_or_else(String::new, |kv| format!(", {} of keys and values", number(kv)));
-    all.map(|all| format!("{}{kv}", number(all)))
+    // A model without attention has none.
+    let all = all.filter(|all| all.max() != Some(0))?;
+    Some(format!("{}{kv}", number(all)))
 }
 
 fn millions(count: u64) -> String {
