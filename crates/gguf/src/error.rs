@@ -353,3 +353,28 @@ pub(crate) fn shortened(name: &str) -> String {
         None => name.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_leave_the_path_out_and_nothing_else() {
+        let path = || PathBuf::from("a");
+        let disk = io::Error::other("a disk");
+        for (error, cause) in [
+            (GgufError::IsDirectory { path: path() }, "it is a folder, not a file"),
+            (GgufError::NotAFile { path: path() }, "it is not a regular file"),
+            (GgufError::PermissionDenied { path: path() }, "no permission to read it"),
+            (GgufError::Io { path: Some(path()), source: disk }, "reading it failed: a disk"),
+            (
+                GgufError::UnsupportedVersion { version: 4 },
+                "GGUF version 4 is not supported (versions 2 and 3 are)",
+            ),
+        ] {
+            assert_eq!(error.cause(), cause);
+        }
+        let shard = GgufError::ShardName { path: path(), count: 3 };
+        assert_eq!(shard.to_string(), shard.cause().replacen("it", "a", 1));
+    }
+}

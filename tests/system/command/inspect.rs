@@ -25,6 +25,7 @@ fn metadata_and_tensors_are_told_as_json() {
     assert_eq!(json["metadata"]["llama.block_count"], 30);
     assert_eq!(json["metadata"]["tokenizer.ggml.tokens"]["count"], 49_152);
     assert_eq!(json["metadata"]["tokenizer.ggml.tokens"]["first"][0], "<|endoftext|>");
+    assert_eq!(json["metadata"]["tokenizer.ggml.token_type"]["first"][0], 3);
     let tensors = json["tensors"].as_array().expect("a list");
     assert_eq!(tensors.len(), 272);
     let bytes: u64 = tensors.iter().filter_map(|tensor| tensor["bytes"].as_u64()).sum();
