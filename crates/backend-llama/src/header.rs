@@ -1,9 +1,9 @@
 //! The header of a model's file, and what is wrong with one that cannot be read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use loadmaster_core::BackendError;
-use loadmaster_gguf::{GgufError, Header, Kind};
+use loadmaster_gguf::{GgufError, Header, Kind, shard_paths};
 
 /// What of a file must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,14 @@ pub(crate) fn read(path: &Path, role: Role, needed: Needed) -> Result<Header, Ba
         header.check_complete(length).map_err(|error| unreadable(path, &error))?;
     }
     Ok(header)
+}
+
+/// The file by which llama-server loads the model that `path` is a file of: of a split model it takes the
+/// first alone, and people name any.
+pub(crate) fn first_file(path: &Path) -> PathBuf {
+    let is_shard = || Header::open(path).is_ok_and(|header| header.shard().is_some());
+    let first = shard_paths(path).filter(|_| is_shard()).and_then(|paths| paths.into_iter().next());
+    first.unwrap_or_else(|| path.to_owned())
 }
 
 fn unreadable(path: &Path, error: &GgufError) -> BackendError {

@@ -207,10 +207,13 @@ impl Asked {
 
 /// A whole number from 1 to `most`.
 fn count(name: &str, value: &Value, most: u32) -> Result<u32, BackendError> {
-    let expected = format!("it takes a whole number from 1 to {most}");
-    match read(name, value, &expected)? {
-        number if (1..=most).contains(&number) => Ok(number),
-        _ => Err(refusal(name, value, &expected)),
+    let expected = "it takes a whole number from 1 up";
+    match read::<u64>(name, value, expected)? {
+        0 => Err(refusal(name, value, expected)),
+        number => u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= most)
+            .ok_or_else(|| refusal(name, value, &format!("it takes {most} at most"))),
     }
 }
 

@@ -99,7 +99,7 @@ fn what_no_server_takes_is_refused_before_any_is_asked() {
     let home = empty_folder();
     let model = smollm2().display().to_string();
     for (arguments, cause) in [
-        (&["--parallel", "257"][..], "'257' is no value for parallel: it takes a whole number from 1 to 256"),
+        (&["--parallel", "257"][..], "'257' is no value for parallel: it takes 256 at most"),
         (&["--cache-type-v", "q8_0", "--flash-attn", "off"], "'off' is no value for flash_attention"),
         (&["--lora", &model], "a LoRA adapter is needed here, and this file is of another kind (text model)"),
         (&["--mmproj", &model], "a multimodal projector is needed here"),

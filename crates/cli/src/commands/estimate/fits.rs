@@ -57,7 +57,7 @@ impl Question<'_> {
     pub(super) async fn what_fits(&self, preview: &Preview) -> Result<Fits, Failed> {
         let on_gpu = preview.machine.devices.iter().any(|device| device.kind != DeviceKind::Host);
         let trained_context =
-            Header::open(self.file).ok().and_then(|header| header.arch_u64("context_length"));
+            Header::open_model(self.file).ok().and_then(|header| header.arch_u64("context_length"));
         let layers = if on_gpu { Some(self.most_layers().await?) } else { None };
         let place = if on_gpu { json!("all") } else { json!(0) };
         let longest_context = self.longest_context(&place, trained_context.unwrap_or(MOST)).await?;
