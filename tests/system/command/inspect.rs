@@ -33,3 +33,22 @@ fn metadata_and_tensors_are_told_as_json() {
     let embedding = tensors.iter().find(|tensor| tensor["name"] == "token_embd.weight").expect("it has one");
     assert_eq!((&embedding["type"], &embedding["shape"][0]), (&"Q8_0".into(), &576.into()));
 }
+
+#[test]
+fn a_reader_that_closes_early_is_no_failure() {
+    let home = empty_folder();
+    for arguments in
+        [&["inspect", "--tensors"][..], &["inspect", "--json"], &["completions", "bash"], &["probe"]]
+    {
+        let mut command = loadmaster(home.path());
+        command.args(arguments);
+        if arguments[0] == "inspect" {
+            command.arg(smollm2());
+        }
+        let (reader, writer) = std::io::pipe().expect("there are pipes");
+        drop(reader);
+        let output = command.stdout(writer).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{arguments:?}: {stderr}");
+    }
+}

@@ -11,7 +11,7 @@ use loadmaster_orchestrator::{MachineReader, OrchestratorError, Preview, ThisMac
 use serde_json::{Value, json};
 
 use self::fits::{Fits, Question};
-use crate::{Failed, args::EstimateArgs, config::Config, engine, source::Source, table};
+use crate::{Failed, args::EstimateArgs, config::Config, engine, printed::print, source::Source, table};
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
     let local = Source::of(&args.file).local(&config.network).await?;
@@ -38,9 +38,9 @@ async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config)
     let known = if here { known_here(file, asked.settings, config).await } else { None };
     let preview = known.unwrap_or(imagined);
     if args.json {
-        println!("{:#}", as_json(&preview, &fits));
+        print(&format!("{:#}\n", as_json(&preview, &fits)))?;
     } else {
-        print!("{}", shown(&preview, &fits));
+        print(&shown(&preview, &fits))?;
     }
     Ok(ExitCode::SUCCESS)
 }
