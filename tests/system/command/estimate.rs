@@ -71,6 +71,9 @@ fn what_would_fit_fits_and_one_step_more_does_not() {
     assert!(at_layers(layers) && !at_layers(layers + 1), "{fit}");
     let at_context = |tokens: u64| fits(&["--gpu-layers", "all", "--ctx", &tokens.to_string()]);
     assert!(at_context(context) && !at_context(context + 256), "{fit}");
+    // Where the host cannot hold the rest, no number of layers is called fitting.
+    let host = ["--budget", "host=8 MiB", "--gpu-layers", "4"];
+    assert_eq!(with(&host)["fits"]["gpu_layers"], Value::Null);
     // At the longest context for all layers, all layers are the most.
     assert_eq!(with(&["--ctx", &context.to_string()])["fits"]["gpu_layers"], 31);
 }

@@ -30,8 +30,9 @@ pub(super) struct Fits {
 /// Layers on the GPU, the output layer among them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layers {
-    /// The most that fit at the context that was asked for.
-    pub(super) most: u64,
+    /// The most that fit at the context that was asked for; `None` when no number of them does, because
+    /// the host has too little for the rest.
+    pub(super) most: Option<u64>,
     /// All that the model has.
     pub(super) all: u64,
 }
@@ -70,13 +71,17 @@ impl Question<'_> {
         let all = whole.plan.settings["gpu_layers"].as_u64().unwrap_or(0);
         // A model that is on the GPU as a whole computes with less there than one that is on it in part.
         if whole.shortages.is_empty() {
-            return Ok(Layers { most: all, all });
+            return Ok(Layers { most: Some(all), all });
         }
         let fits = async |layers: u64| {
             let preview = self.preview(&[("gpu_layers", json!(layers))]).await?;
             Ok(preview.shortages.is_empty())
         };
-        Ok(Layers { most: largest(all, fits).await?, all })
+        let most = match largest(all, &fits).await? {
+            0 if !fits(0).await? => None,
+            most => Some(most),
+        };
+        Ok(Layers { most, all })
     }
 
     /// The longest context that fits with so many layers on the GPU, up to `most` tokens.

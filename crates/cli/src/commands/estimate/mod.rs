@@ -10,7 +10,7 @@ use loadmaster_core::{
 use loadmaster_orchestrator::{MachineReader, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
 
-use self::fits::{Fits, Question};
+use self::fits::{Fits, Layers, Question};
 use crate::{Failed, args::EstimateArgs, config::Config, engine, printed::print, source::Source, table};
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
@@ -109,7 +109,7 @@ fn as_json(preview: &Preview, fits: &Fits) -> Value {
         "plan": preview.plan.settings,
         "devices": preview.estimate.devices,
         "shortages": preview.shortages,
-        "fits": { "gpu_layers": fits.layers.map(|layers| layers.most), "longest_context": fits.longest_context },
+        "fits": { "gpu_layers": fits.layers.and_then(|layers| layers.most), "longest_context": fits.longest_context },
     })
 }
 
@@ -155,8 +155,13 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
         Some(tokens) => format!("longest context {place}: {tokens} tokens"),
         None => format!("no context fits {place}"),
     });
-    if let Some(layers) = fits.layers {
-        lines.push(format!("most layers on the {gpus} at this context: {} of {}", layers.most, layers.all));
+    if let Some(Layers { most, all }) = fits.layers {
+        lines.push(match most {
+            Some(most) => format!("most layers on the {gpus} at this context: {most} of {all}"),
+            None => {
+                "no number of layers fits at this context: the host has too little for the rest".to_owned()
+            }
+        });
     }
     lines.join("\n") + "\n"
 }
