@@ -19,7 +19,7 @@ use crate::{
     ask::{Answer, ask},
     companions::Companions,
     diagnose::diagnose,
-    header::{self, Needed},
+    header::{self, Needed, Role},
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
     options::Options,
@@ -136,11 +136,19 @@ impl LlamaBackend {
     }
 }
 
+/// The model by the file that the server is given.
+async fn loaded(model: &Model) -> Result<Model, BackendError> {
+    let path = model.path.clone();
+    let first = tokio::task::spawn_blocking(move || header::first_file(&path)).await;
+    let path = first.map_err(|error| BackendError::system("reading the model's header", error))?;
+    Ok(Model { path, ..model.clone() })
+}
+
 /// Reads the headers of a model and of what is loaded with it, off the async threads.
 async fn read_shape(model: &Model, needed: Needed, ways: &Ways) -> Result<ModelShape, BackendError> {
     let (path, ways) = (model.path.clone(), ways.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let shape = ModelShape::of(&header::read(&path, needed)?);
+        let shape = ModelShape::of(&header::read(&path, Role::Model, needed)?);
         Ok(shape.with(Companions::read(&ways, needed)?))
     });
     read.await.map_err(|error| BackendError::system("reading the model's header", error))?
@@ -164,7 +172,8 @@ impl Backend for LlamaBackend {
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model, Needed::of(machine.hypothetical), &asked.ways).await?;
+        let model = loaded(&request.model).await?;
+        let shape = read_shape(&model, Needed::of(machine.hypothetical), &asked.ways).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -173,7 +182,7 @@ impl Backend for LlamaBackend {
             (Some(server), devices)
         };
         let settings = planner::plan(asked, &shape, machine, &devices)?;
-        let mut plan = LaunchPlan::new(Self::ID, request.model.clone());
+        let mut plan = LaunchPlan::new(Self::ID, model);
         plan.server = server;
         plan.settings = match serde_json::to_value(settings) {
             Ok(serde_json::Value::Object(settings)) => settings,
