@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use loadmaster_core::{
     Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
-    InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
 use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
@@ -18,6 +19,7 @@ use loadmaster_upstream::{Method, Upstream};
 use crate::{
     ask::{Answer, ask},
     companions::Companions,
+    conversations::Conversations,
     diagnose::diagnose,
     header::{self, Needed, Role},
     instance::{self, Address, PROBE_DEADLINE},
@@ -34,6 +36,7 @@ use crate::{
 pub struct LlamaBackend {
     context: BackendContext,
     options: Options,
+    conversations: Conversations,
     supervisor: Supervisor,
     children: Arc<Children>,
     /// What builds answered to `--list-devices`, by program.
@@ -74,6 +77,7 @@ impl LlamaBackend {
         }
         Ok(Arc::new(Self {
             context: context.clone(),
+            conversations: Conversations::new(&context.state_dir, options.conversations),
             options,
             supervisor: Supervisor::new(Some(journal)),
             children: Arc::default(),
@@ -213,8 +217,10 @@ impl Backend for LlamaBackend {
         let address = Address::choose(self.options.transport, &self.context.runtime_dir).await?;
         let upstream = Upstream::new(&address.endpoint)
             .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
+        let kept_in = self.conversations.prepare(&plan);
         // From here on, dropping `child` ends the server.
         let spec = instance::spec(&plan, &settings, &address)?
+            .args(kept_in.iter().flat_map(|folder| [OsStr::new("--slot-save-path"), folder.as_os_str()]))
             .log(LogFile::new(self.log_path(&plan.model)))
             .parent_death_signal(self.options.parent_death_signal);
         let child = instance::spawn(&self.supervisor, spec).await?;
@@ -223,6 +229,10 @@ impl Backend for LlamaBackend {
         let expected = memory::estimate(&shape, &settings);
         instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
         let measured = output::measured(&child.tail(), &settings, &expected);
+        let restored = match kept_in {
+            Some(_) => self.conversations.restore(&plan, &upstream, settings.parallel).await,
+            None => Kept::default(),
+        };
         let (exit, signal) = ExitSignal::new();
         let instance = Instance {
             id: id.clone(),
@@ -231,11 +241,21 @@ impl Backend for LlamaBackend {
             pid: Some(child.pid()),
             measured,
             slots: Some(settings.parallel),
+            restored,
             exit: signal,
         };
         tokio::spawn(watch(id.clone(), child.exit(), exit, address, Arc::downgrade(&self.children)));
         self.children.locked().insert(id, Arc::new(child));
         Ok(instance)
+    }
+
+    async fn save(&self, instance: &Instance) -> Result<Kept, BackendError> {
+        let settings = Settings::of(&instance.plan)?;
+        let upstream = Upstream::new(&instance.endpoint)
+            .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
+        let devices = instance.measured.iter().flat_map(|measured| &measured.devices);
+        let cache = devices.map(|part| part.kv_cache).fold(0, u64::saturating_add);
+        Ok(self.conversations.save(&instance.plan, &upstream, settings.parallel, cache).await)
     }
 
     async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError> {

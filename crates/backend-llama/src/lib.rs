@@ -40,6 +40,9 @@
 //! `transport`: `"unix"` or `"tcp"`.
 //! `ask`: `false` keeps the server from being asked what a plan takes before its first start (a fifth of a
 //! second, during which its driver may take memory of its own); the computed estimate is used then.
+//! `conversations`: how much of the disk conversations may take that are kept over an unloading (`"4 GiB"`);
+//! `"0 B"` keeps none. They lie in the state folder, readable for the user alone, until they are restored
+//! or make room for newer ones.
 //! `parent_death_signal`: `false` keeps Linux from ending the servers together with this program. The
 //! journal of children then ends them at the next start, as it does on systems without such a signal.
 //! For tests of just that, and for containers and tracers that mistake the signal.
@@ -54,6 +57,7 @@ mod arguments;
 mod ask;
 mod backend;
 mod companions;
+mod conversations;
 mod diagnose;
 mod extra;
 mod header;

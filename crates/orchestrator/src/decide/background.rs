@@ -22,7 +22,7 @@ impl State {
         };
         let over: Vec<InstanceId> = self.instances.iter().filter_map(over).collect();
         for id in over {
-            self.begin_drain(&id, actions);
+            self.move_away(&id, actions);
         }
     }
 

@@ -37,6 +37,7 @@ impl State {
             used: now,
             served: None,
             drained_by: None,
+            comes_back: false,
             stop_tickets: Vec::new(),
         };
         self.instances.insert(id.clone(), instance);
@@ -171,11 +172,22 @@ impl State {
     }
 
     fn begin_stop(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
-        if let Some(instance) = self.instances.get_mut(id) {
-            instance.drained_by = None;
-        }
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        instance.drained_by = None;
+        // What still works on something would have to finish it first.
+        let save = instance.comes_back && instance.is_free() && instance.facts.is_some();
         self.change(id, InstanceState::Stopping, actions);
-        actions.push(Action::Stop { instance: id.clone() });
+        actions.push(Action::Stop { instance: id.clone(), save });
+    }
+
+    /// Unloads an instance whose model may be asked for again.
+    pub(super) fn move_away(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.comes_back = true;
+        }
+        self.begin_drain(id, actions);
     }
 
     pub(super) fn stop_done(

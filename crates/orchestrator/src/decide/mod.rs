@@ -116,6 +116,8 @@ struct InstanceEntry {
     served: Option<Duration>,
     /// When it is ended although it still serves requests.
     drained_by: Option<Duration>,
+    /// Whether it may come back, and its conversations with it.
+    comes_back: bool,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
 }

@@ -271,7 +271,7 @@ impl State {
                 entry.wanted = Wanted::NoRoom { tried: self.now };
                 entry.offloaded = Some(plan);
             }
-            self.begin_drain(&id, actions);
+            self.move_away(&id, actions);
         }
     }
 

@@ -105,7 +105,10 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::Start { instance, .. } => format!("start {instance}"),
         Action::Grant { ticket, instance, .. } => format!("grant {ticket} {instance}"),
         Action::Refuse { ticket, error } => format!("refuse {ticket}: {error}"),
-        Action::Stop { instance } => format!("stop {instance}"),
+        Action::Stop { instance, save } => {
+            let save = if *save { " saved" } else { "" };
+            format!("stop {instance}{save}")
+        }
         Action::AnswerStop { ticket, outcome } => format!("stopped {ticket} {}", outcome.is_ok()),
         Action::Tell(_) => String::new(),
         Action::Closed => "closed".to_owned(),
