@@ -17,7 +17,7 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //! use loadmaster_core::{
-//!     Backend, BackendError, Endpoint, Estimate, ExitSignal, Health, Instance, InstanceId,
+//!     Backend, BackendError, Endpoint, Estimate, ExitSignal, Health, Instance, InstanceId, Kept,
 //!     LaunchPlan, LoadRequest, Machine, Model, Registry, async_trait,
 //! };
 //!
