@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask test` builds the command, brings the fixtures and tells where they are by environment
 //! variables; see `support::fixture`.
-#![cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "tests that need Linux alone use it"))]
+#![cfg_attr(not(unix), expect(dead_code, reason = "tests that need a Unix use it alone"))]
 
 mod command;
 mod serve;

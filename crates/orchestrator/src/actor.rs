@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use loadmaster_core::{Backend, BackendError, Instance, InstanceId, LaunchPlan, LoadRequest, Registry};
+use loadmaster_core::{
+    Backend, BackendError, Event, Instance, InstanceId, LaunchPlan, LoadRequest, Registry,
+};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::Instant,
@@ -23,23 +25,79 @@ type Reply<T> = oneshot::Sender<T>;
 /// What the handle, leases and the actor's own tasks send.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Add { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
-    Lease { ticket: Ticket, model: String, wish: Wish, reply: Reply<Result<Lease, OrchestratorError>> },
-    GaveUp { ticket: Ticket },
-    Place { ticket: Ticket, reply: Reply<Option<QueuePlace>> },
-    LeaseReturned { instance: InstanceId, keep: bool },
-    Load { model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
-    PreviewOf { request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>> },
-    Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
-    Stop { ticket: Ticket, model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Status { reply: Reply<Status> },
-    Close { reply: Reply<()> },
-    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
-    Started { instance: InstanceId, outcome: Result<Running, BackendError> },
-    Exited { instance: InstanceId, failure: loadmaster_core::Failure },
-    StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
+    Add {
+        request: LoadRequest,
+        rules: ModelRules,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Lease {
+        ticket: Ticket,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    },
+    GaveUp {
+        ticket: Ticket,
+    },
+    Place {
+        ticket: Ticket,
+        reply: Reply<Option<QueuePlace>>,
+    },
+    LeaseReturned {
+        instance: InstanceId,
+        keep: bool,
+    },
+    Load {
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Check {
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Preview {
+        model: String,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    PreviewOf {
+        request: LoadRequest,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    Previewed {
+        prepared: Prepared,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    Stop {
+        ticket: Ticket,
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Status {
+        reply: Reply<Status>,
+    },
+    Close {
+        reply: Reply<()>,
+    },
+    Prepared {
+        model: String,
+        outcome: Result<Prepared, OrchestratorError>,
+    },
+    Started {
+        instance: InstanceId,
+        outcome: Result<Running, BackendError>,
+    },
+    Exited {
+        instance: InstanceId,
+        failure: loadmaster_core::Failure,
+    },
+    StopDone {
+        instance: InstanceId,
+        outcome: Result<(), BackendError>,
+    },
+    /// Something that no decision depends on.
+    Happened {
+        event: Event,
+    },
 }
 
 /// An instance, and what it was started by.
@@ -178,6 +236,10 @@ impl Actor {
                 self.closes.push(reply);
                 Input::CloseAsked
             }
+            Message::Happened { event } => {
+                self.tell(event);
+                return None;
+            }
             Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {
@@ -223,18 +285,13 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             }
-            Action::Stop { instance } => self.stop(instance),
+            Action::Stop { instance, save } => self.stop(instance, save),
             Action::AnswerStop { ticket, outcome } => {
                 if let Some(reply) = self.stops.remove(&ticket) {
                     let _ = reply.send(outcome);
                 }
             }
-            Action::Tell(event) => {
-                tracing::info!(?event, "event");
-                self.last_event += 1;
-                // Nobody listens when this fails.
-                let _ = self.events.send(Notice { id: self.last_event, event });
-            }
+            Action::Tell(event) => self.tell(event),
             Action::Closed => self.closed = true,
         }
         None
@@ -339,7 +396,7 @@ impl Actor {
         }
         // It was ready in the very moment in which it was called off.
         match outcome {
-            Ok(_) => self.stop(id),
+            Ok(_) => self.stop(id, false),
             Err(_) => {
                 return Some(Input::StopDone { instance: id, outcome: Ok(()) });
             }
@@ -349,6 +406,10 @@ impl Actor {
 
     fn keep(&mut self, running: Running) -> Facts {
         let instance = &running.instance;
+        if instance.restored.conversations > 0 {
+            let event = Event::Restored { instance: instance.id.clone(), kept: instance.restored };
+            self.tell(event);
+        }
         let facts = Facts {
             pid: instance.pid,
             endpoint: instance.endpoint.to_string(),
@@ -359,6 +420,14 @@ impl Actor {
         self.later(async move { Message::Exited { instance: id, failure: exit.wait().await } });
         self.instances.insert(instance.id.clone(), running);
         facts
+    }
+
+    /// Numbers an event and tells all listeners.
+    fn tell(&mut self, event: Event) {
+        tracing::info!(?event, "event");
+        self.last_event += 1;
+        // Nobody listens when this fails.
+        let _ = self.events.send(Notice { id: self.last_event, event });
     }
 
     fn grant(&mut self, ticket: Ticket, id: InstanceId, keep: bool) -> Option<Input> {
@@ -376,7 +445,7 @@ impl Actor {
         None
     }
 
-    fn stop(&mut self, id: InstanceId) {
+    fn stop(&mut self, id: InstanceId, save: bool) {
         if let Some(call_off) = self.starts.remove(&id) {
             // When this fails, the start is done and its message is on the way: `started` sees to it.
             let _ = call_off.send(());
@@ -388,12 +457,17 @@ impl Actor {
         };
         let backend = self.backend_of(&instance.plan);
         let patience = self.policy.patience;
-        let weigher = Arc::clone(&self.weigher);
+        let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
         self.later(async move {
             // Weighed once more: some of what a server takes grows while it serves.
             weigher.after(&instance, &prepared).await;
             let outcome = match backend {
-                Ok(backend) => backend.stop(&instance, patience).await,
+                Ok(backend) => {
+                    if save {
+                        keep_conversations(&*backend, &instance, &messages).await;
+                    }
+                    backend.stop(&instance, patience).await
+                }
                 Err(error) => Err(error),
             };
             Message::StopDone { instance: id, outcome }
@@ -404,6 +478,22 @@ impl Actor {
     fn later(&self, future: impl Future<Output = Message> + Send + 'static) {
         let messages = self.messages.clone();
         tokio::spawn(async move { send(&messages, future.await) });
+    }
+}
+
+/// Writes the conversations down. When they cannot be kept they are read anew, so the stop goes on.
+async fn keep_conversations(
+    backend: &dyn Backend,
+    instance: &Instance,
+    messages: &mpsc::WeakUnboundedSender<Message>,
+) {
+    match backend.save(instance).await {
+        Ok(kept) if kept.conversations > 0 => {
+            let event = Event::Saved { instance: instance.id.clone(), kept };
+            send(messages, Message::Happened { event });
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, instance = %instance.id, "its conversations were not kept"),
     }
 }
 

@@ -76,6 +76,8 @@ pub enum WaitsFor {
     Place,
     /// It is about to end, and is started again then.
     End,
+    /// Its servers died again and again: a pause before the next start.
+    Pause,
 }
 
 /// Where a request stands among those who wait for the same model.

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::ps;
-use crate::{Failed, args::PlanOfArgs, config::Config, daemon};
+use crate::{Failed, args::PlanOfArgs, config::Config, daemon, printed::print};
 
 /// What `GET /api/v1/plan/{model}` answers.
 #[derive(Debug, Deserialize)]
@@ -36,9 +36,9 @@ pub(crate) async fn execute(args: PlanOfArgs, config: &Config) -> Result<ExitCod
     let path = format!("/api/v1/plan/{}", daemon::escaped(&args.model));
     let body = daemon::ask(config, Method::GET, &path).await?;
     if args.json {
-        println!("{body}");
+        print(&format!("{body}\n"))?;
     } else {
-        print!("{}", shown(daemon::read(&body)?));
+        print(&shown(daemon::read(&body)?))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,15 +6,15 @@ use loadmaster_core::{Bytes, DeviceEstimate, Estimate, InstanceState, Remedy};
 use loadmaster_orchestrator::{ModelStatus, Shortage, Status, WaitsFor};
 use reqwest::Method;
 
-use crate::{Failed, args::PsArgs, config::Config, daemon, table};
+use crate::{Failed, args::PsArgs, config::Config, daemon, printed::print, table};
 
 pub(crate) async fn execute(args: PsArgs, config: &Config) -> Result<ExitCode, Failed> {
     let body = daemon::ask(config, Method::GET, "/api/v1/instances").await?;
     let status: Status = daemon::read(&body)?;
     if args.json {
-        println!("{body}");
+        print(&format!("{body}\n"))?;
     } else {
-        print!("{}", shown(&status));
+        print(&shown(&status))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -68,6 +68,7 @@ fn reason(cause: &WaitsFor) -> String {
         }
         WaitsFor::Start => "until it has started".to_owned(),
         WaitsFor::Place => "until it has finished a request: it works on as many as it can".to_owned(),
+        WaitsFor::Pause => "for its next start, after a pause: its servers died".to_owned(),
         WaitsFor::End => "until it has ended, and is started again".to_owned(),
         _ => "for something that this command does not know".to_owned(),
     }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use loadmaster_core::{
     Backend, BackendError, Device, DeviceId, DeviceKind, Endpoint, Estimate, ExitSender, ExitSignal, Failure,
-    Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
+    Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
 };
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Policy};
 use tokio::{
@@ -50,7 +50,7 @@ pub(crate) struct FakeServer {
     orchestrator: Orchestrator,
     left: Arc<Notify>,
     /// The latest request as it came.
-    heard: Arc<Mutex<String>>,
+    latest: Arc<Mutex<String>>,
 }
 
 impl FakeServer {
@@ -61,15 +61,15 @@ impl FakeServer {
         let (exit, signal) = ExitSignal::new();
         let dies = Arc::new(exit);
         let left = Arc::new(Notify::new());
-        let heard = Arc::new(Mutex::default());
-        let (leaves, body, hears) = (Arc::clone(&left), body.to_owned(), Arc::clone(&heard));
+        let latest = Arc::new(Mutex::default());
+        let (leaves, body, hearing) = (Arc::clone(&left), body.to_owned(), Arc::clone(&latest));
         let stillborn = match &ending {
             Ending::WholeOnceRestarted(failure) => Some(failure.clone()),
             _ => None,
         };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                answer(stream, content_type, &body, &ending, &dies, &hears).await;
+                answer(stream, content_type, &body, &ending, &dies, &hearing).await;
                 leaves.notify_one();
             }
         });
@@ -77,7 +77,7 @@ impl FakeServer {
         let registry = Registry::empty().with(backend).unwrap();
         let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), Policy::default());
         orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, "fake.gguf"))).await.unwrap();
-        Self { orchestrator, left, heard }
+        Self { orchestrator, left, latest }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -90,7 +90,7 @@ impl FakeServer {
 
     /// The latest request that the server heard.
     pub(crate) fn heard(&self) -> String {
-        self.heard.lock().unwrap().clone()
+        self.latest.lock().unwrap().clone()
     }
 
     /// Waits until the other side has left a connection.
@@ -128,12 +128,12 @@ async fn answer(
     body: &str,
     ending: &Ending,
     exit: &Arc<ExitSender>,
-    heard: &Mutex<String>,
+    latest: &Mutex<String>,
 ) {
     let mut buffer = [0; 4096];
     // The requests of these tests are small: one read has all of it.
     let read = stream.read(&mut buffer).await.unwrap();
-    *heard.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
+    *latest.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
     let dies = |failure: &Failure| tell_soon(Arc::clone(exit), failure.clone());
     if let Ending::DiesUnanswered(failure) = ending {
         return dies(failure);
@@ -180,8 +180,17 @@ impl Backend for Fake {
             tell_soon(Arc::new(sender), failure);
         }
         let endpoint = Endpoint::Tcp { address, api_key: "key".to_owned() };
-        // One request at a time: the others wait outside.
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: Some(1), exit })
+        Ok(Instance {
+            id,
+            plan,
+            endpoint,
+            pid: None,
+            measured: None,
+            // One request at a time: the others wait outside.
+            slots: Some(1),
+            restored: Kept::default(),
+            exit,
+        })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {
