@@ -14,91 +14,12 @@ use tokio::{
 };
 
 use crate::{
-    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
+    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
     decide::State,
+    message::{Message, Reply, send},
     steps::{Action, Facts, Input, Preparation, Prepared, Ticket},
     weigher::Weigher,
 };
-
-type Reply<T> = oneshot::Sender<T>;
-
-/// What the handle, leases and the actor's own tasks send.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Add {
-        request: LoadRequest,
-        rules: ModelRules,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Lease {
-        ticket: Ticket,
-        model: String,
-        wish: Wish,
-        reply: Reply<Result<Lease, OrchestratorError>>,
-    },
-    GaveUp {
-        ticket: Ticket,
-    },
-    Place {
-        ticket: Ticket,
-        reply: Reply<Option<QueuePlace>>,
-    },
-    LeaseReturned {
-        instance: InstanceId,
-        keep: bool,
-    },
-    Load {
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Check {
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Preview {
-        model: String,
-        reply: Reply<Result<Preview, OrchestratorError>>,
-    },
-    PreviewOf {
-        request: LoadRequest,
-        reply: Reply<Result<Preview, OrchestratorError>>,
-    },
-    Previewed {
-        prepared: Prepared,
-        reply: Reply<Result<Preview, OrchestratorError>>,
-    },
-    Stop {
-        ticket: Ticket,
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Status {
-        reply: Reply<Status>,
-    },
-    Close {
-        reply: Reply<()>,
-    },
-    Prepared {
-        model: String,
-        outcome: Result<Prepared, OrchestratorError>,
-    },
-    Started {
-        instance: InstanceId,
-        outcome: Result<Running, BackendError>,
-    },
-    Exited {
-        instance: InstanceId,
-        failure: loadmaster_core::Failure,
-    },
-    StopDone {
-        instance: InstanceId,
-        outcome: Result<(), BackendError>,
-    },
-    /// Something that no decision depends on.
-    Happened {
-        event: Event,
-    },
-}
 
 /// An instance, and what it was started by.
 #[derive(Debug, Clone)]
@@ -494,12 +415,5 @@ async fn keep_conversations(
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, instance = %instance.id, "its conversations were not kept"),
-    }
-}
-
-fn send(messages: &mpsc::WeakUnboundedSender<Message>, message: Message) {
-    if let Some(messages) = messages.upgrade() {
-        // The actor has ended when this fails: nobody is left to tell.
-        let _ = messages.send(message);
     }
 }

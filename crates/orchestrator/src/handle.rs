@@ -14,8 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
-    actor::{Actor, Message},
-    steps::Ticket,
+    actor::Actor, message::Message, steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.

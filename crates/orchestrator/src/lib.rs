@@ -62,6 +62,7 @@ mod handle;
 mod ledger;
 mod machine;
 mod measurements;
+mod message;
 mod outlook;
 mod policy;
 mod status;
