@@ -77,7 +77,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) log: Option<String>,
 }
 
-/// Where `serve` listens, and where `ps` and `stop` find it.
+/// Where `serve` listens, and where `ps`, `start`, `plan` and `stop` find it.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct ListenArgs {
     /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
@@ -150,6 +150,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// List the models of a running `loadmaster serve`
     Ps(PsArgs),
+    /// Load a model of a running `loadmaster serve`
+    Start(StartArgs),
+    /// Show what loading a model would take, and who would make room
+    Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
     /// Show what this machine has: CPU, memory, GPUs, backends
@@ -168,6 +172,8 @@ impl Command {
         let args = match self {
             Self::Serve(serve) => &serve.listen,
             Self::Ps(ps) => &ps.listen,
+            Self::Start(start) => &start.listen,
+            Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
             _ => return None,
         };
@@ -240,6 +246,28 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StartArgs {
+    /// The model's name, as `loadmaster ps` shows it
+    pub(crate) model: String,
+    /// Return at once instead of when it is ready
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanOfArgs {
+    /// The model's name, as `loadmaster ps` shows it
+    pub(crate) model: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -43,6 +43,11 @@ impl Failed {
         Self { code: NOT_FOUND, ..Self::because(cause) }
     }
 
+    /// There is not enough memory.
+    pub(crate) fn memory(cause: impl Into<String>) -> Self {
+        Self { code: MEMORY, ..Self::because(cause) }
+    }
+
     /// Adds what to do about it.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());

@@ -6,6 +6,7 @@ mod args;
 mod backends;
 mod commands;
 mod config;
+mod daemon;
 mod engine;
 mod failed;
 mod folders;
@@ -46,6 +47,10 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Run(run) => on_runtime(commands::run::execute(run, config)),
         Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config)),
         Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
+        Command::Start(start) => {
+            on_runtime(commands::until_interrupted(commands::start::execute(start, config)))
+        }
+        Command::Plan(plan) => on_runtime(commands::plan::execute(plan, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Probe(probe) => commands::probe::execute(&probe),
         Command::Estimate(estimate) => {

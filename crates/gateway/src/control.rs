@@ -1,20 +1,30 @@
-//! What runs, and how to end it.
+//! What runs, how to start it, and how to end it.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
-use loadmaster_orchestrator::Status;
+use loadmaster_orchestrator::{ModelStatus, OrchestratorError, Status, Wish};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Gateway};
+use crate::{ApiError, Gateway, models};
 
 /// `GET /healthz`: answers while the program lives.
 pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: whether requests are taken.
+pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, ApiError> {
+    let status = gateway.orchestrator.status().await?;
+    if status.closing {
+        return Err(OrchestratorError::Closing.into());
+    }
+    Ok(Json(json!({ "status": "ready" })))
 }
 
 /// `GET /api/v1/instances`: all models with their latest instance, dead ones too.
@@ -29,4 +39,40 @@ pub(crate) async fn stop(
 ) -> Result<StatusCode, ApiError> {
     gateway.orchestrator.stop(&model).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How a model is started.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Start {
+    /// Whether to answer when it is ready, and not at once.
+    #[serde(default)]
+    wait: bool,
+}
+
+/// `POST /api/v1/instances/{model}`: starts a model, as a request for it would; answers at once with 202, or
+/// with `?wait=true` when it is ready. Ends with an error's answer where it cannot be started.
+pub(crate) async fn start(
+    State(gateway): State<Arc<Gateway>>,
+    Path(model): Path<String>,
+    query: Result<Query<Start>, QueryRejection>,
+) -> Result<(StatusCode, Json<ModelStatus>), ApiError> {
+    let Query(Start { wait }) = query.map_err(|rejection| {
+        let remedy = "Send ?wait=true or ?wait=false, or leave it out.";
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
+    })?;
+    // Told at once, also where nobody waits.
+    models::find(&gateway, &model).await?;
+    let wish = Wish { keep: true, ..Wish::default() };
+    if wait {
+        drop(gateway.lease(&model, wish).await?);
+        return Ok((StatusCode::OK, Json(models::find(&gateway, &model).await?)));
+    }
+    let place = gateway.orchestrator.queue(&model, wish);
+    let starting = Arc::clone(&gateway);
+    tokio::spawn(async move {
+        // Who is refused is told of in an event.
+        drop(starting.journal.counts.answered(place.await));
+    });
+    Ok((StatusCode::ACCEPTED, Json(models::find(&gateway, &model).await?)))
 }

@@ -18,7 +18,7 @@ pub struct ApiError {
     message: String,
     remedy: String,
     /// More fields of the error object.
-    details: Map<String, Value>,
+    details: Box<Map<String, Value>>,
     /// Seconds after which it may be worth trying again.
     retry_after: Option<u32>,
 }
@@ -38,7 +38,7 @@ impl ApiError {
             code,
             message: message.into(),
             remedy: remedy.into(),
-            details: Map::new(),
+            details: Box::default(),
             retry_after: None,
         }
     }
@@ -62,6 +62,11 @@ impl ApiError {
             .with("reason", &failure.reason)
     }
 
+    /// The code of the error object.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The body: `{"error": {...}}`.
     pub fn body(&self) -> Value {
         let kind = match self.status.as_u16() {
@@ -76,7 +81,7 @@ impl ApiError {
             "remedy": self.remedy,
         });
         if let Value::Object(fields) = &mut error {
-            fields.extend(self.details.clone());
+            fields.extend(Map::clone(&self.details));
         }
         json!({ "error": error })
     }

@@ -7,10 +7,17 @@
 //! | path | what it is |
 //! |---|---|
 //! | `GET /v1/models`, `GET /v1/models/{id}` | the models that can be asked for, with their state |
-//! | `POST /v1/chat/completions`, `POST /v1/completions` | OpenAI's, streamed and not |
+//! | `POST /v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, `/v1/responses` | OpenAI's, streamed and not |
+//! | `/upstream/{model}/...` | whatever else the model's server offers |
 //! | `GET /api/v1/instances` | everything that runs, ran last, or crashed and why |
+//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready |
 //! | `DELETE /api/v1/instances/{model}` | stops a model |
-//! | `GET /healthz` | answers while the program lives |
+//! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room |
+//! | `GET /api/v1/events` | what happens, as server-sent events |
+//! | `GET /healthz`, `/readyz` | answers while the program lives; while it takes requests |
+//! | `GET /metrics` | figures for Prometheus |
+//!
+//! `X-Loadmaster-Priority: interactive|batch` and `X-Loadmaster-Wait: SECONDS` say how a request waits.
 //!
 //! Errors have OpenAI's shape with a remedy: `{"error": {"message", "type", "code", "remedy", ...}}`.
 //!
@@ -23,11 +30,19 @@
 
 mod browser_guard;
 mod control;
+mod counts;
 mod error;
+mod events;
+mod exchange;
 mod forward;
+mod journal;
+mod metrics;
 mod models;
+mod plan;
 mod stream;
 mod upstreams;
+mod waiting;
+mod wish;
 
 use std::{io, sync::Arc, time::SystemTime};
 
@@ -35,13 +50,13 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{delete, get, post},
+    routing::{any, get, post},
 };
-use loadmaster_orchestrator::Orchestrator;
+use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use tokio::net::TcpListener;
 
 pub use self::error::ApiError;
-use self::upstreams::Upstreams;
+use self::{journal::Journal, upstreams::Upstreams};
 
 /// The largest request body, in bytes: a long conversation with a few images in base64.
 pub const BODY_LIMIT: usize = 64 << 20;
@@ -53,20 +68,45 @@ struct Gateway {
     upstreams: Upstreams,
     /// When this program began to offer its models, in seconds since 1970.
     created: u64,
+    journal: Arc<Journal>,
+    /// What is added to the numbers of events, so that a later run of this program never uses one again:
+    /// the microsecond in which it began.
+    first_event: u64,
 }
 
-/// All routes over `orchestrator`.
+impl Gateway {
+    /// A lease on `model`, counted.
+    async fn lease(&self, model: &str, wish: Wish) -> Result<Lease, ApiError> {
+        self.journal.counts.answered(self.orchestrator.lease_with(model, wish).await)
+    }
+}
+
+/// All routes over `orchestrator`. Must be called within a tokio runtime.
 pub fn router(orchestrator: Orchestrator) -> Router {
-    let created = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-    let gateway = Arc::new(Gateway { orchestrator, upstreams: Upstreams::default(), created });
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let gateway = Arc::new(Gateway {
+        journal: Journal::of(&orchestrator),
+        orchestrator,
+        upstreams: Upstreams::default(),
+        created: since.as_secs(),
+        first_event: u64::try_from(since.as_micros()).unwrap_or(0),
+    });
     Router::new()
         .route("/v1/models", get(models::list))
         .route("/v1/models/{id}", get(models::one))
         .route("/v1/chat/completions", post(forward::by_model))
         .route("/v1/completions", post(forward::by_model))
+        .route("/v1/embeddings", post(forward::by_model))
+        .route("/v1/responses", post(forward::by_model))
+        .route("/upstream/{model}/", any(forward::upstream))
+        .route("/upstream/{model}/{*path}", any(forward::upstream))
         .route("/api/v1/instances", get(control::instances))
-        .route("/api/v1/instances/{model}", delete(control::stop))
+        .route("/api/v1/instances/{model}", post(control::start).delete(control::stop))
+        .route("/api/v1/plan/{model}", get(plan::plan))
+        .route("/api/v1/events", get(events::events))
         .route("/healthz", get(control::healthz))
+        .route("/readyz", get(control::readyz))
+        .route("/metrics", get(metrics::metrics))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -20,13 +20,8 @@ const DEATH_NOTICE: Duration = Duration::from_millis(500);
 
 /// The server's body as it comes. Holds the lease until the last byte, or until it is dropped.
 pub(crate) fn body(answer: Response, lease: Lease) -> Body {
-    let events = answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    let passage = Passage { body: answer.into(), lease, events, whole: true };
     Body::from_stream(
-        stream::unfold(Some(passage), |passage| async move {
+        stream::unfold(Some(Passage::new(answer, lease)), |passage| async move {
             match passage {
                 Some(passage) => passage.next().await,
                 None => None,
@@ -34,6 +29,12 @@ pub(crate) fn body(answer: Response, lease: Lease) -> Body {
         })
         .fuse(),
     )
+}
+
+/// Whether the body is a stream of server-sent events.
+pub(crate) fn is_event_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// Why the server died, if it died.
@@ -52,7 +53,8 @@ pub(crate) async fn broken(lease: &Lease, error: &RequestError) -> ApiError {
     ApiError::new(StatusCode::BAD_GATEWAY, "connection_broken", message, remedy)
 }
 
-struct Passage {
+/// A server's body on its way to the client.
+pub(crate) struct Passage {
     body: loadmaster_upstream::Body,
     lease: Lease,
     /// Whether the body is a stream of server-sent events.
@@ -61,10 +63,16 @@ struct Passage {
     whole: bool,
 }
 
-type Step = Option<(io::Result<Bytes>, Option<Passage>)>;
+pub(crate) type Step = Option<(io::Result<Bytes>, Option<Passage>)>;
 
 impl Passage {
-    async fn next(mut self) -> Step {
+    pub(crate) fn new(answer: Response, lease: Lease) -> Self {
+        let events = is_event_stream(&answer);
+        Self { body: answer.into(), lease, events, whole: true }
+    }
+
+    /// The next bytes, and what is to come after them.
+    pub(crate) async fn next(mut self) -> Step {
         loop {
             match self.body.frame().await? {
                 Ok(frame) => {

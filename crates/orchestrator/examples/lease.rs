@@ -9,7 +9,7 @@ use loadmaster_core::{
     ExitSignal, Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
     Registry, Remedy, async_trait,
 };
-use loadmaster_orchestrator::{Budget, Budgets, Orchestrator, Policy, ThisMachine};
+use loadmaster_orchestrator::{Budget, Budgets, Notice, Orchestrator, Policy, ThisMachine};
 
 /// Takes 60 MiB for each model but one, and half a second to load.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{error}\n  help: {}", error.remedy());
     }
     orchestrator.close().await;
-    while let Ok(event) = events.try_recv() {
+    while let Ok(Notice { event, .. }) = events.try_recv() {
         println!("event: {event:?}");
     }
     Ok(())

@@ -14,34 +14,12 @@ use tokio::{
 };
 
 use crate::{
-    Lease, MachineReader, ModelRules, OrchestratorError, Policy, Preview, Status, Wish,
+    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
     decide::State,
+    message::{Message, Reply, send},
     steps::{Action, Facts, Input, Preparation, Prepared, Ticket},
     weigher::Weigher,
 };
-
-type Reply<T> = oneshot::Sender<T>;
-
-/// What the handle, leases and the actor's own tasks send.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Add { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
-    Lease { ticket: Ticket, model: String, wish: Wish, reply: Reply<Result<Lease, OrchestratorError>> },
-    GaveUp { ticket: Ticket },
-    LeaseReturned { instance: InstanceId, keep: bool },
-    Load { model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Preview { model: String, reply: Reply<Result<Preview, OrchestratorError>> },
-    PreviewOf { request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>> },
-    Previewed { prepared: Prepared, reply: Reply<Result<Preview, OrchestratorError>> },
-    Stop { ticket: Ticket, model: String, reply: Reply<Result<(), OrchestratorError>> },
-    Status { reply: Reply<Status> },
-    Close { reply: Reply<()> },
-    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
-    Started { instance: InstanceId, outcome: Result<Running, BackendError> },
-    Exited { instance: InstanceId, failure: loadmaster_core::Failure },
-    StopDone { instance: InstanceId, outcome: Result<(), BackendError> },
-}
 
 /// An instance, and what it was started by.
 #[derive(Debug, Clone)]
@@ -58,7 +36,9 @@ pub(crate) struct Actor {
     policy: Arc<Policy>,
     /// Weak, so that the actor ends when the last handle is dropped.
     messages: mpsc::WeakUnboundedSender<Message>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Notice>,
+    /// The number of the latest event.
+    last_event: u64,
     leases: HashMap<Ticket, Reply<Result<Lease, OrchestratorError>>>,
     stops: HashMap<Ticket, Reply<Result<(), OrchestratorError>>>,
     closes: Vec<Reply<()>>,
@@ -75,7 +55,7 @@ impl Actor {
         machine: Arc<dyn MachineReader>,
         policy: Policy,
         messages: mpsc::WeakUnboundedSender<Message>,
-        events: broadcast::Sender<Event>,
+        events: broadcast::Sender<Notice>,
     ) -> Self {
         Self {
             state: State::new(policy.clone()),
@@ -84,6 +64,7 @@ impl Actor {
             policy: Arc::new(policy),
             messages,
             events,
+            last_event: 0,
             leases: HashMap::new(),
             stops: HashMap::new(),
             closes: Vec::new(),
@@ -131,7 +112,7 @@ impl Actor {
                 Input::Tick
             }
             Message::Status { reply } => {
-                let _ = reply.send(self.state.status());
+                let _ = reply.send(Status { last_event: self.last_event, ..self.state.status() });
                 return None;
             }
             Message::Check { model, reply } => {
@@ -147,9 +128,11 @@ impl Actor {
                 return None;
             }
             Message::Previewed { prepared, reply } => {
-                let Prepared { plan, estimate, machine } = prepared;
-                let shortages = self.state.shortages(&estimate, &machine);
-                let _ = reply.send(Ok(Preview { plan: (*plan).clone(), estimate, shortages, machine }));
+                let _ = reply.send(Ok(self.state.preview(prepared)));
+                return None;
+            }
+            Message::Place { ticket, reply } => {
+                let _ = reply.send(self.state.place(ticket));
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
@@ -173,6 +156,10 @@ impl Actor {
             Message::Close { reply } => {
                 self.closes.push(reply);
                 Input::CloseAsked
+            }
+            Message::Happened { event } => {
+                self.tell(event);
+                return None;
             }
             Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
             Message::Started { instance, outcome } => return self.started(instance, outcome),
@@ -225,11 +212,7 @@ impl Actor {
                     let _ = reply.send(outcome);
                 }
             }
-            Action::Tell(event) => {
-                tracing::info!(?event, "event");
-                // Nobody listens when this fails.
-                let _ = self.events.send(event);
-            }
+            Action::Tell(event) => self.tell(event),
             Action::Closed => self.closed = true,
         }
         None
@@ -274,7 +257,7 @@ impl Actor {
     }
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
-        let outlook = self.state.outlook(&request.model.id);
+        let outlook = self.state.outlook_instead_of(&request.model.id);
         let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
         let messages = self.messages.clone();
         tokio::spawn(async move {
@@ -346,8 +329,7 @@ impl Actor {
         let instance = &running.instance;
         if instance.restored.conversations > 0 {
             let event = Event::Restored { instance: instance.id.clone(), kept: instance.restored };
-            // Nobody listens when this fails.
-            let _ = self.events.send(event);
+            self.tell(event);
         }
         let facts = Facts {
             pid: instance.pid,
@@ -359,6 +341,14 @@ impl Actor {
         self.later(async move { Message::Exited { instance: id, failure: exit.wait().await } });
         self.instances.insert(instance.id.clone(), running);
         facts
+    }
+
+    /// Numbers an event and tells all listeners.
+    fn tell(&mut self, event: Event) {
+        tracing::info!(?event, "event");
+        self.last_event += 1;
+        // Nobody listens when this fails.
+        let _ = self.events.send(Notice { id: self.last_event, event });
     }
 
     fn grant(&mut self, ticket: Ticket, id: InstanceId, keep: bool) -> Option<Input> {
@@ -388,14 +378,14 @@ impl Actor {
         };
         let backend = self.backend_of(&instance.plan);
         let patience = self.policy.patience;
-        let (weigher, events) = (Arc::clone(&self.weigher), self.events.clone());
+        let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
         self.later(async move {
             // Weighed once more: some of what a server takes grows while it serves.
             weigher.after(&instance, &prepared).await;
             let outcome = match backend {
                 Ok(backend) => {
                     if save {
-                        keep_conversations(&*backend, &instance, &events).await;
+                        keep_conversations(&*backend, &instance, &messages).await;
                     }
                     backend.stop(&instance, patience).await
                 }
@@ -413,20 +403,17 @@ impl Actor {
 }
 
 /// Writes the conversations down. When they cannot be kept they are read anew, so the stop goes on.
-async fn keep_conversations(backend: &dyn Backend, instance: &Instance, events: &broadcast::Sender<Event>) {
+async fn keep_conversations(
+    backend: &dyn Backend,
+    instance: &Instance,
+    messages: &mpsc::WeakUnboundedSender<Message>,
+) {
     match backend.save(instance).await {
         Ok(kept) if kept.conversations > 0 => {
-            // Nobody listens when this fails.
-            let _ = events.send(Event::Saved { instance: instance.id.clone(), kept });
+            let event = Event::Saved { instance: instance.id.clone(), kept };
+            send(messages, Message::Happened { event });
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, instance = %instance.id, "its conversations were not kept"),
-    }
-}
-
-fn send(messages: &mpsc::WeakUnboundedSender<Message>, message: Message) {
-    if let Some(messages) = messages.upgrade() {
-        // The actor has ended when this fails: nobody is left to tell.
-        let _ = messages.send(message);
     }
 }

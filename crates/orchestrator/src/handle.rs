@@ -1,17 +1,20 @@
 //! The handle that everyone holds, and the lease that a request holds.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
 };
 
-use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
+use loadmaster_core::{Failure, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    MachineReader, ModelRules, OrchestratorError, Policy, Preview, Status, Wish,
-    actor::{Actor, Message},
-    steps::Ticket,
+    MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
+    actor::Actor, message::Message, steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -21,7 +24,7 @@ const EVENT_BACKLOG: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Orchestrator {
     messages: mpsc::UnboundedSender<Message>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Notice>,
     /// Names requests, over all clones of the handle.
     tickets: Arc<AtomicU64>,
 }
@@ -76,11 +79,17 @@ impl Orchestrator {
     /// The model is unknown, does not fit, its server did not start, too many wait for it, or the wait was
     /// too long.
     pub async fn lease_with(&self, model: &str, wish: Wish) -> Result<Lease, OrchestratorError> {
+        self.queue(model, wish).await
+    }
+
+    /// The same as [`Orchestrator::lease_with`], for who wants to know meanwhile how long the queue is. The
+    /// request has its place when this returns.
+    pub fn queue(&self, model: &str, wish: Wish) -> Waiting {
         let ticket = self.ticket();
-        let mut place = Place { ticket: Some(ticket), messages: &self.messages };
-        let answer = self.ask(|reply| Message::Lease { ticket, model: model.to_owned(), wish, reply }).await;
-        place.ticket = None;
-        answer?
+        let (reply, answer) = oneshot::channel();
+        // The actor has ended when this fails, and the answer is that.
+        let _ = self.messages.send(Message::Lease { ticket, model: model.to_owned(), wish, reply });
+        Waiting { ticket: Some(ticket), answer, messages: self.messages.clone() }
     }
 
     /// Loads `model` when nothing waits for memory and there is room for it; without a request, and
@@ -92,7 +101,7 @@ impl Orchestrator {
         self.ask(|reply| Message::Load { model: model.to_owned(), reply }).await?
     }
 
-    /// What loading `model` would take, and whether it would fit now. Loads nothing.
+    /// What loading `model` would take, whether it would fit now, and who would make room. Loads nothing.
     ///
     /// # Errors
     /// The model is unknown, or cannot be planned.
@@ -127,8 +136,13 @@ impl Orchestrator {
     }
 
     /// What happens from now on.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub fn events(&self) -> broadcast::Receiver<Notice> {
         self.events.subscribe()
+    }
+
+    /// Waits until everything has ended after [`Orchestrator::close`].
+    pub async fn closed(&self) {
+        self.messages.closed().await;
     }
 
     /// Turns away who waits, lets requests that are served finish within the drain deadline, stops
@@ -152,14 +166,35 @@ impl Orchestrator {
     }
 }
 
-/// A place in the queue; dropping it gives it up.
-struct Place<'a> {
+/// A request that waits; a future of its lease. Dropping it gives the place up.
+#[derive(Debug)]
+pub struct Waiting {
     /// `None` once it was answered.
     ticket: Option<Ticket>,
-    messages: &'a mpsc::UnboundedSender<Message>,
+    answer: oneshot::Receiver<Result<Lease, OrchestratorError>>,
+    messages: mpsc::UnboundedSender<Message>,
 }
 
-impl Drop for Place<'_> {
+impl Waiting {
+    /// Where it stands among those who wait for the same model; `None` when it has its answer.
+    pub async fn place(&self) -> Option<QueuePlace> {
+        let (reply, place) = oneshot::channel();
+        self.messages.send(Message::Place { ticket: self.ticket?, reply }).ok()?;
+        place.await.ok()?
+    }
+}
+
+impl Future for Waiting {
+    type Output = Result<Lease, OrchestratorError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        self.ticket = None;
+        Poll::Ready(answer.unwrap_or(Err(OrchestratorError::Closing)))
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             // The actor has ended when this fails, and everybody's place with it.

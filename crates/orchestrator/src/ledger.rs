@@ -142,6 +142,19 @@ impl Ledger {
         self.reservations.get(instance).map(|reservation| &reservation.estimate)
     }
 
+    /// What is reserved of each device, in bytes.
+    pub(crate) fn totals(&self) -> BTreeMap<DeviceId, u64> {
+        let mut totals = BTreeMap::new();
+        for Reservation { estimate, .. } in self.reservations.values() {
+            let devices: BTreeSet<&DeviceId> = estimate.devices.iter().map(|part| &part.device).collect();
+            for device in devices {
+                let total: &mut u64 = totals.entry(device.clone()).or_default();
+                *total = total.saturating_add(estimate.reservation(device));
+            }
+        }
+        totals
+    }
+
     /// The instance is gone.
     pub(crate) fn release(&mut self, instance: &InstanceId) {
         self.reservations.remove(instance);

@@ -62,6 +62,7 @@ mod handle;
 mod ledger;
 mod machine;
 mod measurements;
+mod message;
 mod outlook;
 mod policy;
 mod status;
@@ -70,9 +71,9 @@ mod weigher;
 
 pub use self::{
     error::OrchestratorError,
-    handle::{Lease, Orchestrator},
+    handle::{Lease, Orchestrator, Waiting},
     ledger::{Budget, Budgets, Shortage},
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
-    status::{InstanceStatus, ModelStatus, Preview, Status},
+    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
 };

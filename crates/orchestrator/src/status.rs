@@ -1,6 +1,8 @@
 //! What the orchestrator tells of itself.
 
-use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind};
+use std::collections::BTreeMap;
+
+use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Shortage;
@@ -29,6 +31,13 @@ pub struct InstanceStatus {
     pub actual: Option<Estimate>,
 }
 
+impl InstanceStatus {
+    /// What it takes, as well as is known.
+    pub fn taken(&self) -> &Estimate {
+        self.actual.as_ref().unwrap_or(&self.predicted)
+    }
+}
+
 /// A model that can be asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelStatus {
@@ -38,26 +47,84 @@ pub struct ModelStatus {
     pub kind: ModelKind,
     /// How many requests wait for it.
     pub waiting: usize,
+    /// What those who wait, or who want it loaded, wait for.
+    pub waits_for: Option<WaitsFor>,
     /// Its latest instance, dead ones too.
     pub instance: Option<InstanceStatus>,
 }
 
+/// What a model waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// Its plan is being made.
+    Plan,
+    /// It does not fit beside the others, and none of them may go yet.
+    Memory {
+        /// Each device that has too little now.
+        shortages: Vec<Shortage>,
+    },
+    /// Others leave to make room for it.
+    Room {
+        /// Those that leave, or were about to.
+        leaving: Vec<InstanceId>,
+    },
+    /// It is being started.
+    Start,
+    /// It works on as many requests as it can.
+    Place,
+    /// It is about to end, and is started again then.
+    End,
+    /// Its servers died again and again: a pause before the next start.
+    Pause,
+}
+
+/// Where a request stands among those who wait for the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePlace {
+    /// 1 is next.
+    pub place: usize,
+    /// How many wait.
+    pub of: usize,
+}
+
+/// An event with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Counts the events of one orchestrator: 1, 2, 3 and so on.
+    pub id: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
 /// Everything, at one moment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
     /// All models, by name.
     pub models: Vec<ModelStatus>,
+    /// What is reserved of each device, in bytes, margins included.
+    pub reserved: BTreeMap<DeviceId, u64>,
+    /// Whether it is about to end, and takes no requests.
+    pub closing: bool,
+    /// The latest event of which this tells.
+    pub last_event: u64,
 }
 
-/// What loading a model would take, and whether it would fit now.
+/// What loading a model would take, whether it would fit now, and who would make room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Preview {
     /// What would run.
     pub plan: LaunchPlan,
     /// What it would take.
     pub estimate: Estimate,
-    /// What keeps it from fitting; empty when it fits.
+    /// What keeps it from fitting beside the others; empty when it fits.
     pub shortages: Vec<Shortage>,
+    /// Who would make room if somebody asked for it now and waited: idle ones soon, busy ones after a turn.
+    pub leaving: Vec<InstanceId>,
+    /// What it would lack even when all had gone that may; not empty means that a request is refused.
+    pub lacking: Vec<Shortage>,
     /// The machine that it was planned for.
     pub machine: Machine,
 }

@@ -13,6 +13,8 @@ mod urls;
 #[cfg(unix)]
 mod chat;
 #[cfg(unix)]
+mod daemon;
+#[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod permissions;

@@ -17,7 +17,7 @@ use crate::support::{Daemon, smollm2};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name that the model is served under.
-pub(super) fn model_id() -> String {
+pub(crate) fn model_id() -> String {
     smollm2().file_stem().expect("the model is a file").to_string_lossy().into_owned()
 }
 

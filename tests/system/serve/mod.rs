@@ -1,9 +1,11 @@
 //! `loadmaster serve` from outside.
 
 mod admission;
-mod client;
+pub(crate) mod client;
+mod control;
 mod openai_client;
 mod requests;
+mod upstream;
 
 // These send signals, which Windows does not have.
 #[cfg(unix)]
@@ -19,6 +21,6 @@ mod process;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
-mod swaps;
+pub(crate) mod swaps;
 #[cfg(target_os = "linux")]
 mod tcp;

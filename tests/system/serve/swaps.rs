@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use reqwest::blocking::Response;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Events, chat_url, model_id, question, story};
@@ -22,7 +23,7 @@ fn twin() -> (TempDir, PathBuf) {
 }
 
 /// A daemon that serves both, with a budget that holds one and not two.
-fn daemon_for_one_of_two(arguments: &[&str]) -> (Daemon, TempDir) {
+pub(crate) fn daemon_for_one_of_two(arguments: &[&str]) -> (Daemon, TempDir) {
     let (folder, twin) = twin();
     let twin = twin.to_str().expect("temporary folders have plain names").to_owned();
     let mut all = vec!["--model", &twin, "--budget", "host=400 MiB"];
@@ -104,6 +105,54 @@ fn a_client_that_went_away_moves_nothing() {
     });
     drop(events);
     std::thread::sleep(Duration::from_millis(200));
+    assert_eq!((state(&daemon, "twin"), state(&daemon, &model_id()).as_deref()), (None, Some("ready")));
+}
+
+#[test]
+fn a_stream_that_waits_is_told_its_place_and_then_its_answer() {
+    let (daemon, _folder) = daemon_for_one_of_two(&["--turn", "2"]);
+    let events = Events::begin(&daemon, story(300));
+    let mut question = question_for("twin");
+    question["stream"] = true.into();
+    let told = std::thread::scope(|scope| {
+        let asked = client::client().post(chat_url(&daemon)).json(&question);
+        let waiting = scope.spawn(|| asked.send().and_then(Response::text).expect("it is answered whole"));
+        assert_eq!(events.last(), Some(Value::Null), "what was there first is finished");
+        waiting.join().expect("the other request is answered")
+    });
+    assert!(told.starts_with(": waiting, place 1 of 1\n\n"), "{told}");
+    assert!(told.ends_with("data: [DONE]\n\n"), "{told}");
+    let tokens = told.lines().filter_map(|line| line.strip_prefix("data: {").map(|rest| format!("{{{rest}")));
+    let said: String = tokens
+        .map(|data| serde_json::from_str::<Value>(&data).expect("an event's data is JSON"))
+        .filter_map(|data| data["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect();
+    assert!(said.contains("Paris"), "{said}");
+}
+
+#[test]
+fn a_request_says_how_long_it_waits() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    let _events = Events::begin(&daemon, story(1500));
+    let asked = |name: &str, value: &str| {
+        Answer::to(client::client().post(chat_url(&daemon)).header(name, value).json(&question_for("twin")))
+    };
+    asked("x-loadmaster-wait", "1").error(503, "waited_too_long");
+    asked("x-loadmaster-priority", "soon").error(400, "invalid_header");
+}
+
+#[test]
+fn a_plan_names_who_would_make_room() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    let plan = || Answer::to(client::client().get(format!("{}/api/v1/plan/twin", daemon.url))).body;
+    let before = plan();
+    assert_eq!((&before["shortages"], &before["leaving"]), (&json!([]), &json!([])), "{before}");
+    assert_eq!(before["state"], "unloaded");
+    assert!(before["devices"][0]["total"].as_u64() > Some(100 << 20), "{before}");
+    ask(&daemon, &model_id()).text();
+    let beside = plan();
+    assert_eq!(beside["leaving"][0]["model"], model_id().as_str(), "{beside}");
+    assert_eq!((&beside["shortages"][0]["device"], &beside["lacking"]), (&json!("host"), &json!([])));
     assert_eq!((state(&daemon, "twin"), state(&daemon, &model_id()).as_deref()), (None, Some("ready")));
 }
 

@@ -7,10 +7,12 @@ use crate::{Failed, failed::INTERRUPTED};
 pub(crate) mod completions;
 pub(crate) mod estimate;
 pub(crate) mod inspect;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod ps;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod start;
 pub(crate) mod stop;
 
 #[cfg_attr(unix, path = "interrupts/unix.rs")]

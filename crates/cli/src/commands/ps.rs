@@ -3,15 +3,14 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use loadmaster_core::{Bytes, DeviceEstimate, Estimate, InstanceState, Remedy};
-use loadmaster_orchestrator::{ModelStatus, Status};
+use loadmaster_orchestrator::{ModelStatus, Shortage, Status, WaitsFor};
 use reqwest::Method;
 
-use crate::{Failed, args::PsArgs, commands::stop, config::Config, printed::print, table};
+use crate::{Failed, args::PsArgs, config::Config, daemon, printed::print, table};
 
 pub(crate) async fn execute(args: PsArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let body = stop::ask(config, Method::GET, "/api/v1/instances").await?;
-    let status: Status = serde_json::from_str(&body)
-        .map_err(|error| Failed::because(format!("The answer of Loadmaster could not be read: {error}")))?;
+    let body = daemon::ask(config, Method::GET, "/api/v1/instances").await?;
+    let status: Status = daemon::read(&body)?;
     if args.json {
         print(&format!("{body}\n"))?;
     } else {
@@ -26,10 +25,13 @@ fn shown(status: &Status) -> String {
     rows.extend(status.models.iter().map(row));
     let mut text = table::lined_up(&rows);
     for model in &status.models {
+        if let Some(cause) = &model.waits_for {
+            // Writing into a string cannot fail, here and below.
+            let _ = write!(text, "\n{} waits {}\n", model.id, reason(cause));
+        }
         if let Some(InstanceState::Crashed { failure }) =
             model.instance.as_ref().map(|instance| &instance.state)
         {
-            // Writing into a string cannot fail.
             let _ = write!(text, "\n{} crashed: {failure}\n  help: {}\n", model.id, failure.remedy());
         }
     }
@@ -43,18 +45,69 @@ fn row(model: &ModelStatus) -> Vec<String> {
         return vec![model.id.clone(), "unloaded".to_owned(), none(), none(), waiting, none()];
     };
     let alive = instance.state.is_alive();
-    let taken = instance.actual.as_ref().unwrap_or(&instance.predicted);
     vec![
         model.id.clone(),
         instance.state.name().to_owned(),
         instance.pid.filter(|_| alive).map_or_else(none, |pid| pid.to_string()),
         instance.leases.to_string(),
         waiting,
-        if alive { memory(taken) } else { none() },
+        if alive { memory(instance.taken()) } else { none() },
     ]
 }
 
-fn memory(estimate: &Estimate) -> String {
+/// Why a model waits: `for ...`, `until ...`.
+fn reason(cause: &WaitsFor) -> String {
+    let joined = |names: &mut dyn Iterator<Item = String>| names.collect::<Vec<_>>().join(", ");
+    match cause {
+        WaitsFor::Plan => "for its plan".to_owned(),
+        WaitsFor::Memory { shortages } => {
+            format!("for memory: {}", joined(&mut shortages.iter().map(Shortage::to_string)))
+        }
+        WaitsFor::Room { leaving } => {
+            format!("until these have made room: {}", joined(&mut leaving.iter().map(ToString::to_string)))
+        }
+        WaitsFor::Start => "until it has started".to_owned(),
+        WaitsFor::Place => "until it has finished a request: it works on as many as it can".to_owned(),
+        WaitsFor::Pause => "for its next start, after a pause: its servers died".to_owned(),
+        WaitsFor::End => "until it has ended, and is started again".to_owned(),
+        _ => "for something that this command does not know".to_owned(),
+    }
+}
+
+pub(crate) fn memory(estimate: &Estimate) -> String {
     let device = |part: &DeviceEstimate| format!("{} {}", part.device, Bytes(part.total()));
     estimate.devices.iter().map(device).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use loadmaster_core::{DeviceId, InstanceId, ModelKind};
+
+    use super::*;
+
+    #[test]
+    fn who_waits_is_told_why() {
+        let shortage =
+            Shortage { device: DeviceId::host(), needed: 2 << 30, available: 1 << 30, budget: None };
+        for (cause, told) in [
+            (
+                WaitsFor::Memory { shortages: vec![shortage] },
+                "a waits for memory: host needs 2.0 GiB and has 1.0 GiB left",
+            ),
+            (
+                WaitsFor::Room { leaving: vec![InstanceId::new("b", 1)] },
+                "a waits until these have made room: b#1",
+            ),
+        ] {
+            let model = ModelStatus {
+                id: "a".to_owned(),
+                kind: ModelKind::Text,
+                waiting: 3,
+                waits_for: Some(cause),
+                instance: None,
+            };
+            let shown = shown(&Status { models: vec![model], ..Status::default() });
+            assert!(shown.ends_with(&format!("\n\n{told}\n")), "{shown}");
+        }
+    }
 }

@@ -1,86 +1,14 @@
-//! `loadmaster stop`, and how to talk to a running `loadmaster serve`.
+//! `loadmaster stop`
 
-use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
-use crate::{Failed, args::StopArgs, config::Config};
+use crate::{Failed, args::StopArgs, config::Config, daemon};
 
 pub(crate) async fn execute(args: StopArgs, config: &Config) -> Result<ExitCode, Failed> {
-    ask(config, Method::DELETE, &format!("/api/v1/instances/{}", escaped(&args.model))).await?;
+    let path = format!("/api/v1/instances/{}", daemon::escaped(&args.model));
+    daemon::ask(config, Method::DELETE, &path).await?;
     println!("stopped {}", args.model);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the Loadmaster that listens where the configuration says; returns the body of its answer.
-pub(crate) async fn ask(config: &Config, method: Method, path: &str) -> Result<String, Failed> {
-    let address = reachable(config.listen);
-    let failed = |error: reqwest::Error| {
-        if error.is_connect() {
-            return Failed::because(format!("Loadmaster does not serve at {address}"))
-                .remedy("Start it with `loadmaster serve`, or name its address with --listen.");
-        }
-        Failed::because(format!("Loadmaster at {address} did not answer: {error}"))
-            .remedy("Check what listens there.")
-    };
-    // A proxy for the outside world has no business on this machine, nor have its certificates.
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
-    let answer = client.request(method, format!("http://{address}{path}")).send().await.map_err(failed)?;
-    let status = answer.status();
-    let body = answer.text().await.map_err(failed)?;
-    if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
-}
-
-/// An error in the API's shape, told in words.
-fn refused(status: StatusCode, body: &str) -> Failed {
-    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let text = |name: &str| json["error"][name].as_str().map(str::to_owned);
-    let cause = text("message").unwrap_or_else(|| format!("Loadmaster answered {status}"));
-    let failed =
-        if status == StatusCode::NOT_FOUND { Failed::not_found(cause) } else { Failed::because(cause) };
-    match text("remedy") {
-        Some(remedy) => failed.remedy(remedy),
-        None => failed,
-    }
-}
-
-/// Where to connect to for what listens on `address`: on all addresses means on this machine too.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
-}
-
-/// `name` as one segment of a path: whatever is not unreserved (RFC 3986, section 2.3) is escaped.
-fn escaped(name: &str) -> String {
-    let mut path = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_one_segment() {
-        assert_eq!(escaped("a b/c?.Q4_1"), "a%20b%2Fc%3F.Q4_1");
-    }
-
-    #[test]
-    fn everywhere_is_reached_here() {
-        assert_eq!(reachable(([0, 0, 0, 0], 7).into()), ([127, 0, 0, 1], 7).into());
-        assert_eq!(reachable(([10, 0, 0, 1], 7).into()), ([10, 0, 0, 1], 7).into());
-    }
 }

@@ -49,6 +49,8 @@ struct Fake {
 pub(crate) struct FakeServer {
     orchestrator: Orchestrator,
     left: Arc<Notify>,
+    /// The latest request as it came.
+    latest: Arc<Mutex<String>>,
 }
 
 impl FakeServer {
@@ -59,14 +61,15 @@ impl FakeServer {
         let (exit, signal) = ExitSignal::new();
         let dies = Arc::new(exit);
         let left = Arc::new(Notify::new());
-        let (leaves, body) = (Arc::clone(&left), body.to_owned());
+        let latest = Arc::new(Mutex::default());
+        let (leaves, body, hearing) = (Arc::clone(&left), body.to_owned(), Arc::clone(&latest));
         let stillborn = match &ending {
             Ending::WholeOnceRestarted(failure) => Some(failure.clone()),
             _ => None,
         };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                answer(stream, content_type, &body, &ending, &dies).await;
+                answer(stream, content_type, &body, &ending, &dies, &hearing).await;
                 leaves.notify_one();
             }
         });
@@ -74,11 +77,20 @@ impl FakeServer {
         let registry = Registry::empty().with(backend).unwrap();
         let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), Policy::default());
         orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, "fake.gguf"))).await.unwrap();
-        Self { orchestrator, left }
+        Self { orchestrator, left, latest }
     }
 
     pub(crate) fn router(&self) -> Router {
         loadmaster_gateway::router(self.orchestrator.clone())
+    }
+
+    pub(crate) fn orchestrator(&self) -> &Orchestrator {
+        &self.orchestrator
+    }
+
+    /// The latest request that the server heard.
+    pub(crate) fn heard(&self) -> String {
+        self.latest.lock().unwrap().clone()
     }
 
     /// Waits until the other side has left a connection.
@@ -116,10 +128,12 @@ async fn answer(
     body: &str,
     ending: &Ending,
     exit: &Arc<ExitSender>,
+    latest: &Mutex<String>,
 ) {
     let mut buffer = [0; 4096];
     // The requests of these tests are small: one read has all of it.
-    let _ = stream.read(&mut buffer).await.unwrap();
+    let read = stream.read(&mut buffer).await.unwrap();
+    *latest.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
     let dies = |failure: &Failure| tell_soon(Arc::clone(exit), failure.clone());
     if let Ending::DiesUnanswered(failure) = ending {
         return dies(failure);
@@ -172,7 +186,8 @@ impl Backend for Fake {
             endpoint,
             pid: None,
             measured: None,
-            slots: None,
+            // One request at a time: the others wait outside.
+            slots: Some(1),
             restored: Kept::default(),
             exit,
         })

@@ -1,7 +1,10 @@
 //! The gateway before a fake server that breaks off where it is told to: real ones cannot be made to.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
+mod control;
 mod fake;
+mod upstream;
+mod waiting;
 
 use std::time::Duration;
 

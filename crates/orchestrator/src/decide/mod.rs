@@ -23,10 +23,10 @@ use std::{
     time::Duration,
 };
 
-use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine};
+use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
-    InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Shortage, Status,
+    InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status, WaitsFor,
     ledger::Ledger,
     outlook::Outlook,
     steps::{Action, Facts, Input, Prepared, Ticket},
@@ -173,30 +173,36 @@ impl State {
         self.models.get(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
     }
 
-    /// What keeps `estimate` from fitting now.
-    pub(crate) fn shortages(&self, estimate: &Estimate, machine: &Machine) -> Vec<Shortage> {
-        self.ledger.shortages(estimate, machine, &self.policy.budgets, &BTreeSet::new())
-    }
-
     /// What a plan for `model` may count on.
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
         Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+    }
+
+    /// The same where `model` may run already, and would run anew in its own place.
+    pub(crate) fn outlook_instead_of(&self, model: &str) -> Outlook {
+        let mut outlook = self.outlook(model);
+        outlook.may_go.extend(self.held_by(model));
+        outlook
     }
 
     /// All reservations that `model` might get the place of some time: those of other models that are
     /// not pinned, whether they run or room is being made for them.
     fn may_go_for(&self, model: &str) -> BTreeSet<InstanceId> {
         let others = self.models.iter().filter(|(name, entry)| *name != model && !entry.rules.pinned);
-        let held = others.flat_map(|(_, entry)| {
-            let promised = match &entry.progress {
-                Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
-                    Some(promised)
-                }
-                _ => None,
-            };
-            entry.instance.iter().chain(promised)
+        others.flat_map(|(name, _)| self.held_by(name)).collect()
+    }
+
+    /// The reservations that `model` has: of what runs, and of the room that is being made for it.
+    fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
+        let entry = self.models.get(model);
+        let promised = entry.and_then(|entry| match &entry.progress {
+            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+                Some(promised)
+            }
+            _ => None,
         });
-        held.filter(|id| self.ledger.reservation(id).is_some()).cloned().collect()
+        let held = entry.and_then(|entry| entry.instance.as_ref()).into_iter().chain(promised);
+        held.filter(|id| self.ledger.reservation(id).is_some()).cloned()
     }
 
     /// Everything, for those who ask.
@@ -205,9 +211,37 @@ impl State {
             id: id.clone(),
             kind: entry.request.model.kind,
             waiting: entry.waiting.len(),
+            waits_for: self.waits_for(entry),
             instance: entry.instance.as_ref().and_then(|id| self.instance_status(id)),
         });
-        Status { models: models.collect() }
+        Status {
+            models: models.collect(),
+            reserved: self.ledger.totals(),
+            closing: self.closing,
+            last_event: 0,
+        }
+    }
+
+    fn waits_for(&self, entry: &ModelEntry) -> Option<WaitsFor> {
+        match &entry.progress {
+            Progress::Planning { .. } => Some(WaitsFor::Plan),
+            Progress::Blocked { prepared, .. } => {
+                let Prepared { estimate, machine, .. } = &**prepared;
+                let gone = BTreeSet::new();
+                let shortages = self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone);
+                Some(WaitsFor::Memory { shortages })
+            }
+            Progress::MakingRoom { leaving, .. } => {
+                Some(WaitsFor::Room { leaving: leaving.iter().cloned().collect() })
+            }
+            Progress::None if entry.waiting.is_empty() => None,
+            Progress::None => Some(match self.living_of(entry).map(|instance| &instance.state) {
+                Some(InstanceState::Starting) => WaitsFor::Start,
+                Some(InstanceState::Ready) => WaitsFor::Place,
+                Some(_) => WaitsFor::End,
+                None => WaitsFor::Pause,
+            }),
+        }
     }
 
     fn instance_status(&self, id: &InstanceId) -> Option<InstanceStatus> {
@@ -254,6 +288,8 @@ impl State {
     fn go_on(&mut self, actions: &mut Vec<Action>) {
         loop {
             let before = actions.len();
+            // Who does not want to wait gets what is there.
+            self.grant(actions);
             self.expire_waiters(actions);
             self.end_drains(actions);
             self.grant(actions);

@@ -6,7 +6,7 @@ use loadmaster_core::{Event, InstanceId, InstanceState};
 
 use super::{ModelEntry, State, Waiter, Wanted};
 use crate::{
-    OrchestratorError, Priority, Wish,
+    OrchestratorError, Priority, QueuePlace, Wish,
     steps::{Action, Ticket},
 };
 
@@ -39,6 +39,16 @@ impl State {
         for entry in self.models.values_mut() {
             entry.waiting.retain(|waiter| waiter.ticket != ticket);
         }
+    }
+
+    /// Where a request stands among those who wait for the same model.
+    pub(crate) fn place(&self, ticket: Ticket) -> Option<QueuePlace> {
+        let holds = |entry: &&ModelEntry| entry.waiting.iter().any(|waiter| waiter.ticket == ticket);
+        let waiting = &self.models.values().find(holds)?.waiting;
+        let order = |waiter: &Waiter| waiter.order(self.now, self.policy.turn);
+        let own = order(waiting.iter().find(|waiter| waiter.ticket == ticket)?);
+        let before = waiting.iter().filter(|waiter| order(waiter) < own).count();
+        Some(QueuePlace { place: before + 1, of: waiting.len() })
     }
 
     pub(super) fn lease_returned(&mut self, id: &InstanceId, keep: bool) {
@@ -122,15 +132,19 @@ impl ModelEntry {
     }
 }
 
-/// Who only keeps the model loaded goes first, and then, where there is a place, interactive requests;
-/// among equals, and once a whole turn has passed, the first come.
+impl Waiter {
+    /// Who only keeps the model loaded goes first, and then interactive requests; among equals, and once a
+    /// whole turn has passed, the first come.
+    fn order(&self, now: Duration, turn: Duration) -> (bool, Priority, Duration, Ticket) {
+        let overdue = now.saturating_sub(self.since) >= turn;
+        let priority = if overdue { Priority::Interactive } else { self.priority };
+        (!self.keep, priority, self.since, self.ticket)
+    }
+}
+
+/// The first of those who may go: who only keeps the model loaded, and the others where there is a place.
 fn take_next(waiting: &mut Vec<Waiter>, has_place: bool, now: Duration, turn: Duration) -> Option<Waiter> {
-    let pressing = |waiter: &Waiter| {
-        let overdue = now.saturating_sub(waiter.since) >= turn;
-        let priority = if overdue { Priority::Interactive } else { waiter.priority };
-        (!waiter.keep, priority, waiter.since, waiter.ticket)
-    };
     let may_go = waiting.iter().enumerate().filter(|(_, waiter)| waiter.keep || has_place);
-    let (place, _) = may_go.min_by_key(|(_, waiter)| pressing(waiter))?;
+    let (place, _) = may_go.min_by_key(|(_, waiter)| waiter.order(now, turn))?;
     Some(waiting.remove(place))
 }

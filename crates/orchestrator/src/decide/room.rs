@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, Machine};
+use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
     victims::{self, Candidate},
 };
 use crate::{
-    OrchestratorError, Restore, Shortage,
+    OrchestratorError, Preview, Restore, Shortage,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -31,7 +31,35 @@ enum Verdict {
     Never(Vec<Shortage>),
 }
 
+/// How hard a model presses for room.
+#[derive(Debug, Clone, Copy)]
+enum Pressure {
+    /// Somebody has waited for it since then.
+    Since(Duration),
+    /// Nobody waits for it, but it shall always run.
+    Always,
+    /// Nobody waits for it.
+    None,
+    /// As if somebody had waited for a turn.
+    Overdue,
+}
+
 impl State {
+    /// What starting `prepared` would lead to.
+    pub(crate) fn preview(&self, prepared: Prepared) -> Preview {
+        let Prepared { plan, estimate, machine } = prepared;
+        let model = &plan.model.id;
+        let own = self.held_by(model).collect();
+        let shortages = self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &own);
+        let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
+        match self.verdict(model, &estimate, &machine, Pressure::Overdue) {
+            Verdict::MakeRoom(going) => leaving.extend(going),
+            Verdict::Never(missing) => lacking = missing,
+            Verdict::Start | Verdict::Wait => {}
+        }
+        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine }
+    }
+
     /// Plans every model that somebody waits for and that nothing is done for yet.
     pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
         let asked = |(model, entry): (&String, &super::ModelEntry)| {
@@ -160,7 +188,12 @@ impl State {
             self.call_off(model);
             return;
         }
-        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine);
+        let pressure = match (entry.waits_since(), entry.rules.restore) {
+            (Some(since), _) => Pressure::Since(since),
+            (None, Restore::Always) => Pressure::Always,
+            (None, _) => Pressure::None,
+        };
+        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure);
         let stale = self.now.saturating_sub(*read) > FRESH;
         let prepared = prepared.clone();
         match verdict {
@@ -185,9 +218,11 @@ impl State {
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
-    fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine) -> Verdict {
+    fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine, pressure: Pressure) -> Verdict {
+        // It would run in its own place.
+        let own: BTreeSet<InstanceId> = self.held_by(model).collect();
         let without = |gone: &BTreeSet<InstanceId>| {
-            self.ledger.shortages(estimate, machine, &self.policy.budgets, gone)
+            self.ledger.shortages(estimate, machine, &self.policy.budgets, &(gone | &own))
         };
         if without(&BTreeSet::new()).is_empty() {
             return Verdict::Start;
@@ -205,26 +240,24 @@ impl State {
         });
         let leaving: BTreeSet<InstanceId> = leaving.map(|(id, _)| id.clone()).collect();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
-        let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(model, id, instance);
+        let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(pressure, id, instance);
         match victims::choose(others().filter_map(may_go).collect(), fits) {
             Some(going) => Verdict::MakeRoom(&going | &leaving),
             None => Verdict::Wait,
         }
     }
 
-    /// `instance` as one that may go for `model` now.
-    fn candidate(&self, model: &str, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
-        if instance.state != InstanceState::Ready {
-            return None;
-        }
-        let asking = self.models.get(model)?;
-        let idle = self.now.saturating_sub(instance.used);
-        let (linger, may_interrupt) = match asking.waits_since() {
-            Some(since) => (self.policy.linger, self.is_overdue(since, instance)),
-            // In the background, and only for those who shall always run.
-            None if asking.rules.restore == Restore::Always => (self.policy.restore_after, false),
-            None => return None,
+    /// `instance` as one that may go for who presses so hard.
+    fn candidate(&self, pressure: Pressure, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+        let (linger, may_interrupt) = match (pressure, &instance.state) {
+            (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
+            (Pressure::Since(since), InstanceState::Ready) => {
+                (self.policy.linger, self.is_overdue(since, instance))
+            }
+            (Pressure::Always, InstanceState::Ready) => (self.policy.restore_after, false),
+            _ => return None,
         };
+        let idle = self.now.saturating_sub(instance.used);
         let asked_for = self.models.get(&instance.model).is_some_and(|entry| !entry.waiting.is_empty());
         let busy = !instance.is_free() || asked_for || idle < linger;
         if busy && !may_interrupt {

@@ -6,15 +6,15 @@ mod toy;
 use std::time::Duration;
 
 use loadmaster_core::{Event, Failure, FailureReason, InstanceState};
-use loadmaster_orchestrator::{Lease, Orchestrator, OrchestratorError};
+use loadmaster_orchestrator::{Lease, Notice, Orchestrator, OrchestratorError};
 use tokio::sync::broadcast::Receiver;
 
 use self::toy::Toy;
 
 /// Waits for the event that says `state`.
-async fn until(events: &mut Receiver<Event>, state: &str) {
+async fn until(events: &mut Receiver<Notice>, state: &str) {
     loop {
-        match events.recv().await.expect("the orchestrator lives") {
+        match events.recv().await.expect("the orchestrator lives").event {
             Event::State { state: now, .. } if now.name() == state => return,
             _ => {}
         }

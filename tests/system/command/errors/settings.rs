@@ -37,7 +37,7 @@ fn lines_that_the_command_does_not_understand() {
     check(&["inspect", "m.gguf", "--xyz"], "unexpected argument '--xyz' found", &see(" inspect"));
     check(&["serve", "--xyz"], "unexpected argument '--xyz' found", &see(" serve"));
     check(&["run", "m.gguf", "--ctz", "1"], "unexpected argument '--ctz' found", "Did you mean '--ctx'?");
-    check(&["launch"], "unrecognized subcommand 'launch'", &see(""));
+    check(&["juggle"], "unrecognized subcommand 'juggle'", &see(""));
     check(&["serv"], "unrecognized subcommand 'serv'", "Did you mean 'serve'?");
     check(&["run"], "the following required arguments were not provided: <MODEL_FILE>", &see(" run"));
     check(

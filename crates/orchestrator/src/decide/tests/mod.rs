@@ -2,10 +2,11 @@
 
 mod random;
 mod swaps;
+mod told;
 
 use loadmaster_core::{
     BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
-    Model, ModelKind,
+    Machine, Model, ModelKind,
 };
 
 use super::*;

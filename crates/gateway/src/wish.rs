@@ -1,0 +1,69 @@
+//! Headers that say how a request waits.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use loadmaster_orchestrator::{Priority, Wish};
+
+use crate::ApiError;
+
+/// Who goes first: `interactive`, or `batch`.
+const PRIORITY: &str = "x-loadmaster-priority";
+
+/// How many seconds a request waits at most; 0 is not at all.
+const WAIT: &str = "x-loadmaster-wait";
+
+/// What the headers ask for; what they do not say is as usual.
+pub(crate) fn of(headers: &HeaderMap) -> Result<Wish, ApiError> {
+    let mut wish = Wish::default();
+    if let Some(text) = headers.get(PRIORITY) {
+        wish.priority = match text.as_bytes() {
+            b"interactive" => Priority::Interactive,
+            b"batch" => Priority::Batch,
+            _ => return Err(bad(PRIORITY, text.as_bytes(), "Send interactive or batch, or leave it out.")),
+        };
+    }
+    if let Some(text) = headers.get(WAIT) {
+        let seconds = text.to_str().ok().and_then(|text| text.parse().ok());
+        let seconds = seconds.ok_or_else(|| {
+            bad(WAIT, text.as_bytes(), "Send a number of whole seconds, such as 30, or leave it out.")
+        })?;
+        wish.wait = Some(Duration::from_secs(seconds));
+    }
+    Ok(wish)
+}
+
+fn bad(name: &str, value: &[u8], remedy: &str) -> ApiError {
+    let cause = format!("The header {name} cannot be '{}'", String::from_utf8_lossy(value));
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_header", cause, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn wish(name: &'static str, value: &str) -> Result<Wish, ApiError> {
+        of(&[(name.parse().unwrap(), HeaderValue::from_str(value).unwrap())].into_iter().collect())
+    }
+
+    #[test]
+    fn headers_are_read() {
+        assert_eq!(of(&HeaderMap::new()).unwrap(), Wish::default());
+        assert_eq!(wish(PRIORITY, "batch").unwrap().priority, Priority::Batch);
+        assert_eq!(wish(PRIORITY, "interactive").unwrap(), Wish::default());
+        assert_eq!(wish(WAIT, "0").unwrap().wait, Some(Duration::ZERO));
+        assert_eq!(wish(WAIT, "90").unwrap().wait, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (name, value) in [(PRIORITY, "high"), (PRIORITY, ""), (WAIT, "-1"), (WAIT, "1.5"), (WAIT, "soon")]
+        {
+            let error = wish(name, value).expect_err(value).body()["error"].clone();
+            assert_eq!(error["code"], "invalid_header");
+            assert!(error["message"].as_str().unwrap().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What is sent to the actor.
+
+use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
+    actor::Running,
+    steps::{Prepared, Ticket},
+};
+
+pub(crate) type Reply<T> = oneshot::Sender<T>;
+
+/// What the handle, leases and the actor's own tasks send.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Add {
+        request: LoadRequest,
+        rules: ModelRules,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Lease {
+        ticket: Ticket,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    },
+    GaveUp {
+        ticket: Ticket,
+    },
+    Place {
+        ticket: Ticket,
+        reply: Reply<Option<QueuePlace>>,
+    },
+    LeaseReturned {
+        instance: InstanceId,
+        keep: bool,
+    },
+    Load {
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Check {
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Preview {
+        model: String,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    PreviewOf {
+        request: LoadRequest,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    Previewed {
+        prepared: Prepared,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    },
+    Stop {
+        ticket: Ticket,
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Status {
+        reply: Reply<Status>,
+    },
+    Close {
+        reply: Reply<()>,
+    },
+    Prepared {
+        model: String,
+        outcome: Result<Prepared, OrchestratorError>,
+    },
+    Started {
+        instance: InstanceId,
+        outcome: Result<Running, BackendError>,
+    },
+    Exited {
+        instance: InstanceId,
+        failure: Failure,
+    },
+    StopDone {
+        instance: InstanceId,
+        outcome: Result<(), BackendError>,
+    },
+    /// Something that no decision depends on.
+    Happened {
+        event: Event,
+    },
+}
+
+/// Sends to an actor that may have ended.
+pub(crate) fn send(messages: &mpsc::WeakUnboundedSender<Message>, message: Message) {
+    if let Some(messages) = messages.upgrade() {
+        // The actor has ended when this fails: nobody is left to tell.
+        let _ = messages.send(message);
+    }
+}
