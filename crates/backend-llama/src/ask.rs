@@ -24,6 +24,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How far off the engine's own figures may be, in percent: drivers round up.
 const MARGIN_PERCENT: u8 = 1;
 
+/// The longest context that is asked about, in tokens: the server has a table of all cells even when it
+/// allocates nothing else, some hundred bytes each.
+const LONGEST_CONTEXT: u32 = 4 << 20;
+
 const MIB: u64 = 1 << 20;
 
 /// The server's answer, `None` when it gives none: an older build does not know the question, and a
@@ -35,6 +39,9 @@ pub(crate) async fn ask(
     settings: &Settings,
     shape: &ModelShape,
 ) -> Option<Answer> {
+    if settings.context_length > LONGEST_CONTEXT {
+        return None;
+    }
     // It listens before it loads, at an address that nobody else is told.
     let address = Address::choose(transport, runtime_dir).await.ok()?;
     let spec = instance::spec(plan, settings, &address).ok()?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use loadmaster_core::{
     Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
-    InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
 use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
 use loadmaster_upstream::{Method, Upstream};
@@ -18,8 +19,9 @@ use loadmaster_upstream::{Method, Upstream};
 use crate::{
     ask::{Answer, ask},
     companions::Companions,
+    conversations::Conversations,
     diagnose::diagnose,
-    header::{self, Needed},
+    header::{self, Needed, Role},
     instance::{self, Address, PROBE_DEADLINE},
     memory::{self, ModelShape},
     options::Options,
@@ -34,6 +36,7 @@ use crate::{
 pub struct LlamaBackend {
     context: BackendContext,
     options: Options,
+    conversations: Conversations,
     supervisor: Supervisor,
     children: Arc<Children>,
     /// What builds answered to `--list-devices`, by program.
@@ -74,6 +77,7 @@ impl LlamaBackend {
         }
         Ok(Arc::new(Self {
             context: context.clone(),
+            conversations: Conversations::new(&context.state_dir, options.conversations),
             options,
             supervisor: Supervisor::new(Some(journal)),
             children: Arc::default(),
@@ -136,11 +140,19 @@ impl LlamaBackend {
     }
 }
 
+/// The model by the file that the server is given.
+async fn loaded(model: &Model) -> Result<Model, BackendError> {
+    let path = model.path.clone();
+    let first = tokio::task::spawn_blocking(move || header::first_file(&path)).await;
+    let path = first.map_err(|error| BackendError::system("reading the model's header", error))?;
+    Ok(Model { path, ..model.clone() })
+}
+
 /// Reads the headers of a model and of what is loaded with it, off the async threads.
 async fn read_shape(model: &Model, needed: Needed, ways: &Ways) -> Result<ModelShape, BackendError> {
     let (path, ways) = (model.path.clone(), ways.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let shape = ModelShape::of(&header::read(&path, needed)?);
+        let shape = ModelShape::of(&header::read(&path, Role::Model, needed)?);
         Ok(shape.with(Companions::read(&ways, needed)?))
     });
     read.await.map_err(|error| BackendError::system("reading the model's header", error))?
@@ -164,7 +176,8 @@ impl Backend for LlamaBackend {
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let asked = Asked::read(&request.settings)?;
-        let shape = read_shape(&request.model, Needed::of(machine.hypothetical), &asked.ways).await?;
+        let model = loaded(&request.model).await?;
+        let shape = read_shape(&model, Needed::of(machine.hypothetical), &asked.ways).await?;
         let (server, devices) = if machine.hypothetical {
             (None, server::assumed_devices(machine))
         } else {
@@ -173,7 +186,7 @@ impl Backend for LlamaBackend {
             (Some(server), devices)
         };
         let settings = planner::plan(asked, &shape, machine, &devices)?;
-        let mut plan = LaunchPlan::new(Self::ID, request.model.clone());
+        let mut plan = LaunchPlan::new(Self::ID, model);
         plan.server = server;
         plan.settings = match serde_json::to_value(settings) {
             Ok(serde_json::Value::Object(settings)) => settings,
@@ -204,8 +217,10 @@ impl Backend for LlamaBackend {
         let address = Address::choose(self.options.transport, &self.context.runtime_dir).await?;
         let upstream = Upstream::new(&address.endpoint)
             .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
+        let kept_in = self.conversations.prepare(&plan);
         // From here on, dropping `child` ends the server.
         let spec = instance::spec(&plan, &settings, &address)?
+            .args(kept_in.iter().flat_map(|folder| [OsStr::new("--slot-save-path"), folder.as_os_str()]))
             .log(LogFile::new(self.log_path(&plan.model)))
             .parent_death_signal(self.options.parent_death_signal);
         let child = instance::spawn(&self.supervisor, spec).await?;
@@ -214,6 +229,10 @@ impl Backend for LlamaBackend {
         let expected = memory::estimate(&shape, &settings);
         instance::wait_ready(&child, &upstream, &address, &plan, deadline).await?;
         let measured = output::measured(&child.tail(), &settings, &expected);
+        let restored = match kept_in {
+            Some(_) => self.conversations.restore(&plan, &upstream, settings.parallel).await,
+            None => Kept::default(),
+        };
         let (exit, signal) = ExitSignal::new();
         let instance = Instance {
             id: id.clone(),
@@ -222,11 +241,21 @@ impl Backend for LlamaBackend {
             pid: Some(child.pid()),
             measured,
             slots: Some(settings.parallel),
+            restored,
             exit: signal,
         };
         tokio::spawn(watch(id.clone(), child.exit(), exit, address, Arc::downgrade(&self.children)));
         self.children.locked().insert(id, Arc::new(child));
         Ok(instance)
+    }
+
+    async fn save(&self, instance: &Instance) -> Result<Kept, BackendError> {
+        let settings = Settings::of(&instance.plan)?;
+        let upstream = Upstream::new(&instance.endpoint)
+            .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
+        let devices = instance.measured.iter().flat_map(|measured| &measured.devices);
+        let cache = devices.map(|part| part.kv_cache).fold(0, u64::saturating_add);
+        Ok(self.conversations.save(&instance.plan, &upstream, settings.parallel, cache).await)
     }
 
     async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError> {

@@ -4,7 +4,7 @@ use loadmaster_core::BackendError;
 use loadmaster_gguf::memory::{Adapter, MemoryModel, Projector};
 
 use crate::{
-    header::{self, Needed},
+    header::{self, Needed, Role},
     ways::Ways,
 };
 
@@ -19,10 +19,10 @@ pub struct Companions {
 impl Companions {
     /// Reads the headers of the files that `ways` names.
     pub(crate) fn read(ways: &Ways, needed: Needed) -> Result<Self, BackendError> {
-        let header = |path| header::read(path, needed);
-        let adapters = ways.lora.iter().map(|lora| Ok(Adapter::of(&header(&lora.file)?)));
-        let projector = ways.mmproj.as_deref().map(header).transpose()?;
-        let draft = ways.draft.as_ref().map(|draft| header(&draft.file)).transpose()?;
+        let header = |path, role| header::read(path, role, needed);
+        let adapters = ways.lora.iter().map(|lora| Ok(Adapter::of(&header(&lora.file, Role::Adapter)?)));
+        let projector = ways.mmproj.as_deref().map(|file| header(file, Role::Projector)).transpose()?;
+        let draft = ways.draft.as_ref().map(|draft| header(&draft.file, Role::Model)).transpose()?;
         Ok(Self {
             adapters: adapters.collect::<Result<_, BackendError>>()?,
             projector: projector.as_ref().map(Projector::of),

@@ -10,13 +10,13 @@
 //! | name | value | default |
 //! |---|---|---|
 //! | `context_length` | tokens, over all slots | what the model was trained on, 8192 at most |
-//! | `gpu_layers` | a number or `"all"`; the output layer counts as one | as many as fit, none without a GPU |
+//! | `gpu_layers` | a number or `"all"`; the output layer counts as one | as many as leave 512 MiB of the GPU free, none without a GPU |
 //! | `device` | a device of this machine, by id or alias, or several: `"gpu0,gpu1"` | the GPU with the most free memory |
 //! | `tensor_split` | a number for each of several devices: their shares of the layers | what is free of each |
 //! | `threads` | a number | physical cores, within what the process may use |
-//! | `parallel` | slots that answer at once | 1 |
+//! | `parallel` | slots that answer at once, 256 at most | 1 |
 //! | `cache_type_k`, `cache_type_v` | `f16`, `bf16`, `f32`, `q8_0`, `q5_1`, `q5_0`, `q4_1`, `q4_0`, `iq4_nl` | `f16` |
-//! | `flash_attention` | `"on"`, `"off"`, `"auto"` | `"auto"`: the server decides for its device |
+//! | `flash_attention` | `"on"`, `"off"`, `"auto"` | `"auto"`: the server decides for its device; `"off"` goes with no quantised `cache_type_v` |
 //! | `batch_size`, `ubatch_size` | tokens | 2048, 512 |
 //! | `mmap` | true or false | true |
 //! | `prompt_cache` | bytes of host memory that old prompts may keep | 0 |
@@ -40,6 +40,9 @@
 //! `transport`: `"unix"` or `"tcp"`.
 //! `ask`: `false` keeps the server from being asked what a plan takes before its first start (a fifth of a
 //! second, during which its driver may take memory of its own); the computed estimate is used then.
+//! `conversations`: how much of the disk conversations may take that are kept over an unloading (`"4 GiB"`);
+//! `"0 B"` keeps none. They lie in the state folder, readable for the user alone, until they are restored
+//! or make room for newer ones.
 //! `parent_death_signal`: `false` keeps Linux from ending the servers together with this program. The
 //! journal of children then ends them at the next start, as it does on systems without such a signal.
 //! For tests of just that, and for containers and tracers that mistake the signal.
@@ -54,6 +57,7 @@ mod arguments;
 mod ask;
 mod backend;
 mod companions;
+mod conversations;
 mod diagnose;
 mod extra;
 mod header;

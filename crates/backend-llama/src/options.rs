@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use loadmaster_core::BackendError;
-use serde::Deserialize;
+use loadmaster_core::{BackendError, Bytes};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::LlamaBackend;
 
@@ -31,11 +31,29 @@ pub(crate) struct Options {
     pub(crate) parent_death_signal: bool,
     /// Whether the server is asked what a plan takes before its first start.
     pub(crate) ask: bool,
+    /// Bytes of the disk that conversations may take which are kept over an unloading; 0 keeps none.
+    #[serde(deserialize_with = "amount")]
+    pub(crate) conversations: u64,
+}
+
+/// What conversations may take by default, in bytes: some thirty thousand tokens of an 8B model.
+const CONVERSATIONS: u64 = 4 << 30;
+
+/// Reads `4 GiB`.
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse::<Bytes>().map(|bytes| bytes.0).map_err(D::Error::custom)
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { server: None, transport: Transport::default(), parent_death_signal: true, ask: true }
+        Self {
+            server: None,
+            transport: Transport::default(),
+            parent_death_signal: true,
+            ask: true,
+            conversations: CONVERSATIONS,
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn plan(
         extra: asked.extra,
         start_timeout: asked.start_timeout.unwrap_or(300),
     };
+    check_cache_types(&settings)?;
     limit_layers(&mut settings.ways, shape);
     let all = shape.layers().saturating_add(1);
     let wanted = asked.gpu_layers.map(|layers| match layers {
@@ -53,7 +54,7 @@ pub(crate) fn plan(
     });
     let chosen = match wanted {
         Some(0) => Vec::new(),
-        _ => choose(&asked.devices, wanted.is_some(), machine, server_devices)?,
+        _ => choose(&asked.devices, asked.gpu_layers, machine, server_devices)?,
     };
     settings.devices = chosen.iter().map(|(device, _)| device.id.to_string()).collect();
     settings.server_devices = chosen.iter().map(|(_, server)| server.name.clone()).collect();
@@ -69,6 +70,19 @@ pub(crate) fn plan(
         without_devices(&mut settings);
     }
     Ok(settings)
+}
+
+/// Without flash attention, llama.cpp has no way to multiply with quantised values.
+fn check_cache_types(settings: &Settings) -> Result<(), BackendError> {
+    if settings.flash_attention != FlashAttention::Off || !settings.cache_type_v.is_quantised() {
+        return Ok(());
+    }
+    Err(BackendError::BadSetting {
+        name: "flash_attention".to_owned(),
+        value: "off".to_owned(),
+        expected: "llama-server needs it for a quantised cache_type_v; take f16 there, or leave it on"
+            .to_owned(),
+    })
 }
 
 /// Everything on the host, what is loaded with the model too.
@@ -96,7 +110,10 @@ fn split(asked: &[f64], chosen: &[(&Device, &ServerDevice)]) -> Result<Vec<f64>,
         return Err(BackendError::BadSetting {
             name: "tensor_split".to_owned(),
             value: format!("{asked:?}"),
-            expected: format!("the plan has {} devices, and each needs a number", chosen.len()),
+            expected: format!(
+                "it takes a number for each device of the plan, and the plan has {} (`device` names several)",
+                chosen.len()
+            ),
         });
     }
     if chosen.len() < 2 {
@@ -147,7 +164,7 @@ fn threads(machine: &Machine) -> u32 {
 /// layers are asked for and there is no other.
 fn choose<'a>(
     named: &[String],
-    layers_asked: bool,
+    layers_asked: Option<GpuLayers>,
     machine: &'a Machine,
     server_devices: &'a [ServerDevice],
 ) -> Result<Vec<(&'a Device, &'a ServerDevice)>, BackendError> {
@@ -159,13 +176,16 @@ fn choose<'a>(
         let real = usable.iter().filter(|(device, _)| (device.kind == DeviceKind::Software) == software);
         real.max_by_key(|(device, _)| device.free.unwrap_or(device.total)).copied()
     };
-    let chosen = best(false).or_else(|| best(true).filter(|_| layers_asked));
-    if layers_asked && chosen.is_none() {
+    let chosen = best(false).or_else(|| best(true).filter(|_| layers_asked.is_some()));
+    if let Some(layers) = layers_asked
+        && chosen.is_none()
+    {
+        let nobody =
+            if machine.hypothetical { "there is no GPU" } else { "this llama-server can use no GPU here" };
         return Err(BackendError::BadSetting {
             name: "gpu_layers".to_owned(),
-            value: "GPU layers".to_owned(),
-            expected: "this llama-server can use no GPU here; `loadmaster probe` lists what there is"
-                .to_owned(),
+            value: layers.to_string(),
+            expected: format!("{nobody}; `loadmaster probe` lists what there is"),
         });
     }
     Ok(chosen.into_iter().collect())
@@ -257,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn quantised_values_need_flash_attention() {
+        let with = |flash_attention| {
+            let asked = Asked { flash_attention, cache_type_v: Some(CacheType::Q8_0), ..Asked::default() };
+            plan(asked, &shape(1), &machine(vec![]), &[])
+        };
+        assert!(with(None).is_ok() && with(Some(FlashAttention::On)).is_ok());
+        let error = with(Some(FlashAttention::Off)).unwrap_err().to_string();
+        assert!(error.starts_with("'off' is no value for flash_attention: llama-server needs it"), "{error}");
+    }
+
+    #[test]
     fn a_quota_bounds_the_threads() {
         let machine = Machine { usable_threads: 2, ..machine(vec![]) };
         assert_eq!(plan(Asked::default(), &shape(1), &machine, &[]).unwrap().threads, 2);
@@ -319,7 +350,7 @@ mod tests {
         assert_eq!(plan(asked, &shape(4), &machine, &servers).unwrap().tensor_split, [1.0, 0.0]);
         let asked = Asked { tensor_split: vec![1.0], ..both() };
         let error = plan(asked, &shape(4), &machine, &servers).unwrap_err().to_string();
-        assert!(error.contains("the plan has 2 devices"), "{error}");
+        assert!(error.contains("the plan has 2 "), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use loadmaster_core::{BackendError, DeviceKind, Machine};
+use loadmaster_core::{BackendError, Device, DeviceKind, Machine};
 use loadmaster_supervise::{Spec, Supervisor};
 
 /// The program's name on this platform.
@@ -54,10 +54,20 @@ pub(crate) fn locate(
         .ok_or_else(|| missing(None))
 }
 
-/// The devices of a machine that somebody made up, each by its own id.
+/// The devices of a machine that somebody made up, each by the name that a server would have for it: what a
+/// device can do is told by that. One that is only named has the name that it was given.
 pub(crate) fn assumed_devices(machine: &Machine) -> Vec<ServerDevice> {
     let gpus = machine.devices.iter().filter(|device| device.kind != DeviceKind::Host);
-    gpus.map(|gpu| ServerDevice { name: gpu.id.to_string(), description: gpu.name.clone() }).collect()
+    gpus.map(|gpu| ServerDevice { name: assumed_name(gpu), description: gpu.name.clone() }).collect()
+}
+
+/// CUDA where NVIDIA's driver knows the device, else Vulkan.
+fn assumed_name(gpu: &Device) -> String {
+    let numbered = |driver: &str, server: &str| {
+        let number = gpu.aliases.iter().find_map(|alias| alias.strip_prefix(driver)?.strip_prefix(':'));
+        number.map(|number| format!("{server}{number}"))
+    };
+    numbered("nvml", "CUDA").or_else(|| numbered("vulkan", "Vulkan")).unwrap_or_else(|| gpu.id.to_string())
 }
 
 /// Asks a build which devices it can use.
@@ -91,6 +101,8 @@ fn parse_devices(lines: &[String]) -> Vec<ServerDevice> {
 
 #[cfg(test)]
 mod tests {
+    use loadmaster_core::DeviceId;
+
     use super::*;
 
     #[test]
@@ -108,6 +120,21 @@ mod tests {
             [("Vulkan0", "llvmpipe (LLVM 15.0.6, 256 bits)"), ("CUDA0", "NVIDIA H100 80GB HBM3")]
         );
         assert_eq!(parse_devices(&["Available devices:", "  (none)"].map(str::to_owned)), []);
+    }
+
+    #[test]
+    fn devices_have_the_names_that_a_server_would_give_them() {
+        let gpu = |aliases: &[&str]| Device {
+            id: DeviceId::from("gpu0"),
+            name: "A GPU".to_owned(),
+            kind: DeviceKind::Discrete,
+            aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+            total: 0,
+            free: None,
+        };
+        assert_eq!(assumed_name(&gpu(&["vulkan:1", "nvml:0"])), "CUDA0");
+        assert_eq!(assumed_name(&gpu(&["vulkan:1"])), "Vulkan1");
+        assert_eq!(assumed_name(&gpu(&[])), "gpu0");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The settings of a plan, and what may be asked of them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use loadmaster_core::{BackendError, LaunchPlan};
 use serde::{Deserialize, Serialize};
@@ -28,17 +28,9 @@ pub enum CacheType {
 }
 
 impl CacheType {
-    /// Bytes of a block of 32 elements, by ggml's block structures (ggml-common.h).
-    pub fn bytes_per_32(self) -> u64 {
-        match self {
-            Self::F32 => 128,
-            Self::F16 | Self::Bf16 => 64,
-            Self::Q8_0 => 34,
-            Self::Q5_1 => 24,
-            Self::Q5_0 => 22,
-            Self::Q4_1 => 20,
-            Self::Q4_0 | Self::Iq4Nl => 18,
-        }
+    /// Whether it keeps fewer bits than were computed with, in blocks that share a scale.
+    pub(crate) fn is_quantised(self) -> bool {
+        !matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }
 }
 
@@ -63,6 +55,15 @@ pub enum GpuLayers {
     /// The last so many, the output layer among them.
     #[serde(untagged)]
     Number(u32),
+}
+
+impl fmt::Display for GpuLayers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => formatter.write_str("all"),
+            Self::Number(number) => write!(formatter, "{number}"),
+        }
+    }
 }
 
 /// Every setting of a plan, resolved.
@@ -135,6 +136,9 @@ pub(crate) struct Asked {
     pub(crate) start_timeout: Option<u64>,
 }
 
+/// The most slots that a server has (`LLAMA_MAX_SEQ` in llama.cpp's src/llama-cparams.h).
+const MOST_SLOTS: u32 = 256;
+
 const KNOWN: [&str; 15] = [
     "context_length",
     "gpu_layers",
@@ -157,26 +161,28 @@ impl Asked {
     /// Reads the settings of a request, and refuses what no plan can have.
     pub(crate) fn read(settings: &loadmaster_core::Settings) -> Result<Self, BackendError> {
         const COUNT: &str = "it takes a whole number from 1 up";
+        // llama.cpp keeps counts in 32 bits with a sign.
+        const MOST: u32 = i32::MAX as u32;
         const CACHE: &str = "it takes f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl";
         let mut asked = Self::default();
         for (name, value) in settings {
             match name.as_str() {
-                "context_length" => asked.context_length = Some(count(name, value)?),
+                "context_length" => asked.context_length = Some(count(name, value, MOST)?),
                 "gpu_layers" => {
                     let expected = "it takes a whole number, or all";
                     asked.gpu_layers = Some(read(name, value, expected)?);
                 }
                 "device" => asked.devices = devices(name, value)?,
                 "tensor_split" => asked.tensor_split = shares(name, value)?,
-                "threads" => asked.threads = Some(count(name, value)?),
-                "parallel" => asked.parallel = Some(count(name, value)?),
+                "threads" => asked.threads = Some(count(name, value, MOST)?),
+                "parallel" => asked.parallel = Some(count(name, value, MOST_SLOTS)?),
                 "cache_type_k" => asked.cache_type_k = Some(read(name, value, CACHE)?),
                 "cache_type_v" => asked.cache_type_v = Some(read(name, value, CACHE)?),
                 "flash_attention" => {
                     asked.flash_attention = Some(read(name, value, "it takes on, off or auto")?);
                 }
-                "batch_size" => asked.batch_size = Some(count(name, value)?),
-                "ubatch_size" => asked.ubatch_size = Some(count(name, value)?),
+                "batch_size" => asked.batch_size = Some(count(name, value, MOST)?),
+                "ubatch_size" => asked.ubatch_size = Some(count(name, value, MOST)?),
                 "mmap" => asked.mmap = Some(read(name, value, "it takes true or false")?),
                 "prompt_cache" => asked.prompt_cache = Some(read(name, value, "it takes bytes")?),
                 "extra" => asked.extra = extra(value)?,
@@ -199,13 +205,15 @@ impl Asked {
     }
 }
 
-fn count(name: &str, value: &Value) -> Result<u32, BackendError> {
-    // llama.cpp keeps counts in 32 bits with a sign.
-    const MOST: u32 = i32::MAX as u32;
+/// A whole number from 1 to `most`.
+fn count(name: &str, value: &Value, most: u32) -> Result<u32, BackendError> {
     let expected = "it takes a whole number from 1 up";
-    match read(name, value, expected)? {
-        number @ 1..=MOST => Ok(number),
-        _ => Err(refusal(name, value, expected)),
+    match read::<u64>(name, value, expected)? {
+        0 => Err(refusal(name, value, expected)),
+        number => u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= most)
+            .ok_or_else(|| refusal(name, value, &format!("it takes {most} at most"))),
     }
 }
 
@@ -280,6 +288,7 @@ mod tests {
             (serde_json::json!({"contxt": 1}), "The llama backend has no setting 'contxt'"),
             (serde_json::json!({"context_length": 0}), "'0' is no value for context_length"),
             (serde_json::json!({"context_length": 3_000_000_000_u64}), "'3000000000' is no value"),
+            (serde_json::json!({"parallel": 257}), "'257' is no value for parallel"),
             (serde_json::json!({"context_length": "many"}), "'many' is no value for context_length"),
             (serde_json::json!({"gpu_layers": -1}), "'-1' is no value for gpu_layers"),
             (serde_json::json!({"cache_type_k": "q9"}), "'q9' is no value for cache_type_k"),

@@ -306,7 +306,14 @@ pub(crate) struct CompletionsArgs {
 
 fn device(text: &str) -> Result<(String, Bytes), String> {
     let (id, amount) = text.split_once('=').ok_or("write it like CUDA0=24 GiB".to_owned())?;
-    Ok((id.trim().to_owned(), amount.parse()?))
+    let id = id.trim();
+    if id.is_empty() {
+        return Err("the GPU needs a name: write it like CUDA0=24 GiB".to_owned());
+    }
+    if ["host", "cpu"].iter().any(|host| id.eq_ignore_ascii_case(host)) {
+        return Err(format!("{id} is no GPU; --budget \"host=12 GiB\" limits the host"));
+    }
+    Ok((id.to_owned(), amount.parse()?))
 }
 
 fn budget(text: &str) -> Result<(String, Budget), String> {

@@ -123,13 +123,15 @@ impl Failed {
         let code = match error {
             GgufError::NotFound { .. } => {
                 let cause = format!("There is no file {}", path.display());
-                return Self::not_found(cause).remedy(error.remedy());
+                let is_address = path.to_str().is_some_and(|text| text.contains("://"));
+                let remedy =
+                    if is_address { "Addresses begin with http:// or https://." } else { error.remedy() };
+                return Self::not_found(cause).remedy(remedy);
             }
             GgufError::ShardNotFound { .. } => NOT_FOUND,
             _ => FAILED,
         };
-        let path = path.display().to_string();
-        let cause = format!("{path} cannot be used: {}", error.to_string().replace(&path, "it"));
+        let cause = format!("{} cannot be used: {}", path.display(), error.cause());
         let failed = Self { code, ..Self::because(cause) };
         failed.remedy(error.remedy())
     }

@@ -9,6 +9,7 @@ mod config;
 mod engine;
 mod failed;
 mod folders;
+mod printed;
 mod source;
 mod table;
 mod usage;
@@ -53,7 +54,7 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Inspect(inspect) => {
             on_runtime(commands::until_interrupted(commands::inspect::execute(&inspect, config)))
         }
-        Command::Completions(completions) => Ok(commands::completions::execute(&completions)),
+        Command::Completions(completions) => commands::completions::execute(&completions),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{BackendError, Estimate, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model};
+use crate::{BackendError, Estimate, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model};
 
 /// How an instance is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,16 @@ pub trait Backend: Debug + Send + Sync {
     /// The server ended ([`BackendError::StartFailed`], at once and with its reason), never became
     /// ready, or another one answers in its place. Nothing is left running then.
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError>;
+
+    /// Keeps the conversations of `instance`, which works on nothing and is about to make room, so that the
+    /// next `start` of the same plan goes on where it stopped. May keep nothing, as it does by default.
+    ///
+    /// # Errors
+    /// They cannot be kept: they are read anew when they go on.
+    async fn save(&self, instance: &Instance) -> Result<Kept, BackendError> {
+        let _ = instance;
+        Ok(Kept::default())
+    }
 
     /// Ends `instance` and returns when its process is gone. It is asked kindly first, and ended by
     /// force after `patience`. Stopping what has ended already is no error.

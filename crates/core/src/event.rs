@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Estimate, InstanceId, InstanceState};
+use crate::{Estimate, InstanceId, InstanceState, Kept};
 
 /// Something that happened in the orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,20 @@ pub enum Event {
         model: String,
         /// The instances that go, or were about to.
         leaving: Vec<InstanceId>,
+    },
+    /// The conversations of an instance were written down before it is stopped.
+    Saved {
+        /// The instance.
+        instance: InstanceId,
+        /// What was kept.
+        kept: Kept,
+    },
+    /// An instance was given the conversations back that its predecessor had.
+    Restored {
+        /// The instance.
+        instance: InstanceId,
+        /// What it was given.
+        kept: Kept,
     },
     /// A request was turned away.
     Refused {

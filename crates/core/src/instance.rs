@@ -116,6 +116,28 @@ impl InstanceState {
     }
 }
 
+/// Conversations that were carried over from one start to the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many.
+    pub conversations: u32,
+    /// Tokens that need not be read again.
+    pub tokens: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+}
+
+impl Kept {
+    /// One conversation more; none if it has no tokens.
+    pub fn add(&mut self, tokens: u64, bytes: u64) {
+        if tokens > 0 {
+            self.conversations = self.conversations.saturating_add(1);
+            self.tokens = self.tokens.saturating_add(tokens);
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+    }
+}
+
 /// A server that runs. Cheap to clone: the backend owns the process itself.
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -131,6 +153,8 @@ pub struct Instance {
     pub measured: Option<Estimate>,
     /// How many requests it works on at once; more wait outside. `None` when it has no limit of its own.
     pub slots: Option<u32>,
+    /// Conversations that it was given back when it started.
+    pub restored: Kept,
     /// Tells when it ended, and why.
     pub exit: ExitSignal,
 }

@@ -38,7 +38,7 @@
 //!     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
 //!         let (_exit, signal) = ExitSignal::new();
 //!         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-//!         Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit: signal })
+//!         Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, restored: Kept::default(), exit: signal })
 //!     }
 //!     async fn stop(&self, _: &Instance, _patience: Duration) -> Result<(), BackendError> { Ok(()) }
 //!     async fn health(&self, _: &Instance) -> Health { Health::Ready }
@@ -73,7 +73,7 @@ pub use self::{
     estimate::{DeviceEstimate, Estimate, EstimateSource},
     event::Event,
     failure::{Failure, FailureReason},
-    instance::{Endpoint, ExitSender, ExitSignal, Instance, InstanceId, InstanceState},
+    instance::{Endpoint, ExitSender, ExitSignal, Instance, InstanceId, InstanceState, Kept},
     model::{Model, ModelKind},
     plan::{LaunchPlan, LoadRequest, Settings},
     registry::{BackendContext, BackendFactory, Registry, RegistryError},

@@ -89,6 +89,7 @@ impl From<OrchestratorError> for ApiError {
             OrchestratorError::DoesNotFit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory"),
             OrchestratorError::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
             OrchestratorError::WaitedTooLong { .. } => (StatusCode::SERVICE_UNAVAILABLE, "waited_too_long"),
+            OrchestratorError::CrashLoop { .. } => (StatusCode::SERVICE_UNAVAILABLE, "crash_loop"),
             OrchestratorError::CalledOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "called_off"),
             OrchestratorError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             OrchestratorError::Backend(
@@ -102,6 +103,12 @@ impl From<OrchestratorError> for ApiError {
         };
         let api = Self::new(status, code, error.to_string(), error.remedy());
         match &error {
+            OrchestratorError::CrashLoop { failure, retry_after, .. } => {
+                let seconds = u32::try_from(retry_after.as_secs().max(1)).unwrap_or(u32::MAX);
+                Self { retry_after: Some(seconds), ..api }
+                    .with("reason", &failure.reason)
+                    .with("last_lines", &failure.last_lines)
+            }
             OrchestratorError::QueueFull { .. } | OrchestratorError::WaitedTooLong { .. } => {
                 Self { retry_after: Some(RETRY_AFTER_SECONDS), ..api }
             }

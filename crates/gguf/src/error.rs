@@ -252,6 +252,21 @@ pub enum GgufError {
 }
 
 impl GgufError {
+    /// The cause on one line, for a message that has named the file before: it says "it" instead of the path.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::PermissionDenied { .. } => "no permission to read it".to_owned(),
+            Self::IsDirectory { .. } => "it is a folder, not a file".to_owned(),
+            Self::NotAFile { .. } => "it is not a regular file".to_owned(),
+            Self::Io { source, .. } => format!("reading it failed: {source}"),
+            Self::ShardName { count, .. } => format!(
+                "it is one of {count} files of a model, but its name does not end in -0000N-of-{count:05}.gguf"
+            ),
+            other => other.to_string(),
+        }
+    }
+
     /// What the user can do, as one sentence.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -336,5 +351,30 @@ pub(crate) fn shortened(name: &str) -> String {
     match name.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &name[..end]),
         None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_leave_the_path_out_and_nothing_else() {
+        let path = || PathBuf::from("a");
+        let disk = io::Error::other("a disk");
+        for (error, cause) in [
+            (GgufError::IsDirectory { path: path() }, "it is a folder, not a file"),
+            (GgufError::NotAFile { path: path() }, "it is not a regular file"),
+            (GgufError::PermissionDenied { path: path() }, "no permission to read it"),
+            (GgufError::Io { path: Some(path()), source: disk }, "reading it failed: a disk"),
+            (
+                GgufError::UnsupportedVersion { version: 4 },
+                "GGUF version 4 is not supported (versions 2 and 3 are)",
+            ),
+        ] {
+            assert_eq!(error.cause(), cause);
+        }
+        let shard = GgufError::ShardName { path: path(), count: 3 };
+        assert_eq!(shard.to_string(), shard.cause().replacen("it", "a", 1));
     }
 }

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use loadmaster_core::{
     Backend, BackendError, DeviceEstimate, DeviceId, Endpoint, Estimate, EstimateSource, ExitSender,
-    ExitSignal, Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
-    Remedy, async_trait,
+    ExitSignal, Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    Registry, Remedy, async_trait,
 };
 use loadmaster_orchestrator::{Budget, Budgets, Orchestrator, Policy, ThisMachine};
 
@@ -43,7 +43,16 @@ impl Backend for Toy {
         let (sender, exit) = ExitSignal::new();
         self.exits.lock().expect("no holder panics").push(sender);
         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
+        Ok(Instance {
+            id,
+            plan,
+            endpoint,
+            pid: None,
+            measured: None,
+            slots: None,
+            restored: Kept::default(),
+            exit,
+        })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

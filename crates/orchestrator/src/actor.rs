@@ -219,7 +219,7 @@ impl Actor {
                     let _ = reply.send(Err(error));
                 }
             }
-            Action::Stop { instance } => self.stop(instance),
+            Action::Stop { instance, save } => self.stop(instance, save),
             Action::AnswerStop { ticket, outcome } => {
                 if let Some(reply) = self.stops.remove(&ticket) {
                     let _ = reply.send(outcome);
@@ -334,7 +334,7 @@ impl Actor {
         }
         // It was ready in the very moment in which it was called off.
         match outcome {
-            Ok(_) => self.stop(id),
+            Ok(_) => self.stop(id, false),
             Err(_) => {
                 return Some(Input::StopDone { instance: id, outcome: Ok(()) });
             }
@@ -344,6 +344,11 @@ impl Actor {
 
     fn keep(&mut self, running: Running) -> Facts {
         let instance = &running.instance;
+        if instance.restored.conversations > 0 {
+            let event = Event::Restored { instance: instance.id.clone(), kept: instance.restored };
+            // Nobody listens when this fails.
+            let _ = self.events.send(event);
+        }
         let facts = Facts {
             pid: instance.pid,
             endpoint: instance.endpoint.to_string(),
@@ -371,7 +376,7 @@ impl Actor {
         None
     }
 
-    fn stop(&mut self, id: InstanceId) {
+    fn stop(&mut self, id: InstanceId, save: bool) {
         if let Some(call_off) = self.starts.remove(&id) {
             // When this fails, the start is done and its message is on the way: `started` sees to it.
             let _ = call_off.send(());
@@ -383,12 +388,17 @@ impl Actor {
         };
         let backend = self.backend_of(&instance.plan);
         let patience = self.policy.patience;
-        let weigher = Arc::clone(&self.weigher);
+        let (weigher, events) = (Arc::clone(&self.weigher), self.events.clone());
         self.later(async move {
             // Weighed once more: some of what a server takes grows while it serves.
             weigher.after(&instance, &prepared).await;
             let outcome = match backend {
-                Ok(backend) => backend.stop(&instance, patience).await,
+                Ok(backend) => {
+                    if save {
+                        keep_conversations(&*backend, &instance, &events).await;
+                    }
+                    backend.stop(&instance, patience).await
+                }
                 Err(error) => Err(error),
             };
             Message::StopDone { instance: id, outcome }
@@ -399,6 +409,18 @@ impl Actor {
     fn later(&self, future: impl Future<Output = Message> + Send + 'static) {
         let messages = self.messages.clone();
         tokio::spawn(async move { send(&messages, future.await) });
+    }
+}
+
+/// Writes the conversations down. When they cannot be kept they are read anew, so the stop goes on.
+async fn keep_conversations(backend: &dyn Backend, instance: &Instance, events: &broadcast::Sender<Event>) {
+    match backend.save(instance).await {
+        Ok(kept) if kept.conversations > 0 => {
+            // Nobody listens when this fails.
+            let _ = events.send(Event::Saved { instance: instance.id.clone(), kept });
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, instance = %instance.id, "its conversations were not kept"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a request was turned away.
 
-use loadmaster_core::{BackendError, Bytes, Remedy};
+use loadmaster_core::{BackendError, Bytes, Failure, Remedy};
 
 use crate::Shortage;
 
@@ -36,6 +36,18 @@ pub enum OrchestratorError {
         shortages: Vec<Shortage>,
         /// The models that hold memory and never make room.
         pinned: Vec<String>,
+    },
+    /// Its server dies again and again before it has answered anything.
+    #[error("The server of '{model}' died {deaths} times in a row: {failure}")]
+    CrashLoop {
+        /// The model.
+        model: String,
+        /// How often.
+        deaths: u32,
+        /// When it is tried again.
+        retry_after: std::time::Duration,
+        /// Why it died the last time.
+        failure: Box<Failure>,
     },
     /// Too many wait for the model already.
     #[error("{waiting} requests wait for '{model}' already")]
@@ -88,6 +100,9 @@ impl Remedy for OrchestratorError {
                         pinned.join(", ")
                     )
                 }
+            }
+            Self::CrashLoop { failure, retry_after, .. } => {
+                format!("{} It is tried again in {} s.", failure.remedy(), retry_after.as_secs().max(1))
             }
             Self::QueueFull { .. } => "Send the request again later, or send fewer at once.".to_owned(),
             Self::WaitedTooLong { .. } => {

@@ -30,9 +30,10 @@
 //! - What had to go for a request comes back as its [`ModelRules`] say, with the plan it had.
 //! - A start that runs out of memory is tried once more with a smaller plan.
 //!
-//! # Limitations
-//! Conversations are not saved across an unloading yet, and a model that crashes again and again is started
-//! again for each request.
+//! - Conversations are kept over an unloading, where the backend can ([`Backend::save`]).
+//! - A model whose server dies again and again is given pauses, and in the end its requests are told so.
+//!
+//! [`Backend::save`]: loadmaster_core::Backend::save
 //!
 //! # Example
 //!

@@ -77,8 +77,8 @@ pub(crate) enum Action {
     Grant { ticket: Ticket, instance: InstanceId, keep: bool },
     /// Turn the waiting request away.
     Refuse { ticket: Ticket, error: OrchestratorError },
-    /// End the instance, or its start; answer with [`Input::StopDone`].
-    Stop { instance: InstanceId },
+    /// End the instance, or its start; answer with [`Input::StopDone`]. `save`: keep its conversations.
+    Stop { instance: InstanceId, save: bool },
     /// Tell who asked for a stop how it went.
     AnswerStop { ticket: Ticket, outcome: Result<(), OrchestratorError> },
     /// Tell all listeners.

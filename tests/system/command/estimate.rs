@@ -60,11 +60,56 @@ fn what_does_not_fit_is_said_with_what_would() {
 }
 
 #[test]
+fn what_would_fit_fits_and_one_step_more_does_not() {
+    let with = |more: &[&str]| json(&[&["--device", "CUDA0=260 MiB"], more].concat());
+    let fits = |more: &[&str]| with(more)["shortages"] == serde_json::json!([]);
+    let fit = with(&[])["fits"].clone();
+    let number = |name: &str| fit[name].as_u64().unwrap_or_else(|| panic!("{name} in {fit}"));
+    let (layers, context) = (number("gpu_layers"), number("longest_context"));
+    assert!((1..31).contains(&layers) && (256..8192).contains(&context), "{fit}");
+    let at_layers = |layers: u64| fits(&["--gpu-layers", &layers.to_string()]);
+    assert!(at_layers(layers) && !at_layers(layers + 1), "{fit}");
+    let at_context = |tokens: u64| fits(&["--gpu-layers", "all", "--ctx", &tokens.to_string()]);
+    assert!(at_context(context) && !at_context(context + 256), "{fit}");
+    // Where the host cannot hold the rest, no number of layers is called fitting.
+    let host = ["--budget", "host=8 MiB", "--gpu-layers", "4"];
+    assert_eq!(with(&host)["fits"]["gpu_layers"], Value::Null);
+    // At the longest context for all layers, all layers are the most.
+    assert_eq!(with(&["--ctx", &context.to_string()])["fits"]["gpu_layers"], 31);
+}
+
+#[test]
 fn a_wrong_device_is_told() {
     let home = empty_folder();
-    let ended = ended(&mut estimate(home.path(), &["--device", "CUDA0"]));
-    assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("write it like CUDA0=24 GiB"), "{}", ended.stderr);
+    for (devices, cause) in [
+        (&["CUDA0"][..], "write it like CUDA0=24 GiB"),
+        (&["=1 GiB"], "the GPU needs a name"),
+        (&["host=1 GiB"], "host is no GPU; --budget"),
+        (&["CUDA0=1 GiB", "CUDA0=2 GiB"], "--device names CUDA0 twice"),
+    ] {
+        let mut command = estimate(home.path(), &[]);
+        for device in devices {
+            command.args(["--device", device]);
+        }
+        let ended = ended(&mut command);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(cause), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_no_server_takes_is_refused_before_any_is_asked() {
+    let home = empty_folder();
+    let model = smollm2().display().to_string();
+    for (arguments, cause) in [
+        (&["--parallel", "257"][..], "'257' is no value for parallel: it takes 256 at most"),
+        (&["--cache-type-v", "q8_0", "--flash-attn", "off"], "'off' is no value for flash_attention"),
+        (&["--lora", &model], "a LoRA adapter is needed here, and this file is of another kind (text model)"),
+        (&["--mmproj", &model], "a multimodal projector is needed here"),
+    ] {
+        let ended = ended(&mut estimate(home.path(), arguments));
+        assert!(ended.stderr.contains(cause), "{}", ended.stderr);
+    }
 }
 
 /// With the real server on the path.

@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 7] = ["run", "serve", "ps", "stop", "probe", "inspect", "completions"];
+const COMMANDS: [&str; 8] = ["run", "serve", "ps", "stop", "probe", "inspect", "estimate", "completions"];
 
 fn help(arguments: &[&str]) -> String {
     let home = empty_folder();

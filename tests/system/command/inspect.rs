@@ -25,10 +25,30 @@ fn metadata_and_tensors_are_told_as_json() {
     assert_eq!(json["metadata"]["llama.block_count"], 30);
     assert_eq!(json["metadata"]["tokenizer.ggml.tokens"]["count"], 49_152);
     assert_eq!(json["metadata"]["tokenizer.ggml.tokens"]["first"][0], "<|endoftext|>");
+    assert_eq!(json["metadata"]["tokenizer.ggml.token_type"]["first"][0], 3);
     let tensors = json["tensors"].as_array().expect("a list");
     assert_eq!(tensors.len(), 272);
     let bytes: u64 = tensors.iter().filter_map(|tensor| tensor["bytes"].as_u64()).sum();
     assert_eq!(json["facts"]["tensor_bytes"], bytes);
     let embedding = tensors.iter().find(|tensor| tensor["name"] == "token_embd.weight").expect("it has one");
     assert_eq!((&embedding["type"], &embedding["shape"][0]), (&"Q8_0".into(), &576.into()));
+}
+
+#[test]
+fn a_reader_that_closes_early_is_no_failure() {
+    let home = empty_folder();
+    for arguments in
+        [&["inspect", "--tensors"][..], &["inspect", "--json"], &["completions", "bash"], &["probe"]]
+    {
+        let mut command = loadmaster(home.path());
+        command.args(arguments);
+        if arguments[0] == "inspect" {
+            command.arg(smollm2());
+        }
+        let (reader, writer) = std::io::pipe().expect("there are pipes");
+        drop(reader);
+        let output = command.stdout(writer).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{arguments:?}: {stderr}");
+    }
 }

@@ -117,3 +117,53 @@ fn who_does_not_want_to_wait_is_told_when_to_come_again() {
     assert_eq!(turned_away.headers["retry-after"], "5");
     assert!(begun.elapsed() < PATIENCE);
 }
+
+/// A conversation of some length, for whichever model.
+fn conversation(model: &str) -> Value {
+    let text = "The quick brown fox jumps over the lazy dog. ".repeat(60);
+    serde_json::json!({
+        "model": model, "temperature": 0, "max_tokens": 2,
+        "messages": [{"role": "user", "content": text}],
+    })
+}
+
+/// Tokens of the prompt that were in the cache, and those that were not.
+fn cached(daemon: &Daemon, model: &str) -> (u64, u64) {
+    let answer = client::ask(daemon, &conversation(model));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let timing = |name: &str| answer.body["timings"][name].as_u64().expect("the server tells its timings");
+    (timing("cache_n"), timing("prompt_n"))
+}
+
+#[test]
+fn a_conversation_goes_on_after_its_model_was_away() {
+    let (daemon, _folder) = daemon_for_one_of_two(&[]);
+    let (cold, read) = cached(&daemon, &model_id());
+    assert!(cold < read / 10, "{cold} of {read}");
+    assert!(ask(&daemon, "twin").text().contains("Paris"));
+    let (warm, read_again) = cached(&daemon, &model_id());
+    assert!(warm > 500 && read_again <= 8, "{warm} cached, {read_again} read again");
+    let kept = daemon.home().join("state/conversations/llama");
+    // The twin's is on the disk now, and nobody else can read it.
+    let folders: Vec<_> = std::fs::read_dir(kept).expect("it is there").flatten().collect();
+    assert_eq!(folders.len(), 2);
+    for folder in folders {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(folder.metadata().expect("it is ours").permissions().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn conversations_that_nobody_wants_kept_are_not() {
+    let home = tempfile::tempdir().expect("a folder for the test");
+    let text = "[backends.llama]\nconversations = \"0 B\"\n";
+    std::fs::write(home.path().join("config.toml"), text).expect("it is ours");
+    let (_folder, twin) = twin();
+    let twin = twin.to_str().expect("temporary folders have plain names").to_owned();
+    let daemon = Daemon::start_in(home, &["--model", &twin, "--budget", "host=400 MiB"]);
+    let (_, read) = cached(&daemon, &model_id());
+    assert!(ask(&daemon, "twin").text().contains("Paris"));
+    let (_, read_again) = cached(&daemon, &model_id());
+    assert_eq!(read_again, read, "it was read anew");
+    assert!(!daemon.home().join("state/conversations").exists());
+}

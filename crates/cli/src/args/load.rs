@@ -35,7 +35,7 @@ pub(crate) struct PlanArgs {
     /// Context length, in tokens over all slots
     #[arg(long, value_name = "N")]
     ctx: Option<u32>,
-    /// Layers on the GPU: a number, or "all"
+    /// Layers on the GPU: a number, or "all" [default: as many as leave 512 MiB of it free]
     #[arg(long, value_name = "N|all", value_parser = layers)]
     gpu_layers: Option<Value>,
     /// CPU threads

@@ -4,9 +4,15 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, CompletionsArgs};
+use crate::{
+    Failed,
+    args::{Args, CompletionsArgs},
+    printed::print,
+};
 
-pub(crate) fn execute(args: &CompletionsArgs) -> ExitCode {
-    clap_complete::generate(args.shell, &mut Args::command(), "loadmaster", &mut std::io::stdout());
-    ExitCode::SUCCESS
+pub(crate) fn execute(args: &CompletionsArgs) -> Result<ExitCode, Failed> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "loadmaster", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }

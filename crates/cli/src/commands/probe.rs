@@ -6,7 +6,7 @@ use loadmaster_core::{Bytes, Registry};
 use loadmaster_sysprobe::{Facts, Gpu, GpuNow, Probe, Snapshot};
 use serde_json::json;
 
-use crate::{Failed, args::ProbeArgs, table};
+use crate::{Failed, args::ProbeArgs, printed::print, table};
 
 pub(crate) fn execute(args: &ProbeArgs) -> Result<ExitCode, Failed> {
     let failed = |error: loadmaster_sysprobe::Error| {
@@ -17,9 +17,9 @@ pub(crate) fn execute(args: &ProbeArgs) -> Result<ExitCode, Failed> {
     let facts = probe.facts().map_err(failed)?;
     let now = probe.snapshot(&facts).map_err(failed)?;
     if args.json {
-        println!("{:#}", as_json(&facts, &now));
+        print(&format!("{:#}\n", as_json(&facts, &now)))?;
     } else {
-        print!("{}", table::lined_up_left(&rows(&facts, &now)));
+        print(&table::lined_up_left(&rows(&facts, &now)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,16 +6,16 @@ use loadmaster_core::{Bytes, DeviceEstimate, Estimate, InstanceState, Remedy};
 use loadmaster_orchestrator::{ModelStatus, Status};
 use reqwest::Method;
 
-use crate::{Failed, args::PsArgs, commands::stop, config::Config, table};
+use crate::{Failed, args::PsArgs, commands::stop, config::Config, printed::print, table};
 
 pub(crate) async fn execute(args: PsArgs, config: &Config) -> Result<ExitCode, Failed> {
     let body = stop::ask(config, Method::GET, "/api/v1/instances").await?;
     let status: Status = serde_json::from_str(&body)
         .map_err(|error| Failed::because(format!("The answer of Loadmaster could not be read: {error}")))?;
     if args.json {
-        println!("{body}");
+        print(&format!("{body}\n"))?;
     } else {
-        print!("{}", shown(&status));
+        print(&shown(&status))?;
     }
     Ok(ExitCode::SUCCESS)
 }

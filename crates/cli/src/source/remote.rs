@@ -242,7 +242,7 @@ pub(super) fn unusable(url: &str, error: &GgufError) -> Failed {
         }
         other => other.remedy(),
     };
-    let cause = error.to_string().replace(url, "it");
+    let cause = error.cause();
     Failed::because(format!("{} cannot be used: {cause}", without_secrets(url))).remedy(remedy)
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use loadmaster_core::{
     Backend, BackendError, Device, DeviceId, DeviceKind, Endpoint, Estimate, ExitSender, ExitSignal, Failure,
-    Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
+    Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
 };
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Policy};
 use tokio::{
@@ -166,7 +166,16 @@ impl Backend for Fake {
             tell_soon(Arc::new(sender), failure);
         }
         let endpoint = Endpoint::Tcp { address, api_key: "key".to_owned() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
+        Ok(Instance {
+            id,
+            plan,
+            endpoint,
+            pid: None,
+            measured: None,
+            slots: None,
+            restored: Kept::default(),
+            exit,
+        })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

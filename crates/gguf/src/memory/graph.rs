@@ -37,6 +37,38 @@ pub(super) enum Op {
     Other,
 }
 
+/// What an operation is to a device that puts the nodes of a piece into another order: see `reorder.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kernel {
+    /// None of those below.
+    Other,
+    Add,
+    /// With the row that belongs to the expert.
+    AddId,
+    Mul,
+    Div,
+    /// An activation (`GGML_OP_UNARY`).
+    Unary,
+    Sqrt,
+    RmsNorm,
+    MatMul,
+    /// With the matrix of the expert.
+    MatMulId,
+    Rope,
+    GetRows,
+    SetRows,
+    SoftMax,
+    ArgSort,
+    TopK,
+    /// The scores of sparse attention, of all tokens in one step.
+    Indexer,
+    SumRows,
+    Clamp,
+    Convolution,
+    View,
+    Reshape,
+}
+
 /// Where the bytes of a tensor lie before the graph is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
@@ -53,6 +85,7 @@ pub(super) enum Home {
 #[derive(Debug, Clone)]
 pub(super) struct Tensor {
     pub(super) op: Op,
+    pub(super) kernel: Kernel,
     pub(super) kind: TensorType,
     /// Elements in each dimension.
     pub(super) ne: [u64; 4],
@@ -75,7 +108,12 @@ impl Tensor {
             return 0;
         }
         let block = self.kind.block_elements().unwrap_or(1);
-        let first = (self.ne[0] / block).saturating_mul(self.nb[0]);
+        let first = if block == 1 {
+            let unit = self.kind.block_bytes().unwrap_or(4);
+            unit.saturating_add((self.ne[0] - 1).saturating_mul(self.nb[0]))
+        } else {
+            (self.ne[0] / block).saturating_mul(self.nb[0])
+        };
         let rest = (1..4)
             .fold(0_u64, |sum, dim| sum.saturating_add((self.ne[dim] - 1).saturating_mul(self.nb[dim])));
         first.saturating_add(rest).min(LARGEST)
@@ -130,7 +168,12 @@ impl Graph {
             *slot = id;
         }
         let (nb, home) = (strides(kind, ne), Home::Allocator);
-        self.push(Tensor { op, kind, ne, nb, src, view_of: NONE, home, output: false, pinned: None })
+        let kernel = match op {
+            Op::Rope => Kernel::Rope,
+            Op::GetRows => Kernel::GetRows,
+            _ => Kernel::Other,
+        };
+        self.push(Tensor { op, kernel, kind, ne, nb, src, view_of: NONE, home, output: false, pinned: None })
     }
 
     /// A weight, a cache or an input.
@@ -146,7 +189,7 @@ impl Graph {
         let id = self.new_tensor(Op::View, kind, ne, &[of]);
         let root = self.root(of);
         let view = &mut self.tensors[id as usize];
-        (view.nb, view.view_of) = (nb, root);
+        (view.nb, view.view_of, view.kernel) = (nb, root, Kernel::View);
         id
     }
 
@@ -157,6 +200,10 @@ impl Graph {
         let root = self.root(into);
         let result = &mut self.tensors[id as usize];
         (result.nb, result.view_of) = (nb, root);
+        // `ggml_set_rows` reads rows, their numbers, and what it writes into; a copy has no numbers.
+        if sources.len() > 2 {
+            result.kernel = Kernel::SetRows;
+        }
         id
     }
 
@@ -170,7 +217,8 @@ impl Graph {
     /// The same elements, without gaps, in another shape.
     pub(super) fn reshape(&mut self, of: Id, ne: [u64; 4]) -> Id {
         let nb = strides(self.get(of).kind, ne);
-        self.view(of, ne, nb)
+        let id = self.view(of, ne, nb);
+        self.called(id, Kernel::Reshape)
     }
 
     /// A part of each row, as heads: `ne` is length and number of heads, rows, and planes.
@@ -180,6 +228,13 @@ impl Graph {
         // Where rows lie without gaps, planes follow each other as the rows do.
         let plane = if self.ne(of)[2] == 1 { row.saturating_mul(ne[2]) } else { plane };
         self.view(of, ne, [unit, head, row, plane])
+    }
+
+    /// The heads of each token as one row of this length, wherever the next token's lie.
+    pub(super) fn rows(&mut self, heads: Id, length: u64) -> Id {
+        let Tensor { ne, nb, .. } = *self.get(heads);
+        let plane = nb[2].saturating_mul(ne[2]);
+        self.view(heads, [length, ne[2], 1, 1], [nb[0], nb[2], plane, plane])
     }
 
     /// A part of each row.
@@ -197,19 +252,51 @@ impl Graph {
     /// Swaps the second and the third dimension, as attention does.
     pub(super) fn swap_middle(&mut self, of: Id) -> Id {
         let Tensor { ne, nb, .. } = *self.get(of);
-        self.view(of, [ne[0], ne[2], ne[1], ne[3]], [nb[0], nb[2], nb[1], nb[3]])
+        let id = self.view(of, [ne[0], ne[2], ne[1], ne[3]], [nb[0], nb[2], nb[1], nb[3]]);
+        self.called(id, Kernel::Other)
     }
 
     /// Swaps the first two dimensions.
     pub(super) fn transpose(&mut self, of: Id) -> Id {
         let Tensor { ne, nb, .. } = *self.get(of);
-        self.view(of, [ne[1], ne[0], ne[2], ne[3]], [nb[1], nb[0], nb[2], nb[3]])
+        let id = self.view(of, [ne[1], ne[0], ne[2], ne[3]], [nb[1], nb[0], nb[2], nb[3]]);
+        self.called(id, Kernel::Other)
     }
 
     /// An operation with a result like its first source, written over it where possible.
     pub(super) fn inplace(&mut self, sources: &[Id]) -> Id {
         let (kind, ne) = (self.get(sources[0]).kind, self.get(sources[0]).ne);
         self.new_tensor(Op::Inplace, kind, ne, sources)
+    }
+
+    /// `ggml_add`.
+    pub(super) fn add(&mut self, sources: [Id; 2]) -> Id {
+        let id = self.inplace(&sources);
+        self.called(id, Kernel::Add)
+    }
+
+    /// `ggml_mul`.
+    pub(super) fn mul(&mut self, sources: [Id; 2]) -> Id {
+        let id = self.inplace(&sources);
+        self.called(id, Kernel::Mul)
+    }
+
+    /// An activation (`ggml_unary`).
+    pub(super) fn unary(&mut self, x: Id) -> Id {
+        let id = self.inplace(&[x]);
+        self.called(id, Kernel::Unary)
+    }
+
+    /// `ggml_rms_norm`.
+    pub(super) fn rms_norm(&mut self, x: Id) -> Id {
+        let id = self.inplace(&[x]);
+        self.called(id, Kernel::RmsNorm)
+    }
+
+    /// The same tensor, now known to devices as this.
+    pub(super) fn called(&mut self, id: Id, kernel: Kernel) -> Id {
+        self.tensors[id as usize].kernel = kernel;
+        id
     }
 
     /// An operation with a result like its first source, never written over it.
@@ -233,7 +320,8 @@ impl Graph {
     /// `ggml_mul_mat`: a row of the result for each row of `x`.
     pub(super) fn matmul(&mut self, weight: Id, x: Id) -> Id {
         let (w, x_ne) = (self.ne(weight), self.ne(x));
-        self.other([w[1], x_ne[1], x_ne[2], x_ne[3]], &[weight, x])
+        let id = self.other([w[1], x_ne[1], x_ne[2], x_ne[3]], &[weight, x]);
+        self.called(id, Kernel::MatMul)
     }
 
     /// `ggml_get_rows`.

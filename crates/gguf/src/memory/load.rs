@@ -105,9 +105,19 @@ pub struct Accelerator {
     pub largest_buffer: Option<u64>,
     /// Whether the devices leave the scan of Mamba 1 to the host.
     pub lacks_scan: bool,
+    /// Whether the devices leave a product to the host whose sides differ in the number of streams, as a
+    /// weight's and that of a batch of several slots with a cache each do.
+    pub lacks_broadcast: bool,
+    /// Whether the devices lack what sparse attention is made of: the operation that scores all tokens, so that
+    /// it is done in steps (`GGML_OP_LIGHTNING_INDEXER`), and the choice of 1024 tokens or more
+    /// (`num_topk_pipelines` in ggml-vulkan.cpp), which is left to the host.
+    pub lacks_indexer: bool,
     /// Whether norms are kept on the device of their layer when everything is on devices. Meant for
     /// all of them (`llama_context::graph_get_cb`), but without effect behind RPC.
     pub pins_norms: bool,
+    /// Whether the devices put what they compute into another order, so that several things are done at a
+    /// time (`ggml_vk_graph_optimize`): then more lives at once, or less.
+    pub reorders: bool,
 }
 
 impl Accelerator {
@@ -118,7 +128,10 @@ impl Accelerator {
         largest_tensor: None,
         largest_buffer: None,
         lacks_scan: false,
+        lacks_broadcast: false,
+        lacks_indexer: false,
         pins_norms: false,
+        reorders: false,
     };
 
     /// NVIDIA's and AMD's own interfaces (`ggml_backend_cuda_device_offload_op` in ggml-cuda.cu).
@@ -137,7 +150,10 @@ impl Accelerator {
             largest_tensor: Some(largest_tensor),
             largest_buffer: Some(1 << 30),
             lacks_scan: true,
+            lacks_broadcast: true,
+            lacks_indexer: true,
             pins_norms: true,
+            reorders: true,
         }
     }
 }

@@ -27,6 +27,8 @@
 //! - One file: of a split model, the header must be one with all tensors.
 //! - Multi-token prediction is not part of it. A draft model is a [`MemoryModel`] of its own and a projector
 //!   a [`Projector`]: add up what they take ([`Part::plus`]).
+//! - Metal reorders what it computes too (`ggml_graph_optimize` in ggml-metal-common.cpp), which is not modelled;
+//!   Vulkan's order is.
 //! - Memory of the process itself and of drivers is not counted, nor is the prompt cache.
 
 mod adapter;
@@ -42,6 +44,7 @@ mod net;
 mod overrides;
 mod placement;
 mod projector;
+mod reorder;
 mod schedule;
 mod usage;
 mod weight;

@@ -19,6 +19,7 @@ pub(super) struct Shape {
     pub(super) vocabulary: u64,
     pub(super) experts: u64,
     pub(super) expert_groups: u64,
+    pub(super) expert_groups_used: u64,
     /// Whether the weights of the chosen experts are made to add up to 1.
     pub(super) norm_expert_weights: bool,
     /// 1 softmax, 2 sigmoid, 3 softmax of the chosen ones, 4 square root of softplus.
@@ -93,13 +94,19 @@ impl MemoryModel {
         let most = weights.iter().filter_map(|weight| weight.layer).max();
         let with_tensors = most.map_or(0, |layer| layer + 1);
         let count = header.arch_u64("block_count").and_then(|count| usize::try_from(count).ok());
-        let count = count.unwrap_or(with_tensors).min(MAX_LAYERS);
+        // A layer has at least one tensor, whatever the file says.
+        let count = count.unwrap_or(with_tensors).min(weights.len()).min(MAX_LAYERS);
         let shape = Shape::of(header, count);
         let mut layers = layer::layers(header, &shape, count);
         let mut global = BTreeMap::new();
         for (at, weight) in weights.iter().enumerate() {
-            match weight.layer.and_then(|layer| layers.get_mut(layer)) {
-                Some(layer) => layer.add(&weight.name, at),
+            match weight.layer {
+                Some(layer) => {
+                    // Of layers beyond those that the model says it has nothing is computed.
+                    if let Some(layer) = layers.get_mut(layer) {
+                        layer.add(&weight.name, at);
+                    }
+                }
                 None => {
                     global.insert(weight.name.clone(), at);
                 }
@@ -157,6 +164,7 @@ impl Shape {
                 .unwrap_or(0),
             experts: number("expert_count"),
             expert_groups: number("expert_group_count"),
+            expert_groups_used: number("expert_group_used_count"),
             norm_expert_weights: norms_expert_weights(header, &architecture),
             expert_gating: expert_gating(header, &architecture),
             rotated: header.arch_u64("rope.dimension_count").unwrap_or(head),

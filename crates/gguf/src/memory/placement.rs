@@ -25,6 +25,10 @@ pub(super) enum Place {
 pub(super) struct Placement {
     /// For each layer its device; the output layer comes last. `None` is the host.
     layers: Vec<Option<usize>>,
+    /// See [`Placement::of_all_layers`].
+    places: Vec<Place>,
+    /// See [`Placement::is_full`].
+    full: bool,
     devices: usize,
     /// LFM2 calls its output norm so (`LLM_TENSOR_OUTPUT_NORM_LFM2`).
     ends_with_embedding_norm: bool,
@@ -46,8 +50,15 @@ impl Placement {
             let part = nth as f32 / on_devices as f32;
             Some(ends.partition_point(|&end| end <= part).min(devices - 1))
         };
+        let layers: Vec<_> = (0..=count).map(device).collect();
+        let mut places: Vec<_> =
+            layers[..count].iter().map(|layer| layer.map_or(Place::Host, Place::Device)).collect();
+        // Neighbours share a place, so that no place comes twice.
+        places.dedup();
         Self {
-            layers: (0..=count).map(device).collect(),
+            full: devices > 0 && layers.iter().all(Option::is_some),
+            layers,
+            places,
             devices,
             ends_with_embedding_norm: model.is(&["lfm2", "lfm2moe"]),
         }
@@ -55,6 +66,11 @@ impl Placement {
 
     pub(super) fn devices(&self) -> usize {
         self.devices
+    }
+
+    /// Where the layers lie, each place once; without the output layer.
+    pub(super) fn of_all_layers(&self) -> &[Place] {
+        &self.places
     }
 
     pub(super) fn layer(&self, layer: usize) -> Option<usize> {
@@ -67,7 +83,7 @@ impl Placement {
 
     /// Whether every layer and the output lie on devices.
     pub(super) fn is_full(&self) -> bool {
-        self.devices > 0 && self.layers.iter().all(Option::is_some)
+        self.full
     }
 
     /// Where a weight lies: on the device of its layer, but the host keeps tables that are read
@@ -107,9 +123,13 @@ impl Placement {
         if let Some(wish) = wish(embedding, load) {
             return self.wished(embedding, wish, load);
         }
-        let mut output = embedding.clone();
-        "output.weight".clone_into(&mut output.name);
-        self.place(&output, self.output(), load)
+        self.place(&as_output(embedding), self.output(), load)
+    }
+
+    /// Whether only one of the two is in the device's pinned memory. The engine's dry run does not map the
+    /// file, so that there they are two tensors (`common_get_device_memory_data` in fit.cpp).
+    pub(super) fn splits_tied_output(&self, embedding: &Weight, load: &Load) -> bool {
+        load.dry_run && self.is_pinned(embedding, load) != self.is_pinned(&as_output(embedding), load)
     }
 
     fn is_pinned(&self, weight: &Weight, load: &Load) -> bool {
@@ -131,6 +151,13 @@ impl Placement {
             _ => Place::Host,
         }
     }
+}
+
+/// The token embeddings as output matrix.
+fn as_output(embedding: &Weight) -> Weight {
+    let mut output = embedding.clone();
+    "output.weight".clone_into(&mut output.name);
+    output
 }
 
 /// Where each device's part of the layers ends, as a share of all; by llama.cpp with floats.
@@ -161,7 +188,8 @@ fn is_input(name: &str) -> bool {
 /// Whether a device can compute with this weight and a batch of 512 (`weight_buft_supported` in
 /// llama-model-loader.cpp).
 fn is_held(weight: &Weight, load: &Load) -> bool {
-    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 {
+    // Mamba 2 has one number for each head, and delta networks multiply with them (`LLM_TENSOR_SSM_A_NOSCAN`).
+    if load.accelerator.lacks_scan && weight.name == "ssm_a" && weight.ne[0] > 1 && weight.ne[1] > 1 {
         return false;
     }
     let Some(limit) = load.accelerator.largest_tensor else {

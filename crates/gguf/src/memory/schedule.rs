@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use super::{
     allocate::{Schedule, Step},
-    graph::{Graph, Home, Id, NONE, Op, SOURCES},
-    load::Load,
+    graph::{Graph, Home, Id, Kernel, NONE, Op, SOURCES},
+    load::{Accelerator, Load},
+    reorder::reorder,
 };
 
 const UNSET: u8 = u8::MAX;
@@ -20,6 +21,9 @@ const OFFLOAD_ROWS: u64 = 32;
 /// A piece copies no more than this from other backends (`GGML_SCHED_MAX_SPLIT_INPUTS`).
 const MOST_INPUTS: u32 = 30;
 
+/// Devices without the operations of sparse attention pick fewer than this.
+const MOST_PICKED: u64 = 1024;
+
 /// What was copied, and to which backend.
 type Copies = BTreeMap<(Id, u8), Id>;
 
@@ -30,7 +34,7 @@ struct Scheduler<'a> {
     op_offload: bool,
     /// The largest tensor that devices take.
     limit: u64,
-    lacks_scan: bool,
+    accelerator: Accelerator,
 }
 
 /// Assigns backends, and makes the copies that this takes.
@@ -38,14 +42,8 @@ pub(super) fn schedule(graph: &mut Graph, devices: u8, load: &Load) -> Schedule 
     let backend = vec![UNSET; graph.tensors.len()];
     let op_offload = load.accelerator.op_offload && devices > 0;
     let limit = load.accelerator.largest_tensor.unwrap_or(u64::MAX);
-    let mut scheduler = Scheduler {
-        graph,
-        backend,
-        host: devices,
-        op_offload,
-        limit,
-        lacks_scan: load.accelerator.lacks_scan,
-    };
+    let mut scheduler =
+        Scheduler { graph, backend, host: devices, op_offload, limit, accelerator: load.accelerator };
     scheduler.assign_by_location();
     if devices > 0 {
         scheduler.spread(true, false);
@@ -106,12 +104,24 @@ impl Scheduler<'_> {
 
     /// Whether a backend can compute this: a device only with tensors that it can hold.
     fn supports(&self, backend: u8, id: Id) -> bool {
+        if backend == self.host {
+            return true;
+        }
         let tensor = self.graph.get(id);
-        if backend != self.host && self.lacks_scan && tensor.op == Op::Scan {
+        if self.accelerator.lacks_scan && tensor.op == Op::Scan {
             return false;
         }
-        if backend == self.host || self.limit == u64::MAX {
-            return true;
+        let is_sparse = match tensor.kernel {
+            Kernel::Indexer => true,
+            Kernel::TopK => tensor.ne[0] >= MOST_PICKED,
+            _ => false,
+        };
+        if self.accelerator.lacks_indexer && is_sparse {
+            return false;
+        }
+        let planes = |at: usize| self.graph.get(tensor.src[at]).ne[3];
+        if self.accelerator.lacks_broadcast && tensor.kernel == Kernel::MatMul && planes(0) != planes(1) {
+            return false;
         }
         let fits = |id: Id| self.graph.get(id).bytes() <= self.limit;
         fits(id) && tensor.sources().all(fits)
@@ -201,13 +211,13 @@ impl Scheduler<'_> {
         let nodes = std::mem::take(&mut self.graph.nodes);
         let mut steps: Vec<(Step, u8)> = Vec::with_capacity(nodes.len());
         // The steps of the piece in progress, after the copies it begins with.
-        let mut piece: Vec<(Step, u8)> = Vec::new();
+        let mut piece: Vec<Id> = Vec::new();
         let mut inputs = 0_u32;
         let mut current = UNSET;
         for &id in &nodes {
             let own = self.backend[id as usize];
             if self.graph.get(id).op == Op::View {
-                piece.push((Step::Node(id), own));
+                piece.push(id);
                 continue;
             }
             if current == UNSET {
@@ -215,7 +225,7 @@ impl Scheduler<'_> {
             }
             let is_full = inputs == MOST_INPUTS && self.needs_copy(id, current, &copies);
             if own != current || is_full || (inputs > 0 && self.reads_foreign_weights(id, current)) {
-                steps.append(&mut piece);
+                self.finish(&mut piece, current, &mut steps);
                 current = own;
                 inputs = 0;
             }
@@ -233,11 +243,20 @@ impl Scheduler<'_> {
                 });
                 self.graph.tensors[id as usize].src[at] = copy;
             }
-            piece.push((Step::Node(id), own));
+            piece.push(id);
         }
-        steps.append(&mut piece);
+        self.finish(&mut piece, current, &mut steps);
         let leaves = self.graph.leaves.iter().map(|&id| (id, self.backend[id as usize])).collect();
         Schedule { nodes: steps, leaves, backends: usize::from(self.host) + 1 }
+    }
+
+    /// Ends the piece in progress: some devices put it into another order first.
+    fn finish(&self, piece: &mut Vec<Id>, backend: u8, steps: &mut Vec<(Step, u8)>) {
+        let mut nodes = std::mem::take(piece);
+        if self.accelerator.reorders && backend != self.host && backend != UNSET {
+            nodes = reorder(self.graph, &nodes);
+        }
+        steps.extend(nodes.into_iter().map(|id| (Step::Node(id), self.backend[id as usize])));
     }
 
     /// Whether a source has still to be copied.

@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 
-use crate::{tensor::TensorInfo, tensor_type::TensorType};
+use crate::{limits::MAX_LAYERS, tensor::TensorInfo, tensor_type::TensorType};
 
 /// The layer of a tensor, and its name without that. Of models with two halves, as T5, layers begin with
-/// `enc.blk.` and `dec.blk.`.
+/// `enc.blk.` and `dec.blk.`. A number that no model has is part of the name.
 fn layer_and_rest(name: &str) -> (Option<usize>, String) {
     let (half, rest) = match name.split_once(".blk.") {
         Some((half @ ("enc" | "dec"), rest)) => (half, Some(rest)),
         _ => ("", name.strip_prefix("blk.")),
     };
     let parts = rest.and_then(|rest| rest.split_once('.'));
-    match parts.and_then(|(layer, rest)| Some((layer.parse().ok()?, rest))) {
+    let number = |text: &str| text.parse().ok().filter(|&layer| layer < MAX_LAYERS);
+    match parts.and_then(|(layer, rest)| Some((number(layer)?, rest))) {
         Some((layer, rest)) if half.is_empty() => (Some(layer), rest.to_owned()),
         Some((layer, rest)) => (Some(layer), format!("{half}.{rest}")),
         None => (None, name.to_owned()),

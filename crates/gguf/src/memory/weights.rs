@@ -20,7 +20,7 @@ pub(super) fn add(model: &MemoryModel, load: &Load, placement: &Placement, to: &
         if is_unused(model, weight) {
             continue;
         }
-        for place in places(model, weight, load, placement) {
+        for place in places(weight, load, placement) {
             add_one(weight.bytes, place, load, to);
         }
     }
@@ -36,7 +36,7 @@ fn mapped_span(model: &MemoryModel, load: &Load, placement: &Placement) -> u64 {
         return 0;
     }
     let used = model.weights.iter().filter(|weight| !is_unused(model, weight));
-    let mapped = used.filter(|weight| places(model, weight, load, placement).contains(&Place::Host));
+    let mapped = used.filter(|weight| places(weight, load, placement).contains(&Place::Host));
     let ends = mapped.map(|weight| (weight.offset, weight.offset.saturating_add(weight.bytes)));
     let whole = ends.reduce(|(first, last), (start, end)| (first.min(start), last.max(end)));
     whole.map_or(0, |(first, last)| last - first)
@@ -58,15 +58,12 @@ fn add_one(bytes: u64, place: Place, load: &Load, to: &mut Usage) {
 
 /// Factors of the rotation are one tensor in the file that every layer wants, so each buffer that has
 /// layers gets a copy (`TENSOR_DUPLICATED` in src/models).
-fn places(model: &MemoryModel, weight: &Weight, load: &Load, placement: &Placement) -> Vec<Place> {
+fn places(weight: &Weight, load: &Load, placement: &Placement) -> Vec<Place> {
     let is_shared = weight.layer.is_none() && weight.name.starts_with("rope_f");
     if !is_shared || overrides::wish(weight, load).is_some() {
         return vec![placement.weight(weight, load)];
     }
-    let mut places: Vec<Place> =
-        (0..model.layers.len()).map(|il| placement.layer(il).map_or(Place::Host, Place::Device)).collect();
-    places.dedup();
-    places
+    placement.of_all_layers().to_vec()
 }
 
 /// The token embeddings where they serve as output matrix as well: loaded a second time, unless both
@@ -80,7 +77,7 @@ pub(super) fn tied_output<'a>(
     let embedding = &model.weights[at];
     let place = placement.tied_output(embedding, load);
     // Gemma 3n and 4 ask for the output first, and so never find embeddings that they could share.
-    let apart = model.is(&["gemma3n", "gemma4"]);
+    let apart = model.is(&["gemma3n", "gemma4"]) || placement.splits_tied_output(embedding, load);
     (apart || place != placement.weight(embedding, load)).then_some((embedding, place))
 }
 

@@ -4,9 +4,11 @@ mod engine;
 mod hostile;
 mod maker;
 mod models;
+mod names;
 mod sketches;
+mod vulkan;
 
-use loadmaster_gguf::memory::{Load, MemoryModel, Override, Part, Usage};
+use loadmaster_gguf::memory::{Accelerator, Load, MemoryModel, Override, Part, Usage};
 
 use self::{
     engine::{Buffers, ROWS, Row},
@@ -41,6 +43,19 @@ fn check(part: &Part, reported: Buffers, of: &str) {
 fn predicts_what_the_server_reports() {
     for row in ROWS {
         let usage = MemoryModel::of(&row.model.header()).predict(&load_of(row));
+        check(&usage.host, row.host, &format!("the host, {row:?}"));
+        if let Some(reported) = row.device {
+            check(&usage.devices[0], reported, &format!("the device, {row:?}"));
+        }
+    }
+}
+
+#[test]
+fn predicts_what_the_server_reports_of_vulkan() {
+    for row in vulkan::ROWS {
+        let accelerator = Accelerator::vulkan(128 * MIB);
+        let load = Load { accelerator, dry_run: true, ..load_of(row) };
+        let usage = MemoryModel::of(&row.model.header()).predict(&load);
         check(&usage.host, row.host, &format!("the host, {row:?}"));
         if let Some(reported) = row.device {
             check(&usage.devices[0], reported, &format!("the device, {row:?}"));

@@ -22,7 +22,7 @@ impl State {
         };
         let over: Vec<InstanceId> = self.instances.iter().filter_map(over).collect();
         for id in over {
-            self.begin_drain(&id, actions);
+            self.move_away(&id, actions);
         }
     }
 
@@ -47,7 +47,7 @@ impl State {
             return;
         }
         let wanted = |(model, entry): (&String, &ModelEntry)| {
-            let absent = self.living_of(entry).is_none();
+            let absent = self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
             (absent && self.is_wanted_now(entry)).then(|| (!entry.rules.pinned, model.clone()))
         };
         if let Some((_, model)) = self.models.iter().filter_map(wanted).min() {

@@ -35,7 +35,9 @@ impl State {
             keeps: 0,
             ready: now,
             used: now,
+            served: None,
             drained_by: None,
+            comes_back: false,
             stop_tickets: Vec::new(),
         };
         self.instances.insert(id.clone(), instance);
@@ -82,7 +84,7 @@ impl State {
         let failure = failure_of(&error);
         let out_of_memory = matches!(failure.reason, FailureReason::OutOfMemory { .. });
         self.ledger.release(id);
-        self.change(id, InstanceState::Crashed { failure }, actions);
+        self.change(id, InstanceState::Crashed { failure: failure.clone() }, actions);
         let error = OrchestratorError::Backend(error);
         let (Some(entry), Some(instance)) = (self.models.get_mut(model), self.instances.get(id)) else {
             return;
@@ -93,6 +95,7 @@ impl State {
             return;
         }
         entry.too_large = None;
+        self.died(model, failure);
         self.refuse_all(model, &error, actions);
     }
 
@@ -105,7 +108,9 @@ impl State {
             return;
         }
         let tickets = std::mem::take(&mut instance.stop_tickets);
+        let model = instance.model.clone();
         self.ledger.release(id);
+        self.died(&model, failure.clone());
         self.change(id, InstanceState::Crashed { failure }, actions);
         actions.extend(tickets.into_iter().map(|ticket| Action::AnswerStop { ticket, outcome: Ok(()) }));
     }
@@ -167,11 +172,22 @@ impl State {
     }
 
     fn begin_stop(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
-        if let Some(instance) = self.instances.get_mut(id) {
-            instance.drained_by = None;
-        }
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        instance.drained_by = None;
+        // What still works on something would have to finish it first.
+        let save = instance.comes_back && instance.is_free() && instance.facts.is_some();
         self.change(id, InstanceState::Stopping, actions);
-        actions.push(Action::Stop { instance: id.clone() });
+        actions.push(Action::Stop { instance: id.clone(), save });
+    }
+
+    /// Unloads an instance whose model may be asked for again.
+    pub(super) fn move_away(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.comes_back = true;
+        }
+        self.begin_drain(id, actions);
     }
 
     pub(super) fn stop_done(

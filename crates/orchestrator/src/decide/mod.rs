@@ -7,12 +7,14 @@
 //! - `room`: plans, and whom they make go.
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
+//! - `trouble`: models whose servers die.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 
 mod background;
 mod lifecycle;
 mod queue;
 mod room;
+mod trouble;
 mod victims;
 
 use std::{
@@ -89,6 +91,8 @@ struct ModelEntry {
     offloaded: Option<Arc<LaunchPlan>>,
     /// Ran out of memory at its last start, and is tried once more with a smaller plan than this one.
     too_large: Option<(Arc<LaunchPlan>, OrchestratorError)>,
+    /// The deaths of its servers.
+    trouble: trouble::Trouble,
     /// The latest instance, dead ones too.
     instance: Option<InstanceId>,
 }
@@ -108,8 +112,12 @@ struct InstanceEntry {
     ready: Duration,
     /// When it last took up a request or ended one.
     used: Duration,
+    /// When its first request ended.
+    served: Option<Duration>,
     /// When it is ended although it still serves requests.
     drained_by: Option<Duration>,
+    /// Whether it may come back, and its conversations with it.
+    comes_back: bool,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
 }
@@ -153,6 +161,7 @@ impl State {
             wanted: if rules.preload { Wanted::Yes } else { Wanted::No },
             offloaded: None,
             too_large: None,
+            trouble: trouble::Trouble::default(),
             instance: None,
         };
         self.models.insert(id, entry);
@@ -264,6 +273,7 @@ impl State {
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
+        let times = times.chain(self.trouble_times());
         times.filter(|time| *time > self.now).min()
     }
 

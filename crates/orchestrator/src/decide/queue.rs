@@ -12,28 +12,27 @@ use crate::{
 
 impl State {
     pub(super) fn lease_asked(&mut self, ticket: Ticket, model: &str, wish: Wish, actions: &mut Vec<Action>) {
-        let (now, policy) = (self.now, &self.policy);
-        let until = now.saturating_add(wish.wait.unwrap_or(policy.wait));
-        let queue = policy.queue;
-        let refusal = match self.models.get_mut(model) {
+        let refusal = match self.models.get(model) {
             _ if self.closing => OrchestratorError::Closing,
             None => self.unknown(model),
-            Some(entry) if entry.waiting.len() >= queue => {
-                OrchestratorError::QueueFull { model: model.to_owned(), waiting: queue }
+            Some(entry) if entry.waiting.len() >= self.policy.queue => {
+                OrchestratorError::QueueFull { model: model.to_owned(), waiting: self.policy.queue }
             }
-            Some(entry) => {
-                entry.waiting.push(Waiter {
-                    ticket,
-                    priority: wish.priority,
-                    keep: wish.keep,
-                    since: now,
-                    until,
-                });
-                return;
-            }
+            Some(entry) => match self.crash_loop(model, entry) {
+                Some(refusal) => refusal,
+                None => return self.enqueue(ticket, model, wish),
+            },
         };
         actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause: refusal.to_string() }));
         actions.push(Action::Refuse { ticket, error: refusal });
+    }
+
+    fn enqueue(&mut self, ticket: Ticket, model: &str, wish: Wish) {
+        let since = self.now;
+        let until = since.saturating_add(wish.wait.unwrap_or(self.policy.wait));
+        if let Some(entry) = self.models.get_mut(model) {
+            entry.waiting.push(Waiter { ticket, priority: wish.priority, keep: wish.keep, since, until });
+        }
     }
 
     pub(super) fn gave_up(&mut self, ticket: Ticket) {
@@ -47,6 +46,7 @@ impl State {
             let count = if keep { &mut instance.keeps } else { &mut instance.leases };
             *count = count.saturating_sub(1);
             instance.used = self.now;
+            instance.served.get_or_insert(self.now);
         }
     }
 

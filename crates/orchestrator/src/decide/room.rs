@@ -35,7 +35,9 @@ impl State {
     /// Plans every model that somebody waits for and that nothing is done for yet.
     pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
         let asked = |(model, entry): (&String, &super::ModelEntry)| {
-            let idle = matches!(entry.progress, Progress::None) && self.living_of(entry).is_none();
+            let idle = matches!(entry.progress, Progress::None)
+                && self.living_of(entry).is_none()
+                && entry.trouble.is_over(self.now);
             (!entry.waiting.is_empty() && idle).then(|| model.clone())
         };
         let models: Vec<String> = self.models.iter().filter_map(asked).collect();
@@ -269,7 +271,7 @@ impl State {
                 entry.wanted = Wanted::NoRoom { tried: self.now };
                 entry.offloaded = Some(plan);
             }
-            self.begin_drain(&id, actions);
+            self.move_away(&id, actions);
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use loadmaster_core::{
     Backend, BackendError, Device, DeviceId, DeviceKind, Endpoint, Estimate, ExitSender, ExitSignal, Failure,
-    FailureReason, Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    FailureReason, Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
     Registry,
 };
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Policy};
@@ -114,7 +114,16 @@ impl Backend for Toy {
         let (sender, exit) = ExitSignal::new();
         self.0.loaded.lock().unwrap().push((sender, process));
         let endpoint = Endpoint::Unix { path: "/nowhere.sock".into() };
-        Ok(Instance { id, plan, endpoint, pid: None, measured: None, slots: None, exit })
+        Ok(Instance {
+            id,
+            plan,
+            endpoint,
+            pid: None,
+            measured: None,
+            slots: None,
+            restored: Kept::default(),
+            exit,
+        })
     }
 
     async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {

@@ -55,7 +55,7 @@ fn a_backend_that_there_is_not() {
 #[test]
 fn a_key_that_the_backend_does_not_have() {
     let cause = "The llama backend cannot be used: The section [backends.llama] of the configuration is wrong: \
-                 unknown field `srever`, expected one of `server`, `transport`, `parent_death_signal`, `ask`";
+                 unknown field `srever`, expected one of `server`, `transport`, `parent_death_signal`, `ask`, `conversations`";
     check("[backends.llama]\nsrever = '/x'\n", cause, "Correct the configuration file.");
 }
 

@@ -10,6 +10,8 @@ use loadmaster_gguf::{Header, TensorInfo};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::llama_server;
+
 use super::{
     command, empty_folder, ended,
     fake_hub::{FakeHub, Reply},
@@ -130,8 +132,20 @@ fn a_split_model_is_estimated_as_the_whole() {
         json
     };
     let whole = estimate(smollm2().as_os_str());
-    assert_eq!(estimate(folder.path().join(name(1)).as_os_str()), whole);
-    assert_eq!(estimate(hub.url(&format!("/{}", name(1))).as_ref()), whole);
+    for number in 1..=3 {
+        assert_eq!(estimate(folder.path().join(name(number)).as_os_str()), whole);
+        assert_eq!(estimate(hub.url(&format!("/{}", name(number))).as_ref()), whole);
+    }
+}
+
+#[test]
+fn the_server_is_given_the_first_part_whichever_is_named() {
+    let folder = split();
+    let home = empty_folder();
+    let mut estimate = command(home.path(), "estimate", folder.path().join(name(3)));
+    estimate.env("PATH", llama_server().parent().expect("it is in a folder"));
+    let estimate = ended(estimate.args(["--ctx", "1024", "--json"])).json();
+    assert_eq!(estimate["source"], "asked", "{estimate}");
 }
 
 #[test]

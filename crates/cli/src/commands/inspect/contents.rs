@@ -22,12 +22,14 @@ pub(super) fn metadata(header: &Header) -> Vec<[String; 2]> {
 
 /// The same as one object: arrays by type, count and first elements.
 pub(super) fn metadata_json(header: &Header) -> serde_json::Value {
-    let shown = |value: &Value| match value {
-        Value::Array(array) => json!({
-            "array": array.element_type().name(),
-            "count": array.count(),
-            "first": array.elements().map(first),
-        }),
+    let entries: Map<_, _> =
+        header.metadata().iter().map(|(key, value)| (key.to_owned(), value_json(value))).collect();
+    serde_json::Value::Object(entries)
+}
+
+fn value_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Array(array) => array_json(array),
         Value::Bool(value) => json!(value),
         Value::F32(value) => json!(value),
         Value::F64(value) => json!(value),
@@ -36,10 +38,39 @@ pub(super) fn metadata_json(header: &Header) -> serde_json::Value {
             json!(value.to_string().parse::<i64>().ok())
         }
         Value::U8(_) | Value::U16(_) | Value::U32(_) | Value::U64(_) => json!(value.as_u64()),
-    };
-    let entries: Map<_, _> =
-        header.metadata().iter().map(|(key, value)| (key.to_owned(), shown(value))).collect();
-    serde_json::Value::Object(entries)
+    }
+}
+
+fn array_json(array: &Array) -> serde_json::Value {
+    json!({
+        "array": array.element_type().name(),
+        "count": array.count(),
+        "first": array.elements().map(first_json),
+    })
+}
+
+/// The first elements as what they are: numbers as numbers, texts whole.
+fn first_json(elements: &Elements) -> serde_json::Value {
+    fn of<T: serde::Serialize>(values: &[T]) -> serde_json::Value {
+        values.iter().take(ELEMENTS).map(|value| json!(value)).collect()
+    }
+    match elements {
+        Elements::U8(values) => of(values),
+        Elements::I8(values) => of(values),
+        Elements::U16(values) => of(values),
+        Elements::I16(values) => of(values),
+        Elements::U32(values) => of(values),
+        Elements::I32(values) => of(values),
+        Elements::F32(values) => of(values),
+        Elements::Bool(values) => of(values),
+        Elements::U64(values) => of(values),
+        Elements::I64(values) => of(values),
+        Elements::F64(values) => of(values),
+        Elements::Array(arrays) => arrays.iter().take(ELEMENTS).map(array_json).collect(),
+        Elements::String(strings) => {
+            strings.iter().take(ELEMENTS).map(|string| json!(String::from_utf8_lossy(string))).collect()
+        }
+    }
 }
 
 /// The table of tensors: name, type, shape, bytes.
@@ -127,6 +158,7 @@ mod tests {
     #[test]
     fn long_lists_and_texts_say_what_is_left_out() {
         assert_eq!(first(&Elements::U32((0..20).collect())).len(), ELEMENTS);
+        assert_eq!(first_json(&Elements::U32((0..20).collect())), json!([0, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(cut("it's\n\u{1b}[2J"), "it's\\n\\u{1b}[2J");
         assert!(cut(&"x".repeat(CHARACTERS + 7)).ends_with("xx ... and 7 more characters"));
     }

@@ -12,6 +12,7 @@ use crate::{
     Failed,
     args::InspectArgs,
     config::Config,
+    printed::print,
     source::{self, Source},
     table,
 };
@@ -24,15 +25,16 @@ pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitC
     let facts = Facts::of(&header);
     if args.json {
         let cause = complete.as_ref().err().map(ToString::to_string);
-        println!("{:#}", as_json(args, &header, &facts, cause.as_deref()));
+        print(&format!("{:#}\n", as_json(args, &header, &facts, cause.as_deref())))?;
     } else {
-        print!("{}", table::lined_up_left(&rows(&header, &facts)));
+        let mut tables = vec![table::lined_up_left(&rows(&header, &facts))];
         if args.all {
-            print!("\n{}", table::lined_up_left(&contents::metadata(&header)));
+            tables.push(table::lined_up_left(&contents::metadata(&header)));
         }
         if args.tensors {
-            print!("\n{}", table::lined_up(&contents::tensors(&header)));
+            tables.push(table::lined_up(&contents::tensors(&header)));
         }
+        print(&tables.join("\n"))?;
     }
     // The header was shown; a file that cannot be loaded is a failure all the same.
     complete.map_err(|error| source.unusable(&error))?;
@@ -103,7 +105,9 @@ fn heads(all: Option<&PerLayer>, kv: Option<&PerLayer>) -> Option<String> {
         PerLayer::Each(_) => format!("up to {}", heads.max().unwrap_or(0)),
     };
     let kv = kv.map_or_else(String::new, |kv| format!(", {} of keys and values", number(kv)));
-    all.map(|all| format!("{}{kv}", number(all)))
+    // A model without attention has none.
+    let all = all.filter(|all| all.max() != Some(0))?;
+    Some(format!("{}{kv}", number(all)))
 }
 
 fn millions(count: u64) -> String {

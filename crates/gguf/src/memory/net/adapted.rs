@@ -28,7 +28,7 @@ impl Net<'_> {
             let low = self.graph.matmul(down, x);
             let delta = self.graph.matmul(up, low);
             let delta = self.graph.inplace(&[delta]);
-            result = self.graph.inplace(&[result, delta]);
+            result = self.graph.add([result, delta]);
         }
         result
     }

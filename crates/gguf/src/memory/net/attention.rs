@@ -2,7 +2,7 @@
 
 use super::{AttentionInputs, Net, cache};
 use crate::{
-    memory::graph::{Id, NONE, Op},
+    memory::graph::{Id, Kernel, NONE, Op},
     tensor_type::TensorType,
 };
 
@@ -25,7 +25,7 @@ impl Net<'_> {
         self.normalise_and_rotate(il, &mut qkv);
         let mut attended = self.attend(il, qkv, None);
         if let Some(gate) = gate {
-            attended = self.graph.inplace(&[attended, gate]);
+            attended = self.graph.mul([attended, gate]);
         }
         attended = self.gate_by_input(il, attended, input);
         self.project_out(il, attended)
@@ -39,15 +39,15 @@ impl Net<'_> {
         let Some(gate) = self.linear(il, "attn_gate", input) else {
             return attended;
         };
-        let gate = self.graph.inplace(&[gate]);
+        let gate = self.graph.unary(gate);
         let [width, tokens, ..] = self.graph.ne(attended);
         let heads = self.graph.ne(gate)[0];
         if heads == width {
-            return self.graph.inplace(&[attended, gate]);
+            return self.graph.mul([attended, gate]);
         }
         let gate = self.graph.reshape(gate, [1, heads, tokens, 1]);
         let by_head = self.graph.reshape(attended, [width / heads.max(1), heads, tokens, 1]);
-        let gated = self.graph.inplace(&[by_head, gate]);
+        let gated = self.graph.mul([by_head, gate]);
         self.graph.reshape(gated, [width, tokens, 1, 1])
     }
 
@@ -94,46 +94,16 @@ impl Net<'_> {
         if qkv.q == NONE || self.graph.ne(qkv.q)[1] != heads.saturating_mul(2) {
             return None;
         }
-        let both = self.graph.reshape(qkv.q, [key.saturating_mul(2), heads, tokens, 1]);
-        qkv.q = self.graph.columns(both, key);
-        let gate = self.graph.columns(both, key);
+        // Qwen 3.5 looks at the product itself.
+        let is_plain = self.model.is(&["qwen35", "qwen35moe"]);
+        let both = if is_plain { self.graph.get(qkv.q).src[0] } else { qkv.q };
+        let head = key.saturating_mul(8);
+        let row = head.saturating_mul(heads);
+        let strides = [4, head, row, row.saturating_mul(tokens)];
+        qkv.q = self.graph.view(both, [key, heads, tokens, 1], strides);
+        let gate = self.graph.view(both, [key, heads, tokens, 1], strides);
         let gate = self.graph.other([key.saturating_mul(heads), tokens, 1, 1], &[gate]);
-        Some(self.graph.inplace(&[gate]))
-    }
-
-    fn normalise_and_rotate(&mut self, il: usize, qkv: &mut Qkv) {
-        let rotates = self.rotates(il);
-        for (x, name) in [(&mut qkv.q, "attn_q_norm"), (&mut qkv.k, "attn_k_norm")] {
-            if *x == NONE {
-                continue;
-            }
-            if self.has(Some(il), &format!("{name}.weight")) {
-                *x = self.norm(*x, Some(il), name);
-            }
-            if rotates {
-                *x = self.rope(*x);
-            }
-        }
-        if qkv.v != NONE && self.model.is(&["gemma3n", "gemma4"]) {
-            qkv.v = self.graph.inplace(&[qkv.v]);
-        }
-    }
-
-    /// Whether positions are put into queries and keys (`llama_model_rope_type` in llama-model.cpp,
-    /// and what src/models does per layer).
-    fn rotates(&self, il: usize) -> bool {
-        let windowed = self.model.layers[il].windowed;
-        match self.model.shape.architecture.as_str() {
-            "gpt2" | "starcoder" | "bloom" | "mpt" | "jais" | "refact" | "bert" | "jina-bert-v2" | "t5"
-            | "t5encoder" | "jamba" | "nemotron_h" | "nemotron_h_moe" => false,
-            // The larger one has slopes instead (baichuan.cpp).
-            "baichuan" => self.model.layers.len() == 32,
-            "granitehybrid" => self.model.weight(None, "rope_freqs.weight").is_some(),
-            "cohere2" | "cohere2moe" | "afmoe" => windowed,
-            "exaone4" => windowed || self.model.shape.window == 0,
-            "smollm3" | "llama4" => !(il + 1).is_multiple_of(4),
-            _ => self.model.shape.rotated > 0,
-        }
+        Some(self.graph.unary(gate))
     }
 
     /// Stores keys and values, and attends to the cache.
@@ -188,7 +158,6 @@ impl Net<'_> {
 
     /// `cpy_k`, `cpy_v`, `get_k` and `get_v` of `llama_kv_cache`.
     pub(super) fn store(&mut self, il: usize, k: Id, v: Id, inputs: AttentionInputs) -> (Id, Id) {
-        let tokens = self.tokens;
         let owner = self.model.layers[il].reuses.unwrap_or(il).min(il);
         let layer = &self.model.layers[owner];
         let (key, value, kv_heads) = (layer.key, layer.value, layer.kv_heads);
@@ -198,8 +167,9 @@ impl Net<'_> {
         let key_row = layer.key_elements();
         let keys = self.graph.leaf(self.load.cache_type_k, [key_row, cells, 1, 1], home);
         if k != NONE {
-            let rows = self.graph.reshape(k, [key_row, tokens, 1, 1]);
-            let stored = self.graph.write(keys, &[rows, inputs.key_rows, keys]);
+            let rows = self.graph.rows(k, key_row);
+            let all = self.merge_streams_of(keys);
+            let stored = self.graph.write(all, &[rows, inputs.key_rows, all]);
             self.graph.expand(stored);
         }
         let all_keys = self.by_token(keys, [key, kv_heads, length, streams]);
@@ -233,13 +203,20 @@ impl Net<'_> {
         self.graph.view(cache, ne, [unit, head, row, row.saturating_mul(ne[2])])
     }
 
+    /// The caches of all slots as one.
+    fn merge_streams_of(&mut self, cache: Id) -> Id {
+        let ne = self.graph.ne(cache);
+        if self.cells.streams > 1 { self.graph.reshape(cache, ne) } else { cache }
+    }
+
     fn store_values(&mut self, v: Id, values: Id, width: u64, inputs: AttentionInputs) -> Id {
         let tokens = self.tokens;
         let [length, heads, ..] = self.graph.ne(v);
         let own = length.saturating_mul(heads);
         if self.flash {
-            let rows = self.graph.reshape(v, [own, tokens, 1, 1]);
-            return self.graph.write(values, &[rows, inputs.value_rows, values]);
+            let rows = self.graph.rows(v, own);
+            let all = self.merge_streams_of(values);
+            return self.graph.write(all, &[rows, inputs.value_rows, all]);
         }
         // Transposed: each element is a row, so the values must lie without gaps.
         let gapless = self.graph.get(v).nb[2] == own.saturating_mul(4);
@@ -305,7 +282,8 @@ impl Net<'_> {
                 // What reads the host's cache is computed on the host (the end of `build_attn_mha`).
                 self.graph.tensors[attended as usize].pinned = Some(self.host);
             }
-            attended
+            self.graph.expand(attended);
+            return attended;
         };
         let [length, heads, ..] = self.graph.ne(attended);
         let rows = self.graph.reshape(attended, [length.saturating_mul(heads), tokens, 1, 1]);
@@ -317,6 +295,7 @@ impl Net<'_> {
     fn scores_in_full(&mut self, q: Id, k: Id, v: Id, mask: Id, sinks: Id, decompress: Option<Id>) -> Id {
         let mut scores = self.graph.matmul(k, q);
         scores = self.graph.inplace(&[scores, mask, sinks]);
+        scores = self.graph.called(scores, Kernel::SoftMax);
         let v = if self.model.shape.latent || self.model.shape.encoder {
             // Values that are not kept transposed are transposed now.
             let turned = self.graph.transpose(v);
@@ -329,7 +308,9 @@ impl Net<'_> {
             attended = self.graph.matmul(matrix, attended);
         }
         let turned = self.graph.swap_middle(attended);
-        self.graph.like(&[turned])
+        let [length, heads, tokens, streams] = self.graph.ne(turned);
+        let ne = [length.saturating_mul(heads), tokens.saturating_mul(streams), 1, 1];
+        self.graph.other(ne, &[turned])
     }
 
     /// Masks, the rows to write, and the rotations of quantised caches (`build_attn_inp_kv_impl`).

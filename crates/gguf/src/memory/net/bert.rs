@@ -17,14 +17,14 @@ impl Net<'_> {
             mixed = self.graph.get_rows(mixed, rows);
             residual = self.graph.get_rows(residual, rows);
         }
-        let sum = self.graph.inplace(&[mixed, residual]);
+        let sum = self.graph.add([mixed, residual]);
         let mut input = self.norm(sum, Some(il), "attn_output_norm");
         if self.has(Some(il), "attn_norm_2.weight") {
-            let sum = self.graph.inplace(&[input, residual]);
+            let sum = self.graph.add([input, residual]);
             input = self.norm(sum, Some(il), "attn_norm_2");
         }
         let fed = self.feed_forward(il, input).unwrap_or(input);
-        let sum = self.graph.inplace(&[fed, input]);
+        let sum = self.graph.add([fed, input]);
         self.norm(sum, Some(il), "layer_output_norm")
     }
 }

@@ -38,11 +38,11 @@ impl Net<'_> {
         // These add to the stream rather than the stream to the layer (lfm2.cpp, openelm.cpp).
         let to_stream = self.model.is(&["lfm2", "lfm2moe", "openelm"]);
         let terms = if to_stream { [residual, mixed] } else { [mixed, residual] };
-        let sum = self.graph.inplace(&terms);
+        let sum = self.graph.add(terms);
         if self.has_network_beside_experts(il) {
             let fed = self.network_beside_experts(il, sum);
             let fed = self.norm(fed, Some(il), "post_ffw_norm");
-            return self.graph.inplace(&[fed, sum]);
+            return self.graph.add([fed, sum]);
         }
         let input = match (has_ffn_norm, named_post && !post_normed) {
             (true, _) => self.norm(sum, Some(il), "ffn_norm"),
@@ -60,8 +60,8 @@ impl Net<'_> {
         if self.has(Some(il), "ffn_norm.weight") {
             let input = self.norm(residual, Some(il), "ffn_norm");
             let fed = self.feed_forward(il, input).unwrap_or(input);
-            let sum = self.graph.inplace(&[fed, residual]);
-            return self.graph.inplace(&[sum, mixed]);
+            let sum = self.graph.add([fed, residual]);
+            return self.graph.add([sum, mixed]);
         }
         let mut input = input;
         if last && !self.gathers_late() {
@@ -70,12 +70,12 @@ impl Net<'_> {
         }
         let fed = self.feed_forward(il, input).unwrap_or(input);
         if self.model.is(&["command-r", "cohere2", "cohere2moe"]) {
-            let sum = self.graph.inplace(&[fed, residual]);
-            return self.graph.inplace(&[sum, mixed]);
+            let sum = self.graph.add([fed, residual]);
+            return self.graph.add([sum, mixed]);
         }
         let terms = if self.model.is(&["phi2"]) { [mixed, fed] } else { [fed, mixed] };
-        let sum = self.graph.inplace(&terms);
-        self.graph.inplace(&[sum, residual])
+        let sum = self.graph.add(terms);
+        self.graph.add([sum, residual])
     }
 
     /// A layer of a feed-forward network alone (Nemotron-H has such).
@@ -103,7 +103,7 @@ impl Net<'_> {
         }
         let fed = self.scale_residual(fed);
         let terms = if self.model.is(&["lfm2", "lfm2moe"]) { [residual, fed] } else { [fed, residual] };
-        self.graph.inplace(&terms)
+        self.graph.add(terms)
     }
 
     /// Granite and `MiniCPM` scale what is added to the stream.
@@ -123,7 +123,7 @@ impl Net<'_> {
                 // Each has a norm of its own (falcon-h1.cpp).
                 let input = self.norm(stream, Some(il), "attn_norm");
                 let scanned = self.recurrent(il, input);
-                Some(self.graph.inplace(&[attended, scanned]))
+                Some(self.graph.add([attended, scanned]))
             }
             (true, _) => Some(self.recurrent(il, input)),
             (false, true) if self.has(Some(il), "attn_kv_a_mqa.weight") => {
@@ -153,6 +153,7 @@ impl Net<'_> {
             "gemma4",
             "step35",
             "qwen3next",
+            "qwen35",
             "qwen35moe",
             "nemotron_h",
             "nemotron_h_moe",

@@ -14,6 +14,7 @@ struct Heads {
 
 impl Net<'_> {
     pub(super) fn delta_network(&mut self, il: usize, input: Id) -> Id {
+        self.graph.expand(input);
         let shape = &self.model.shape;
         let values = shape.time_step_rank.max(1);
         let heads = Heads { length: shape.inner / values, keys: shape.groups.max(1), values };
@@ -28,7 +29,7 @@ impl Net<'_> {
         let width = self.graph.ne(mixed)[0];
         let mixed = self.graph.reshape(mixed, [width, each, sequences, 1]);
         let convolved = self.convolve(il, mixed, conv, kernel, "ssm_conv1d.weight");
-        let convolved = self.graph.inplace(&[convolved]);
+        let convolved = self.graph.unary(convolved);
         let state = self.read_state(scan);
         let out = self.delta_rule(il, input, convolved, state, scan, heads);
         let normed = self.norm(out, Some(il), "ssm_norm");
@@ -36,8 +37,8 @@ impl Net<'_> {
             Some(gate) => {
                 let ne = self.graph.ne(normed);
                 let gate = self.graph.reshape(gate, ne);
-                let gate = self.graph.inplace(&[gate]);
-                self.graph.inplace(&[normed, gate])
+                let gate = self.graph.unary(gate);
+                self.graph.mul([normed, gate])
             }
             None => normed,
         };
@@ -75,7 +76,11 @@ impl Net<'_> {
         if heads.keys == heads.values || !self.model.is(&["qwen3next"]) {
             return unit;
         }
-        self.graph.other([heads.length, heads.values, each, sequences], &[unit])
+        let parts = heads.values / heads.keys;
+        let unit = self.graph.reshape(unit, [heads.length, 1, heads.keys, each.saturating_mul(sequences)]);
+        let repeated = [heads.length, parts, heads.keys, each.saturating_mul(sequences)];
+        let repeated = self.graph.other(repeated, &[unit]);
+        self.graph.reshape(repeated, [heads.length, heads.values, each, sequences])
     }
 
     /// How much of the state is kept, and how much is learned.
@@ -83,25 +88,29 @@ impl Net<'_> {
         let (each, sequences) = (self.tokens_per_sequence(), self.sequences);
         let ne = [heads, each, sequences, 1];
         let (alpha, beta) = if let Some(both) = self.linear(il, "ssm_ba", input) {
+            let groups = self.model.shape.groups.max(1);
+            let by_group = [self.graph.ne(both)[0] / groups, groups, each, sequences];
+            let both = self.graph.reshape(both, by_group);
             let nb = self.graph.get(both).nb;
             let (alpha, beta) = (self.graph.view(both, ne, nb), self.graph.view(both, ne, nb));
             (self.graph.like(&[alpha]), self.graph.like(&[beta]))
         } else {
             let alpha = self.linear(il, "ssm_alpha", input).unwrap_or(input);
             let beta = self.linear(il, "ssm_beta", input).unwrap_or(input);
-            (self.graph.reshape(alpha, ne), self.graph.reshape(beta, ne))
+            (self.graph.reshape(alpha, ne), self.graph.reshape(beta, [1, heads, each, sequences]))
         };
         let mut decay = alpha;
         if let Some(bias) = self.weight(Some(il), "ssm_dt.bias") {
-            decay = self.graph.inplace(&[decay, bias]);
+            decay = self.graph.add([decay, bias]);
         }
-        decay = self.graph.inplace(&[decay]);
+        decay = self.graph.unary(decay);
         if let Some(a) = self.weight(Some(il), "ssm_a") {
-            decay = self.graph.inplace(&[decay, a]);
+            decay = self.graph.mul([decay, a]);
         }
         let ne = [1, heads, each, sequences];
         let decay = self.graph.reshape(decay, ne);
-        let rate = self.graph.inplace(&[beta]);
-        (decay, self.graph.reshape(rate, ne))
+        let rate = self.graph.unary(beta);
+        let rate = if self.graph.ne(rate) == ne { rate } else { self.graph.reshape(rate, ne) };
+        (decay, rate)
     }
 }

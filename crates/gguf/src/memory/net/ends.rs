@@ -31,20 +31,29 @@ impl Net<'_> {
         if let Some(types) = self.weight(None, "token_types.weight") {
             let ne = [shape.embedding, 1, 1, 1];
             let row = self.graph.view(types, ne, [4; 4]);
-            stream = self.graph.inplace(&[stream, row]);
+            stream = self.graph.add([stream, row]);
         }
         if let Some(table) = self.weight(None, "position_embd.weight") {
             let positions = self.positions();
             let rows = self.graph.get_rows(table, positions);
-            stream = self.graph.inplace(&[stream, rows]);
+            stream = self.graph.add([stream, rows]);
         }
         if self.weight(None, "token_embd_norm.weight").is_some() && !self.model.is(&["lfm2", "lfm2moe"]) {
             stream = self.norm(stream, None, "token_embd_norm");
         }
-        if self
-            .model
-            .is(&["gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "minicpm", "granite", "grok", "afmoe"])
-        {
+        if self.model.is(&[
+            "gemma",
+            "gemma2",
+            "gemma3",
+            "gemma3n",
+            "gemma4",
+            "minicpm",
+            "granite",
+            "granitemoe",
+            "granitehybrid",
+            "grok",
+            "afmoe",
+        ]) {
             stream = self.graph.inplace(&[stream]);
         }
         stream
@@ -52,7 +61,18 @@ impl Net<'_> {
 
     pub(super) fn head(&mut self, stream: Id) {
         let mut stream = stream;
-        if self.gathers_late() {
+        // What predicts further tokens wants all rows of the norm (`t_h_nextn`).
+        let keeps_norm = self.model.is(&[
+            "gemma4",
+            "step35",
+            "qwen3next",
+            "qwen35",
+            "qwen35moe",
+            "nemotron_h",
+            "nemotron_h_moe",
+            "cohere2moe",
+        ]);
+        if self.gathers_late() && !keeps_norm {
             let rows = self.output_rows();
             stream = self.graph.get_rows(stream, rows);
         }
@@ -62,6 +82,11 @@ impl Net<'_> {
         if let Some(name) = norm {
             stream = self.norm(stream, None, name);
         }
+        if keeps_norm {
+            self.graph.output(stream);
+            let rows = self.output_rows();
+            stream = self.graph.get_rows(stream, rows);
+        }
         self.graph.output(stream);
         if self.model.shape.logits
             && let Some(matrix) = self.output_matrix()
@@ -70,9 +95,11 @@ impl Net<'_> {
             stream = self.graph.matmul(matrix, input);
             stream = self.adapted(None, "output", input, stream);
             if let Some(bias) = self.weight(None, "output.bias") {
-                stream = self.graph.inplace(&[stream, bias]);
+                stream = self.graph.add([stream, bias]);
             }
             if self.model.shape.logit_cap {
+                stream = self.graph.inplace(&[stream]);
+                stream = self.graph.unary(stream);
                 stream = self.graph.inplace(&[stream]);
             }
             self.graph.output(stream);
@@ -96,6 +123,6 @@ impl Net<'_> {
             return stream;
         }
         let added = self.graph.columns(self.deep, self.model.shape.embedding);
-        self.graph.inplace(&[stream, added])
+        self.graph.add([stream, added])
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Net;
 use crate::{
-    memory::graph::{Id, NONE},
+    memory::graph::{Id, Kernel, NONE, Op},
     tensor_type::TensorType,
 };
 
@@ -15,10 +15,10 @@ impl Net<'_> {
         if let Some(gate) = self.weight(Some(il), "ffn_gate_inp_shexp.weight") {
             // One number for each token, that the shared experts are multiplied with (qwen2moe.cpp).
             let gate = self.graph.matmul(gate, input);
-            let gate = self.graph.inplace(&[gate]);
-            shared = self.graph.inplace(&[shared, gate]);
+            let gate = self.graph.unary(gate);
+            shared = self.graph.mul([shared, gate]);
         }
-        self.graph.inplace(&[experts, shared])
+        self.graph.add([experts, shared])
     }
 
     fn experts(&mut self, il: usize, input: Id) -> Id {
@@ -32,25 +32,32 @@ impl Net<'_> {
     pub(super) fn experts_by(&mut self, il: usize, input: Id, logits: Id) -> Id {
         let [embedding, tokens, ..] = self.graph.ne(input);
         let used = self.model.layers[il].experts_used.max(1);
-        let mut logits = logits;
+        let (mut logits, raw) = (logits, logits);
         let count = self.graph.ne(logits)[0];
         let gating = self.model.shape.expert_gating;
         if gating != 3 {
+            let kernel = if gating == 1 { Kernel::SoftMax } else { Kernel::Unary };
             logits = self.graph.inplace(&[logits]);
+            logits = self.graph.called(logits, kernel);
         }
-        let chosen = self.choose(il, logits, used);
+        let scores = if self.model.is(&["llama4"]) { raw } else { logits };
+        let chosen = self.choose(il, scores, used);
         let probabilities = self.graph.reshape(logits, [1, count, tokens, 1]);
         let mut weights = self.graph.get_rows(probabilities, chosen);
         if gating == 3 {
             weights = self.graph.reshape(weights, [used, tokens, 1, 1]);
             weights = self.graph.inplace(&[weights]);
+            weights = self.graph.called(weights, Kernel::SoftMax);
             weights = self.graph.reshape(weights, [1, used, tokens, 1]);
         }
         if self.model.shape.norm_expert_weights && gating != 3 {
             weights = self.graph.reshape(weights, [used, tokens, 1, 1]);
             let sum = self.graph.other([1, tokens, 1, 1], &[weights]);
+            let sum = self.graph.called(sum, Kernel::SumRows);
             let sum = self.graph.inplace(&[sum]);
+            let sum = self.graph.called(sum, Kernel::Clamp);
             weights = self.graph.inplace(&[weights, sum]);
+            weights = self.graph.called(weights, Kernel::Div);
             weights = self.graph.reshape(weights, [1, used, tokens, 1]);
         }
         self.graph.expand(weights);
@@ -58,14 +65,14 @@ impl Net<'_> {
         let weigh_first = self.model.is(&["llama4"]);
         if weigh_first {
             x = self.graph.other([embedding, used, tokens, 1], &[x]);
-            x = self.graph.inplace(&[x, weights]);
+            x = self.graph.mul([x, weights]);
         }
         let hidden = self.expert_hidden(il, x, chosen);
         let Some(mut out) = self.expert_linear(il, "ffn_down_exps", hidden, chosen) else {
             return input;
         };
         if !weigh_first {
-            out = self.graph.inplace(&[out, weights]);
+            out = self.graph.mul([out, weights]);
         }
         self.graph.expand(out);
         self.sum_up(out, embedding, used, tokens)
@@ -76,43 +83,37 @@ impl Net<'_> {
         let [count, tokens, ..] = self.graph.ne(probabilities);
         let mut scores = probabilities;
         if let Some(bias) = self.weight(Some(il), "exp_probs_b.bias") {
-            scores = self.graph.inplace(&[scores, bias]);
+            scores = self.graph.add([scores, bias]);
         }
         if self.model.shape.expert_groups > 1 {
             scores = self.mask_groups(scores, count, tokens);
         }
-        let sorted = self.graph.new_tensor(
-            crate::memory::graph::Op::Other,
-            TensorType::I32,
-            [count, tokens, 1, 1],
-            &[scores],
-        );
-        let row = count.saturating_mul(4);
-        let plane = row.saturating_mul(tokens);
-        self.graph.view(sorted, [used, tokens, 1, 1], [4, row, plane, plane])
+        self.best(scores, used)
+    }
+
+    /// The numbers of the largest elements of each row (`ggml_argsort_top_k`).
+    fn best(&mut self, scores: Id, count: u64) -> Id {
+        let ne = self.graph.ne(scores);
+        let sorted = self.graph.new_tensor(Op::Other, TensorType::I32, ne, &[scores]);
+        let sorted = self.graph.called(sorted, Kernel::ArgSort);
+        self.graph.columns(sorted, count)
     }
 
     /// Only experts of the best groups may be chosen.
     fn mask_groups(&mut self, scores: Id, count: u64, tokens: u64) -> Id {
         let groups = self.model.shape.expert_groups;
         let by_group = self.graph.reshape(scores, [count / groups, groups, tokens, 1]);
-        let sorted = self.graph.new_tensor(
-            crate::memory::graph::Op::Other,
-            TensorType::I32,
-            [count / groups, groups, tokens, 1],
-            &[by_group],
-        );
-        let best = self.graph.other([1, 2, groups, tokens], &[by_group, sorted]);
+        let two = self.best(by_group, 2);
+        let single = self.graph.reshape(by_group, [1, count / groups, groups, tokens]);
+        let best = self.graph.get_rows(single, two);
+        let best = self.graph.reshape(best, [2, groups, tokens, 1]);
         let sums = self.graph.other([1, groups, tokens, 1], &[best]);
-        let order = self.graph.new_tensor(
-            crate::memory::graph::Op::Other,
-            TensorType::I32,
-            [groups, tokens, 1, 1],
-            &[sums],
-        );
-        let kept = self.graph.get_rows(by_group, order);
+        let sums = self.graph.called(sums, Kernel::SumRows);
+        let sums = self.graph.reshape(sums, [groups, tokens, 1, 1]);
+        let chosen = self.best(sums, self.model.shape.expert_groups_used.clamp(1, groups));
+        let kept = self.graph.get_rows(by_group, chosen);
         let empty = self.graph.inplace(&[by_group]);
-        let masked = self.graph.write(empty, &[kept, order, empty]);
+        let masked = self.graph.write(empty, &[kept, chosen, empty]);
         self.graph.reshape(masked, [count, tokens, 1, 1])
     }
 
@@ -131,7 +132,7 @@ impl Net<'_> {
         let ne = self.graph.ne(up);
         match self.expert_linear(il, "ffn_gate_exps", x, chosen) {
             Some(gate) => self.graph.other(ne, &[gate, up]),
-            None => self.graph.inplace(&[up]),
+            None => self.graph.unary(up),
         }
     }
 
@@ -140,9 +141,11 @@ impl Net<'_> {
         let weight = self.weight(Some(il), &format!("{name}.weight"))?;
         let (w, used, x_ne) = (self.graph.ne(weight), self.graph.ne(chosen)[0], self.graph.ne(x));
         let mut result = self.graph.other([w[1], used, x_ne[2], 1], &[weight, x, chosen]);
-        for suffix in ["bias", "scale"] {
+        result = self.graph.called(result, Kernel::MatMulId);
+        for (suffix, kernel) in [("bias", Kernel::AddId), ("scale", Kernel::Mul)] {
             if let Some(operand) = self.weight(Some(il), &format!("{name}.{suffix}")) {
                 result = self.graph.inplace(&[result, operand, chosen]);
+                result = self.graph.called(result, kernel);
             }
         }
         Some(result)
@@ -159,7 +162,7 @@ impl Net<'_> {
         }
         let mut sum = NONE;
         for &view in &views {
-            sum = if sum == NONE { view } else { self.graph.inplace(&[sum, view]) };
+            sum = if sum == NONE { view } else { self.graph.add([sum, view]) };
             self.graph.expand(sum);
         }
         if used == 1 {

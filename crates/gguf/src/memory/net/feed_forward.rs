@@ -12,7 +12,7 @@ impl Net<'_> {
                 && let Some(dense) = self.network(il, input, "")
             {
                 // Grok 2 has both (grok.cpp).
-                let sum = self.graph.inplace(&[dense, experts]);
+                let sum = self.graph.add([dense, experts]);
                 return Some(self.graph.inplace(&[sum]));
             }
             return Some(experts);
@@ -38,8 +38,12 @@ impl Net<'_> {
             Some(gate) => self.graph.other([width, rows, 1, 1], &[gate, up]),
             // Gate and network in one matrix (`LLM_FFN_SWIGLU`).
             None if down_rows == Some(width / 2) => self.graph.other([width / 2, rows, 1, 1], &[up]),
-            None => self.graph.inplace(&[up]),
+            None => self.graph.unary(up),
         };
+        if gate.is_none() && self.model.is(&["nemotron", "nemotron_h", "nemotron_h_moe", "arcee"]) {
+            // Squared (`LLM_FFN_RELU_SQR`).
+            hidden = self.graph.inplace(&[hidden]);
+        }
         if self.has(Some(il), "ffn_sub_norm.weight") {
             hidden = self.norm(hidden, Some(il), "ffn_sub_norm");
         }

@@ -7,6 +7,9 @@ use crate::memory::graph::Id;
 /// The first so many layers keep only the largest activations (`n_layer_sparsity` in models.h).
 const SPARSE_LAYERS: usize = 10;
 
+/// No more streams than this are added up one by one; models have 3 beside the first (`n_altup`).
+const MOST_STREAMS: u64 = 64;
+
 impl Net<'_> {
     /// Makes the other streams from the embeddings.
     pub(super) fn stack_streams(&mut self, stream: Id) -> Id {
@@ -34,9 +37,9 @@ impl Net<'_> {
         let merged = self.graph.matmul(matrix, rest);
         let merged = self.scale_to(merged, magnitude);
         let mut sum = self.plane(streams);
-        for _ in 0..others {
+        for _ in 0..others.min(MOST_STREAMS) {
             let one = self.plane(merged);
-            sum = self.graph.inplace(&[sum, one]);
+            sum = self.graph.add([sum, one]);
         }
         self.graph.inplace(&[sum])
     }
@@ -48,13 +51,13 @@ impl Net<'_> {
         let laurel = self.laurel(il, input);
         let attended = self.attention(il, input);
         let attended = self.norm(attended, Some(il), "post_attention_norm");
-        let sum = self.graph.inplace(&[attended, active]);
-        let sum = self.graph.inplace(&[sum, laurel]);
+        let sum = self.graph.add([attended, active]);
+        let sum = self.graph.add([sum, laurel]);
         let sum = self.graph.inplace(&[sum]);
         let input = self.norm(sum, Some(il), "ffn_norm");
         let fed = self.sparse_feed_forward(il, input);
         let fed = self.norm(fed, Some(il), "post_ffw_norm");
-        let active = self.graph.inplace(&[fed, sum]);
+        let active = self.graph.add([fed, sum]);
         let corrected = self.correct_streams(il, predictions, active);
         self.add_first_prediction(il, corrected, per_layer)
     }
@@ -73,7 +76,7 @@ impl Net<'_> {
         let nb = self.graph.get(predicted).nb;
         let turned = self.graph.view(predicted, [width, tokens, count, 1], [nb[0], nb[2], nb[1], nb[3]]);
         let turned = self.graph.like(&[turned]);
-        self.graph.inplace(&[turned, streams])
+        self.graph.add([turned, streams])
     }
 
     /// `altup_compute_router_modalities`.
@@ -81,7 +84,7 @@ impl Net<'_> {
         let normed = self.norm(x, Some(il), "altup_router_norm");
         let scaled = self.graph.inplace(&[normed]);
         let routed = self.linear(il, "altup_router", scaled).unwrap_or(scaled);
-        self.graph.inplace(&[routed])
+        self.graph.unary(routed)
     }
 
     /// `altup_correct`.
@@ -95,8 +98,8 @@ impl Net<'_> {
         let turned = self.graph.transpose(factors);
         let factors = self.graph.other([1, tokens, count, 1], &[turned]);
         let innovation = self.graph.other([width, tokens, count, 1], &[innovation]);
-        let corrected = self.graph.inplace(&[innovation, factors]);
-        self.graph.inplace(&[corrected, predictions])
+        let corrected = self.graph.mul([innovation, factors]);
+        self.graph.add([corrected, predictions])
     }
 
     /// Low-rank residual beside attention.
@@ -104,7 +107,7 @@ impl Net<'_> {
         let low = self.linear(il, "laurel_l", input).unwrap_or(input);
         let high = self.linear(il, "laurel_r", low).unwrap_or(low);
         let normed = self.norm(high, Some(il), "laurel_post_norm");
-        self.graph.inplace(&[normed, input])
+        self.graph.add([normed, input])
     }
 
     fn sparse_feed_forward(&mut self, il: usize, input: Id) -> Id {
@@ -116,8 +119,8 @@ impl Net<'_> {
         if il < SPARSE_LAYERS {
             gate = self.keep_largest(gate);
         }
-        let gate = self.graph.inplace(&[gate]);
-        let hidden = self.graph.inplace(&[up, gate]);
+        let gate = self.graph.unary(gate);
+        let hidden = self.graph.mul([up, gate]);
         self.linear(il, "ffn_down", hidden).unwrap_or(hidden)
     }
 
@@ -132,9 +135,9 @@ impl Net<'_> {
         let deviation = self.graph.inplace(&[deviation]);
         let deviation = self.graph.inplace(&[deviation]);
         let deviation = self.graph.inplace(&[deviation]);
-        let cutoff = self.graph.inplace(&[mean, deviation]);
+        let cutoff = self.graph.add([mean, deviation]);
         let above = self.graph.inplace(&[x, cutoff]);
-        self.graph.inplace(&[above])
+        self.graph.unary(above)
     }
 
     /// What the embedding of this layer adds to all streams but the first.
@@ -142,12 +145,12 @@ impl Net<'_> {
         let [width, tokens, count, _] = self.graph.ne(corrected);
         let mut first = self.plane(corrected);
         if let Some(scale) = self.weight(Some(il), "altup_correct_scale.weight") {
-            first = self.graph.inplace(&[first, scale]);
+            first = self.graph.mul([first, scale]);
         }
         let first = self.gate_embedding(il, first, per_layer);
         let kept = self.plane(corrected);
         let rest = self.planes(corrected, count.saturating_sub(1));
-        let rest = self.graph.inplace(&[rest, first]);
+        let rest = self.graph.add([rest, first]);
         self.graph.other([width, tokens, count, 1], &[kept, rest])
     }
 
@@ -161,7 +164,7 @@ impl Net<'_> {
 
     fn scale_to(&mut self, x: Id, magnitude: Id) -> Id {
         let own = self.magnitude(x);
-        let scaled = self.graph.inplace(&[x, magnitude]);
+        let scaled = self.graph.mul([x, magnitude]);
         self.graph.inplace(&[scaled, own])
     }
 

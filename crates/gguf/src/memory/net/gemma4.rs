@@ -15,10 +15,10 @@ impl Net<'_> {
         let fed = self.network(il, input, "").unwrap_or(input);
         let fed = self.norm(fed, Some(il), "post_ffw_norm_1");
         let input = self.norm(stream, Some(il), "pre_ffw_norm_2");
-        let scaled = self.graph.inplace(&[stream]);
+        let scaled = self.graph.rms_norm(stream);
         let mut scaled = self.graph.inplace(&[scaled]);
         if let Some(scale) = self.weight(Some(il), "ffn_gate_inp.scale") {
-            scaled = self.graph.inplace(&[scaled, scale]);
+            scaled = self.graph.mul([scaled, scale]);
         }
         let logits = match self.weight(Some(il), "ffn_gate_inp.weight") {
             Some(router) => self.graph.matmul(router, scaled),
@@ -26,6 +26,6 @@ impl Net<'_> {
         };
         let experts = self.experts_by(il, input, logits);
         let experts = self.norm(experts, Some(il), "post_ffw_norm_2");
-        self.graph.inplace(&[fed, experts])
+        self.graph.add([fed, experts])
     }
 }

@@ -15,7 +15,6 @@ impl Net<'_> {
         };
         let inputs = self.sparse_inputs(il, input, low);
         let q = self.linear(il, "attn_q_b", low).or_else(|| self.linear(il, "attn_q", input)).unwrap_or(low);
-        let q = self.graph.reshape(q, [key, heads, tokens, 1]);
         let Some(both) = self.linear(il, "attn_kv_a_mqa", input) else {
             return input;
         };
@@ -25,7 +24,7 @@ impl Net<'_> {
         if !self.model.shape.latent {
             return self.decompressed(il, q, compressed, k_rotated, [plain, rotated, value]);
         }
-        let q_nb = self.graph.get(q).nb;
+        let q_nb = self.query_strides(il);
         let q_plain = self.graph.view(q, [plain, heads, tokens, 1], q_nb);
         let q_rotated = self.graph.view(q, [rotated, heads, tokens, 1], q_nb);
         let q_rotated = self.rope(q_rotated);
@@ -46,11 +45,18 @@ impl Net<'_> {
         self.project_out(il, attended)
     }
 
+    /// From one element of the queries to the next, head to head and so on.
+    fn query_strides(&self, il: usize) -> [u64; 4] {
+        let head = self.model.shape.latent_key.saturating_mul(4);
+        let row = head.saturating_mul(self.model.layers[il].heads);
+        [4, head, row, row.saturating_mul(self.tokens)]
+    }
+
     /// Keys and values of full length, as older files have it.
     fn decompressed(&mut self, il: usize, q: Id, compressed: Id, k_rotated: Id, lengths: [u64; 3]) -> Id {
         let [plain, rotated, value] = lengths;
         let (heads, tokens) = (self.model.layers[il].heads, self.tokens);
-        let nb = self.graph.get(q).nb;
+        let nb = self.query_strides(il);
         let q_plain = self.graph.view(q, [plain, heads, tokens, 1], nb);
         let q_rotated = self.graph.view(q, [rotated, heads, tokens, 1], nb);
         let q_rotated = self.rope(q_rotated);

@@ -66,7 +66,7 @@ impl Net<'_> {
         let scan_out = self.graph.heads(mixed, by_group);
         let mut step = self.graph.like(&[step]);
         if let Some(bias) = self.weight(Some(il), "ssm_dt.bias") {
-            step = self.graph.inplace(&[step, bias]);
+            step = self.graph.add([step, bias]);
         }
         let y = self.scan(il, state, &Scan { x, step, input: scan_in, output: scan_out });
         let y = self.graph.start(y, by_head);
@@ -83,9 +83,9 @@ impl Net<'_> {
     fn convolved(&mut self, il: usize, x: Id, state: Id, kernel: u64) -> Id {
         let mut x = self.convolve(il, x, state, kernel, "ssm_conv1d.weight");
         if let Some(bias) = self.weight(Some(il), "ssm_conv1d.bias") {
-            x = self.graph.inplace(&[x, bias]);
+            x = self.graph.add([x, bias]);
         }
-        self.graph.inplace(&[x])
+        self.graph.unary(x)
     }
 
     /// `ggml_ssm_scan`: results and new states in one tensor.
@@ -94,17 +94,17 @@ impl Net<'_> {
         let new = elements(self.graph.ne(state));
         let size = elements(self.graph.ne(scan.x)).saturating_add(new);
         let decay = self.weight(Some(il), "ssm_a").unwrap_or(NONE);
-        self.clear_state(state);
+        let states = self.clear_state(state);
         let [rows, _] = self.state_rows();
         let op = if self.has(Some(il), "ssm_x.weight") { Op::Scan } else { Op::Other };
         // Another look at the states than the moving of unused ones has: where they lie elsewhere, each is
         // copied by itself (`get_ssm_rows` in `build_rs`).
         let ne = self.graph.ne(state);
-        let seen = self.graph.reshape(state, ne);
+        let seen = self.graph.reshape(states, ne);
         let sources = [seen, scan.x, scan.step, decay, scan.input, scan.output, rows];
         let scanned = self.graph.new_tensor(op, TensorType::F32, [size, 1, 1, 1], &sources);
         self.graph.expand(scanned);
-        self.move_unused_states(state);
+        self.move_unused_states(state, states);
         let new = self.graph.start(scanned, [new, 1, 1, 1]);
         self.write_state(state, new);
         scanned
@@ -114,10 +114,10 @@ impl Net<'_> {
     fn gate_and_project(&mut self, il: usize, y: Id, x: Id, gate: Id, groups: Option<u64>) -> Id {
         let (inner, tokens) = (self.model.shape.inner, self.tokens);
         let skip = match self.weight(Some(il), "ssm_d") {
-            Some(factor) => self.graph.inplace(&[x, factor]),
+            Some(factor) => self.graph.mul([x, factor]),
             None => x,
         };
-        let y = self.graph.inplace(&[y, skip]);
+        let y = self.graph.add([y, skip]);
         let gate = self.graph.like(&[gate]);
         let ne = self.graph.ne(gate);
         let mut y = self.graph.other(ne, &[gate, y]);
@@ -127,7 +127,9 @@ impl Net<'_> {
             y = self.graph.reshape(y, [inner / groups.max(1), groups, tokens, 1]);
             y = self.norm(y, Some(il), "ssm_norm");
         }
-        let y = self.graph.reshape(y, [inner, self.tokens_per_sequence(), self.sequences, 1]);
+        if groups.is_some() {
+            y = self.graph.reshape(y, [inner, self.tokens_per_sequence(), self.sequences, 1]);
+        }
         let out = self.linear(il, "ssm_out", y).unwrap_or(y);
         let width = self.graph.ne(out)[0];
         self.graph.reshape(out, [width, tokens, 1, 1])

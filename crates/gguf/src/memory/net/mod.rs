@@ -17,6 +17,7 @@ mod operands;
 mod operators;
 mod per_layer;
 mod recurrent;
+mod rotation;
 mod rwkv;
 mod rwkv6;
 mod rwkv7;
@@ -60,6 +61,9 @@ pub(super) struct Net<'a> {
 /// Inputs of the graph, made when they are first read.
 struct Inputs {
     positions: Id,
+    temperature: Id,
+    /// Factors of the rotation, on each backend.
+    factors: [Id; super::MOST_DEVICES as usize + 1],
     rows: Id,
     states: [Id; 2],
     full: AttentionInputs,
@@ -113,6 +117,8 @@ impl<'a> Net<'a> {
             weights: vec![NONE; model.weights.len()],
             inputs: Inputs {
                 positions: NONE,
+                temperature: NONE,
+                factors: [NONE; super::MOST_DEVICES as usize + 1],
                 rows: NONE,
                 states: [NONE; 2],
                 full: UNMADE,

@@ -1,7 +1,7 @@
 //! Operations that nearly every architecture has (`build_norm`, `build_lora_mm` in llama-graph.cpp).
 
 use super::Net;
-use crate::memory::graph::{Id, Op};
+use crate::memory::graph::Id;
 
 impl Net<'_> {
     /// `build_norm`: the norm itself, its weight and its bias.
@@ -20,7 +20,7 @@ impl Net<'_> {
         if weight.is_none() && bias.is_none() && !self.model.is(&["olmo"]) {
             return x;
         }
-        let mut normed = if layer_norm { self.graph.like(&[x]) } else { self.graph.inplace(&[x]) };
+        let mut normed = if layer_norm { self.graph.like(&[x]) } else { self.graph.rms_norm(x) };
         if let Some(il) = layer
             && self.load.accelerator.pins_norms
             && self.placement.is_full()
@@ -29,8 +29,11 @@ impl Net<'_> {
             // Kept on the device of its layer (`llama_context::graph_get_cb`).
             self.graph.tensors[normed as usize].pinned = u8::try_from(device).ok();
         }
-        for operand in [weight, bias].into_iter().flatten() {
-            normed = self.graph.inplace(&[normed, operand]);
+        if let Some(weight) = weight {
+            normed = self.graph.mul([normed, weight]);
+        }
+        if let Some(bias) = bias {
+            normed = self.graph.add([normed, bias]);
         }
         normed
     }
@@ -40,18 +43,12 @@ impl Net<'_> {
         let weight = self.weight(Some(il), &format!("{name}.weight"))?;
         let mut result = self.graph.matmul(weight, x);
         if let Some(scale) = self.weight(Some(il), &format!("{name}.scale")) {
-            result = self.graph.inplace(&[result, scale]);
+            result = self.graph.mul([result, scale]);
         }
         result = self.adapted(Some(il), name, x, result);
         if let Some(bias) = self.weight(Some(il), &format!("{name}.bias")) {
-            result = self.graph.inplace(&[result, bias]);
+            result = self.graph.add([result, bias]);
         }
         Some(result)
-    }
-
-    pub(super) fn rope(&mut self, x: Id) -> Id {
-        let positions = self.positions();
-        let (kind, ne) = (self.graph.get(x).kind, self.graph.ne(x));
-        self.graph.new_tensor(Op::Rope, kind, ne, &[x, positions])
     }
 }

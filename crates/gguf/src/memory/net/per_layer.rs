@@ -21,7 +21,7 @@ impl Net<'_> {
         let projected = self.graph.inplace(&[projected]);
         let projected = self.graph.reshape(projected, by_layer);
         let normed = self.norm(projected, None, "per_layer_proj_norm");
-        let sum = self.graph.inplace(&[normed, rows]);
+        let sum = self.graph.add([normed, rows]);
         let sum = self.graph.inplace(&[sum]);
         let by_layer = self.graph.swap_middle(sum);
         Some(self.graph.like(&[by_layer]))
@@ -32,9 +32,9 @@ impl Net<'_> {
         let (Some(gate), Some(per_layer)) = (self.linear(il, "inp_gate", stream), per_layer) else {
             return stream;
         };
-        let gate = self.graph.inplace(&[gate]);
+        let gate = self.graph.unary(gate);
         let own = self.plane(per_layer);
-        let gated = self.graph.inplace(&[gate, own]);
+        let gated = self.graph.mul([gate, own]);
         let out = self.linear(il, "proj", gated).unwrap_or(gated);
         self.norm(out, Some(il), "post_norm")
     }
@@ -44,10 +44,10 @@ impl Net<'_> {
         let mut stream = stream;
         if per_layer.is_some() && self.has(Some(il), "inp_gate.weight") {
             let added = self.gate_embedding(il, stream, per_layer);
-            stream = self.graph.inplace(&[stream, added]);
+            stream = self.graph.add([stream, added]);
         }
         match self.weight(Some(il), "layer_output_scale.weight") {
-            Some(scale) => self.graph.inplace(&[stream, scale]),
+            Some(scale) => self.graph.mul([stream, scale]),
             None => stream,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Net;
 use crate::{
-    memory::graph::{Id, NONE},
+    memory::graph::{Id, Kernel, NONE},
     tensor_type::TensorType,
 };
 
@@ -46,27 +46,34 @@ impl Net<'_> {
     /// `build_rs`: clears one state, copies the states out of where they are kept, and moves those that
     /// no sequence of the batch uses (none here, but the nodes say on which backend this is computed).
     pub(super) fn read_state(&mut self, state: Id) -> Id {
-        self.clear_state(state);
+        let states = self.clear_state(state);
         let [rows, _] = self.state_rows();
-        let read = self.graph.get_rows(state, rows);
+        let read = self.graph.get_rows(states, rows);
         self.graph.expand(read);
-        self.move_unused_states(state);
+        self.move_unused_states(state, states);
         read
     }
 
-    pub(super) fn clear_state(&mut self, state: Id) {
-        let cleared = self.graph.write(state, &[state]);
+    /// Clears one state. Gives the look at all of them that is read further on.
+    pub(super) fn clear_state(&mut self, state: Id) -> Id {
+        let ne = self.graph.ne(state);
+        let states = self.graph.reshape(state, ne);
+        let one = self.graph.start(states, [ne[0], 1, 1, 1]);
+        let cleared = self.graph.write(one, &[one]);
         self.graph.expand(cleared);
+        states
     }
 
-    pub(super) fn move_unused_states(&mut self, state: Id) {
+    pub(super) fn move_unused_states(&mut self, state: Id, states: Id) {
         let [_, rows] = self.state_rows();
-        let moved = self.graph.get_rows(state, rows);
+        let moved = self.graph.get_rows(states, rows);
         self.write_state(state, moved);
     }
 
     pub(super) fn write_state(&mut self, state: Id, from: Id) {
-        let written = self.graph.write(state, &[from, state]);
+        let elements = self.graph.ne(from).iter().fold(1_u64, |product, &dim| product.saturating_mul(dim));
+        let place = self.graph.start(state, [elements, 1, 1, 1]);
+        let written = self.graph.write(place, &[from, place]);
         self.graph.expand(written);
     }
 
@@ -82,7 +89,8 @@ impl Net<'_> {
         let last = self.graph.columns(joined, kernel.saturating_sub(1));
         self.write_state(state, last);
         let weight = self.weight(Some(il), weight).unwrap_or(joined);
-        self.graph.other([width, each, sequences, 1], &[joined, weight])
+        let convolved = self.graph.other([width, each, sequences, 1], &[joined, weight]);
+        self.graph.called(convolved, Kernel::Convolution)
     }
 
     /// `build_shortconv_block` of lfm2.cpp.
@@ -97,9 +105,9 @@ impl Net<'_> {
         let first = self.graph.columns(bcx, embedding);
         let gate = self.graph.columns(bcx, embedding);
         let x = self.graph.columns(bcx, embedding);
-        let x = self.graph.inplace(&[first, x]);
+        let x = self.graph.mul([first, x]);
         let convolved = self.convolve(il, x, state, kernel, "shortconv.conv.weight");
-        let y = self.graph.inplace(&[gate, convolved]);
+        let y = self.graph.mul([gate, convolved]);
         let out = self.linear(il, "shortconv.out_proj", y).unwrap_or(y);
         self.graph.reshape(out, [embedding, tokens, 1, 1])
     }

@@ -29,7 +29,7 @@ impl Net<'_> {
         if !self.has(Some(il), "channel_mix_key.weight") {
             let last_token = self.last_token(normed);
             self.write_state(kept, last_token);
-            let sum = self.graph.inplace(&[mixed, stream]);
+            let sum = self.graph.add([mixed, stream]);
             let mut sum = self.graph.reshape(sum, [width, tokens, 1, 1]);
             if last {
                 let rows = self.output_rows();
@@ -38,7 +38,7 @@ impl Net<'_> {
             let input = self.norm(sum, Some(il), "ffn_norm");
             return self.add_feed_forward(il, input, sum);
         }
-        let sum = self.graph.inplace(&[mixed, stream]);
+        let sum = self.graph.add([mixed, stream]);
         let ffn_normed = self.norm(sum, Some(il), "attn_norm_2");
         let previous = self.shifted(before, ffn_normed);
         let ends = [self.last_token(normed), self.last_token(ffn_normed)];
@@ -52,7 +52,7 @@ impl Net<'_> {
         }
         let [sum, ffn_normed, previous] = parts;
         let mixed = self.channel_mix(il, ffn_normed, previous);
-        let sum = self.graph.inplace(&[mixed, sum]);
+        let sum = self.graph.add([mixed, sum]);
         let rescales = self.model.shape.rescale_every;
         if rescales != 0 && (il as u64 + 1).is_multiple_of(rescales) {
             self.graph.inplace(&[sum])
@@ -80,17 +80,17 @@ impl Net<'_> {
         let difference = self.graph.inplace(&[previous, x]);
         let key_input = self.interpolated(il, difference, x, "channel_mix_lerp_k.weight");
         let gate = self.weight(Some(il), "channel_mix_lerp_r.weight").map(|lerp| {
-            let scaled = self.graph.inplace(&[difference, lerp]);
-            self.graph.inplace(&[scaled, x])
+            let scaled = self.graph.mul([difference, lerp]);
+            self.graph.add([scaled, x])
         });
         let gate = gate.and_then(|input| self.linear(il, "channel_mix_receptance", input));
-        let gate = gate.map(|gate| self.graph.inplace(&[gate]));
+        let gate = gate.map(|gate| self.graph.unary(gate));
         let key = self.linear(il, "channel_mix_key", key_input).unwrap_or(key_input);
-        let key = self.graph.inplace(&[key]);
+        let key = self.graph.unary(key);
         let key = self.graph.inplace(&[key]);
         let value = self.linear(il, "channel_mix_value", key).unwrap_or(key);
         match gate {
-            Some(gate) => self.graph.inplace(&[gate, value]),
+            Some(gate) => self.graph.mul([gate, value]),
             None => value,
         }
     }
@@ -98,8 +98,8 @@ impl Net<'_> {
     /// Between the token and its predecessor, by a factor for each element.
     pub(super) fn interpolated(&mut self, il: usize, difference: Id, x: Id, lerp: &str) -> Id {
         let Some(lerp) = self.weight(Some(il), lerp) else { return x };
-        let scaled = self.graph.inplace(&[difference, lerp]);
-        self.graph.inplace(&[scaled, x])
+        let scaled = self.graph.mul([difference, lerp]);
+        self.graph.add([scaled, x])
     }
 
     /// The result of a `wkv` operation: keeps the new state, and gives what it computed.
@@ -125,7 +125,7 @@ impl Net<'_> {
         let heads = self.graph.reshape(out, [head, width / head.max(1), tokens, 1]);
         let normed = self.graph.like(&[heads]);
         let normed = self.graph.reshape(normed, [width, tokens, 1, 1]);
-        let scaled = self.graph.inplace(&[normed, weight]);
-        self.graph.inplace(&[scaled, bias])
+        let scaled = self.graph.mul([normed, weight]);
+        self.graph.add([scaled, bias])
     }
 }

@@ -15,14 +15,14 @@ impl Net<'_> {
         let k = self.linear(il, "time_mix_key", for_k).unwrap_or(for_k);
         let v = self.linear(il, "time_mix_value", for_v).unwrap_or(for_v);
         let gate = self.linear(il, "time_mix_gate", for_g).unwrap_or(for_g);
-        let gate = self.graph.inplace(&[gate]);
+        let gate = self.graph.unary(gate);
         let [mut k, v] = [k, v].map(|x| self.for_each_head(x, by_head));
         let r = self.graph.reshape(r, by_head);
         let decay = self.linear(il, "time_mix_decay_w1", for_w).unwrap_or(for_w);
         let decay = self.graph.inplace(&[decay]);
         let mut decay = self.linear(il, "time_mix_decay_w2", decay).unwrap_or(decay);
         if let Some(bias) = self.weight(Some(il), "time_mix_decay.weight") {
-            decay = self.graph.inplace(&[decay, bias]);
+            decay = self.graph.add([decay, bias]);
         }
         for _ in 0..3 {
             decay = self.graph.inplace(&[decay]);
@@ -41,7 +41,7 @@ impl Net<'_> {
             None => self.keep_wkv_state(il, width, kept, &[k, v, r, decay, state]),
         };
         let out = self.normalise_heads(il, out, width, head);
-        let out = self.graph.inplace(&[out, gate]);
+        let out = self.graph.mul([out, gate]);
         let out = self.linear(il, "time_mix_output", out).unwrap_or(out);
         self.graph.reshape(out, [width, each, sequences, 1])
     }
@@ -67,7 +67,7 @@ impl Net<'_> {
         let x = self.graph.reshape(x, [width, tokens, 1, 1]);
         let mixed = self.interpolated(il, difference, x, "time_mix_lerp_x.weight");
         let low = self.linear(il, "time_mix_w1", mixed).unwrap_or(mixed);
-        let low = self.graph.inplace(&[low]);
+        let low = self.graph.unary(low);
         let rank = self.graph.ne(low)[0] / 5;
         let low = self.graph.reshape(low, [rank, 1, 5, tokens]);
         let nb = self.graph.get(low).nb;
@@ -85,9 +85,9 @@ impl Net<'_> {
         };
         let difference = self.graph.reshape(difference, [width, 1, tokens, 1]);
         let x = self.graph.reshape(x, [width, 1, tokens, 1]);
-        let factors = self.graph.inplace(&[all, fused]);
-        let scaled = self.graph.inplace(&[factors, difference]);
-        let all = self.graph.inplace(&[scaled, x]);
+        let factors = self.graph.add([all, fused]);
+        let scaled = self.graph.mul([factors, difference]);
+        let all = self.graph.add([scaled, x]);
         [(); 5].map(|()| self.one_of_five(all))
     }
 
@@ -100,9 +100,9 @@ impl Net<'_> {
     fn one_input(&mut self, il: usize, all: Id, difference: Id, x: Id, kind: &str) -> Id {
         let mut factors = self.one_of_five(all);
         if let Some(lerp) = self.weight(Some(il), &format!("time_mix_lerp_{kind}.weight")) {
-            factors = self.graph.inplace(&[factors, lerp]);
+            factors = self.graph.add([factors, lerp]);
         }
-        let scaled = self.graph.inplace(&[factors, difference]);
-        self.graph.inplace(&[scaled, x])
+        let scaled = self.graph.mul([factors, difference]);
+        self.graph.add([scaled, x])
     }
 }

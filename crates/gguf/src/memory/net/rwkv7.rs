@@ -12,44 +12,44 @@ impl Net<'_> {
         let [for_r, for_w, for_k, for_v, for_a, for_g] = self.mixed_inputs(il, x, previous);
         let r = self.linear(il, "time_mix_receptance", for_r).unwrap_or(for_r);
         let decay = self.low_rank(il, ["time_mix_w1", "time_mix_w2", "time_mix_w0.weight"], for_w, true);
+        let decay = self.graph.unary(decay);
         let decay = self.graph.inplace(&[decay]);
-        let decay = self.graph.inplace(&[decay]);
-        let decay = self.graph.inplace(&[decay]);
+        let decay = self.graph.unary(decay);
         let k = self.linear(il, "time_mix_key", for_k).unwrap_or(for_k);
         let v = self.linear(il, "time_mix_value", for_v).unwrap_or(for_v);
         let v = self.first_value_mixed_in(il, v, for_v);
         let gate = self.linear(il, "time_mix_g1", for_g).and_then(|low| {
-            let low = self.graph.inplace(&[low]);
+            let low = self.graph.unary(low);
             self.linear(il, "time_mix_g2", low)
         });
         let rate = self.low_rank(il, ["time_mix_a1", "time_mix_a2", "time_mix_a0.weight"], for_a, false);
-        let rate = self.graph.inplace(&[rate]);
+        let rate = self.graph.unary(rate);
         let [k_k, k_a, r_k] = ["k_k", "k_a", "r_k"]
             .map(|name| self.weight(Some(il), &format!("time_mix_{name}.weight")).unwrap_or(k));
-        let unit = self.graph.inplace(&[k, k_k]);
+        let unit = self.graph.mul([k, k_k]);
         let unit = self.graph.reshape(unit, by_head);
         let unit = self.graph.like(&[unit]);
-        let scaled = self.graph.inplace(&[k, k_a]);
-        let learned = self.graph.inplace(&[rate, scaled]);
+        let scaled = self.graph.mul([k, k_a]);
+        let learned = self.graph.mul([rate, scaled]);
         let learned = self.graph.inplace(&[learned, scaled]);
-        let k = self.graph.inplace(&[k, learned]);
+        let k = self.graph.add([k, learned]);
         let [r, decay, k, v, rate] = [r, decay, k, v, rate].map(|x| self.graph.reshape(x, by_head));
         let (_, scan) = self.model.layers[il].recurrent.unwrap_or_default();
         let kept = self.state(il, scan);
         let state = self.read_state(kept);
-        let removed = self.graph.inplace(&[unit]);
-        let added = self.graph.inplace(&[unit, rate]);
+        let removed = self.graph.unary(unit);
+        let added = self.graph.mul([unit, rate]);
         let out = self.keep_wkv_state(il, width, kept, &[r, decay, k, v, removed, added, state]);
         let out = self.normalise_heads(il, out, width, head);
-        let product = self.graph.inplace(&[k, r]);
+        let product = self.graph.mul([k, r]);
         let r_k = self.graph.reshape(r_k, [head, width / head, 1, 1]);
-        let product = self.graph.inplace(&[product, r_k]);
+        let product = self.graph.mul([product, r_k]);
         let weight = self.graph.other([1, width / head, tokens, 1], &[product]);
-        let bonus = self.graph.inplace(&[v, weight]);
+        let bonus = self.graph.mul([v, weight]);
         let bonus = self.graph.reshape(bonus, [width, tokens, 1, 1]);
-        let mut out = self.graph.inplace(&[out, bonus]);
+        let mut out = self.graph.add([out, bonus]);
         if let Some(gate) = gate {
-            out = self.graph.inplace(&[out, gate]);
+            out = self.graph.mul([out, gate]);
         }
         let out = self.linear(il, "time_mix_output", out).unwrap_or(out);
         self.graph.reshape(out, [width, each, sequences, 1])
@@ -74,11 +74,11 @@ impl Net<'_> {
     fn low_rank(&mut self, il: usize, [down, up, bias]: [&str; 3], x: Id, activated: bool) -> Id {
         let mut low = self.linear(il, down, x).unwrap_or(x);
         if activated {
-            low = self.graph.inplace(&[low]);
+            low = self.graph.unary(low);
         }
         let high = self.linear(il, up, low).unwrap_or(low);
         match self.weight(Some(il), bias) {
-            Some(bias) => self.graph.inplace(&[high, bias]),
+            Some(bias) => self.graph.add([high, bias]),
             None => high,
         }
     }
@@ -91,8 +91,8 @@ impl Net<'_> {
         }
         let difference = self.graph.inplace(&[self.first_value, v]);
         let share = self.low_rank(il, ["time_mix_v1", "time_mix_v2", "time_mix_v0.weight"], input, false);
-        let share = self.graph.inplace(&[share]);
-        let mixed = self.graph.inplace(&[difference, share]);
-        self.graph.inplace(&[v, mixed])
+        let share = self.graph.unary(share);
+        let mixed = self.graph.mul([difference, share]);
+        self.graph.add([v, mixed])
     }
 }

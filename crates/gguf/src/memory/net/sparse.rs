@@ -3,7 +3,7 @@
 
 use super::{AttentionInputs, Net};
 use crate::{
-    memory::graph::{Home, Id, NONE},
+    memory::graph::{Home, Id, Kernel, NONE},
     tensor_type::TensorType,
 };
 
@@ -42,8 +42,9 @@ impl Net<'_> {
         if self.inputs.indexer.mask == NONE {
             let (length, tokens, streams) = (self.cells.full, self.tokens, self.cells.streams);
             let side = self.model.shape.indexer_keys;
+            let mask = if self.scores_in_steps() { TensorType::F32 } else { TensorType::F16 };
             self.inputs.indexer = IndexerInputs {
-                mask: self.input(TensorType::F16, [length, tokens / streams.max(1), 1, streams]),
+                mask: self.input(mask, [length, tokens / streams.max(1), 1, streams]),
                 rows: self.input(TensorType::I64, [tokens, 1, 1, 1]),
                 rotation: self.input(TensorType::F32, [side, side, 1, 1]),
                 picked: NONE,
@@ -65,7 +66,7 @@ impl Net<'_> {
         let home = self.cache_home(il);
         let cells = length.saturating_mul(streams);
         let cache = self.graph.leaf(self.load.cache_type_k, [side, cells, 1, 1], home);
-        let rows = self.graph.reshape(keys, [side, tokens, 1, 1]);
+        let rows = self.graph.rows(keys, side);
         let stored = self.graph.write(cache, &[rows, inputs.rows, cache]);
         self.graph.expand(stored);
         let keys = self.by_token(cache, [side, 1, length, streams]);
@@ -75,19 +76,51 @@ impl Net<'_> {
         let weights = self.linear(il, "indexer.proj", input).unwrap_or(input);
         let weights = self.graph.reshape(weights, [heads, each, 1, streams]);
         let weights = self.graph.inplace(&[weights]);
-        let scores = self.graph.other([length, each, 1, streams], &[queries, keys, weights, inputs.mask]);
+        let scores = if self.scores_in_steps() {
+            self.indexer_scores(queries, keys, weights, inputs.mask)
+        } else {
+            let scores = self.graph.other([length, each, 1, streams], &[queries, keys, weights, inputs.mask]);
+            self.graph.called(scores, Kernel::Indexer)
+        };
         let count = self.model.shape.indexer_top.min(length);
         let best = [count, each, 1, streams];
         let best = self.graph.new_tensor(crate::memory::graph::Op::Other, TensorType::I32, best, &[scores]);
+        let best = self.graph.called(best, Kernel::TopK);
         self.graph.like(&[best])
+    }
+
+    /// Whether scores take several operations: all layers have the one or the other (`fused_lid` in
+    /// llama-context.cpp).
+    fn scores_in_steps(&self) -> bool {
+        let on_device = (0..self.model.layers.len()).any(|il| self.placement.layer(il).is_some());
+        self.load.accelerator.lacks_indexer && on_device
+    }
+
+    /// Scores of all heads, weighed and added up, then masked.
+    fn indexer_scores(&mut self, queries: Id, keys: Id, weights: Id, mask: Id) -> Id {
+        let queries = self.graph.swap_middle(queries);
+        let keys = self.graph.swap_middle(keys);
+        let products = self.graph.matmul(keys, queries);
+        let [length, each, heads, streams] = self.graph.ne(products);
+        let nb = self.graph.get(products).nb;
+        let turned = self.graph.view(products, [heads, each, length, streams], [nb[2], nb[1], nb[0], nb[3]]);
+        let products = self.graph.like(&[turned]);
+        let products = self.graph.unary(products);
+        let weighed = self.graph.mul([products, weights]);
+        let sums = self.graph.other([1, each, length, streams], &[weighed]);
+        let nb = self.graph.get(sums).nb;
+        let turned = self.graph.view(sums, [length, each, 1, streams], [nb[2], nb[1], nb[0], nb[3]]);
+        let sums = self.graph.like(&[turned]);
+        self.graph.add([sums, mask])
     }
 
     /// Puts positions into the first elements of each head, and turns the whole.
     fn rotate_first(&mut self, x: Id, by_head: [u64; 4], rotation: Id) -> Id {
-        let x = self.graph.reshape(x, by_head);
-        let nb = self.graph.get(x).nb;
-        let rotated = self.model.shape.rotated.min(by_head[0]);
-        let [_, heads, tokens, _] = by_head;
+        let [length, heads, tokens, _] = by_head;
+        let head = length.saturating_mul(4);
+        let row = head.saturating_mul(heads);
+        let nb = [4, head, row, row.saturating_mul(tokens)];
+        let rotated = self.model.shape.rotated.min(length);
         let first = self.graph.view(x, [rotated, heads, tokens, 1], nb);
         let first = self.rope(first);
         let rest = self.graph.view(x, [by_head[0] - rotated, heads, tokens, 1], nb);
@@ -106,6 +139,6 @@ impl Net<'_> {
         let open = self.graph.inplace(&[open]);
         let opened = self.graph.write(cells, &[open, picked, cells]);
         let opened = self.graph.reshape(opened, [length, each, 1, streams]);
-        self.graph.inplace(&[opened, mask])
+        self.graph.add([opened, mask])
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Net;
 use crate::{
-    memory::graph::{Id, NONE, Op},
+    memory::graph::{Id, Kernel, NONE, Op},
     tensor_type::TensorType,
 };
 
@@ -53,7 +53,7 @@ impl Net<'_> {
         };
         mixed = self.linear(il, &format!("{half}.attn_o"), mixed).unwrap_or(mixed);
         if inputs.encoded != NONE {
-            residual = self.graph.inplace(&[mixed, residual]);
+            residual = self.graph.add([mixed, residual]);
             mixed = self.cross_attention(il, residual, inputs);
         }
         if last {
@@ -61,10 +61,10 @@ impl Net<'_> {
             mixed = self.graph.get_rows(mixed, rows);
             residual = self.graph.get_rows(residual, rows);
         }
-        let sum = self.graph.inplace(&[mixed, residual]);
+        let sum = self.graph.add([mixed, residual]);
         let input = self.norm(sum, Some(il), &format!("{half}.ffn_norm"));
         let fed = self.network_named(il, input, [&format!("{half}."), ""]).unwrap_or(input);
-        self.graph.inplace(&[fed, sum])
+        self.graph.add([fed, sum])
     }
 
     /// Attention to what the encoder made.
@@ -127,9 +127,10 @@ impl Net<'_> {
         let [q, k, v] = qkv.map(|x| self.graph.swap_middle(x));
         let mut scores = self.graph.matmul(k, q);
         if bias != NONE {
-            scores = self.graph.inplace(&[scores, bias]);
+            scores = self.graph.add([scores, bias]);
         }
         scores = self.graph.inplace(&[scores, mask]);
+        scores = self.graph.called(scores, Kernel::SoftMax);
         let v = if turned {
             v
         } else {

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Context, GPU layers and slots; flash attention; cache type; device and host.
-const fn row(
+pub(super) const fn row(
     model: Model,
     [context, gpu_layers, slots]: [u64; 3],
     flash_attention: bool,

@@ -4,160 +4,12 @@ use std::io::Cursor;
 
 use loadmaster_gguf::{
     Header, TensorType,
-    memory::{Accelerator, Load, Override, Part, Repack, predict},
+    memory::{Accelerator, Load, MemoryModel, Override, Part, Repack, Usage, predict},
 };
 use proptest::prelude::*;
 
+use super::names::{ARCHITECTURES, KEYS, OUTSIDE, TENSORS};
 use crate::writer::{Gguf, V, s};
-
-const ARCHITECTURES: &[&str] = &[
-    "llama",
-    "gemma3",
-    "gemma3n",
-    "gpt-oss",
-    "deepseek2",
-    "mamba",
-    "mamba2",
-    "jamba",
-    "falcon-h1",
-    "lfm2",
-    "qwen3next",
-    "rwkv6",
-    "rwkv7",
-    "arwkv7",
-    "gemma4",
-    "glm-dsa",
-    "t5",
-    "t5encoder",
-    "qwen3vl",
-    "step35",
-    "deci",
-    "grok",
-    "kimi-linear",
-    "phi2",
-    "gptneox",
-    "llama4",
-    "bert",
-    "unheard-of",
-    "",
-];
-
-const KEYS: &[&str] = &[
-    "block_count",
-    "embedding_length",
-    "context_length",
-    "vocab_size",
-    "attention.head_count",
-    "attention.head_count_kv",
-    "attention.key_length",
-    "attention.value_length",
-    "attention.sliding_window",
-    "attention.sliding_window_pattern",
-    "attention.kv_lora_rank",
-    "attention.key_length_mla",
-    "attention.value_length_mla",
-    "rope.dimension_count",
-    "expert_count",
-    "expert_used_count",
-    "expert_group_count",
-    "expert_gating_func",
-    "ssm.conv_kernel",
-    "ssm.inner_size",
-    "ssm.state_size",
-    "ssm.time_step_rank",
-    "ssm.group_count",
-    "nextn_predict_layers",
-    "n_deepstack_layers",
-    "wkv.head_size",
-    "token_shift_count",
-    "rescale_every_n_layers",
-    "attention.indexer.key_length",
-    "attention.indexer.head_count",
-    "attention.indexer.top_k",
-    "attention.shared_kv_layers",
-];
-
-const TENSORS: &[&str] = &[
-    "attn_norm.weight",
-    "attn_q.weight",
-    "attn_k.weight",
-    "attn_v.weight",
-    "attn_qkv.weight",
-    "attn_output.weight",
-    "attn_q_norm.weight",
-    "attn_q_a.weight",
-    "attn_q_b.weight",
-    "attn_kv_a_mqa.weight",
-    "attn_kv_a_norm.weight",
-    "attn_k_b.weight",
-    "attn_v_b.weight",
-    "attn_kv_b.weight",
-    "attn_gate.weight",
-    "ffn_norm.weight",
-    "ffn_up.weight",
-    "ffn_gate.weight",
-    "ffn_down.weight",
-    "ffn_gate_inp.weight",
-    "ffn_up_exps.weight",
-    "ffn_gate_exps.weight",
-    "ffn_down_exps.weight",
-    "ffn_gate_up_exps.weight",
-    "ffn_up_shexp.weight",
-    "ffn_down_shexp.weight",
-    "ffn_gate_inp_shexp.weight",
-    "exp_probs_b.bias",
-    "ssm_in.weight",
-    "ssm_x.weight",
-    "ssm_dt.weight",
-    "ssm_dt.bias",
-    "ssm_conv1d.weight",
-    "ssm_a",
-    "ssm_d",
-    "ssm_norm.weight",
-    "ssm_out.weight",
-    "ssm_ba.weight",
-    "ssm_alpha.weight",
-    "ssm_beta.weight",
-    "shortconv.conv.weight",
-    "shortconv.in_proj.weight",
-    "shortconv.out_proj.weight",
-    "time_mix_w0.weight",
-    "time_mix_w1.weight",
-    "time_mix_w2.weight",
-    "time_mix_lerp_fused.weight",
-    "time_mix_first.weight",
-    "time_mix_key.weight",
-    "time_mix_ln.weight",
-    "time_mix_ln.bias",
-    "channel_mix_key.weight",
-    "channel_mix_receptance.weight",
-    "indexer.attn_k.weight",
-    "indexer.attn_q_b.weight",
-    "inp_gate.weight",
-    "proj.weight",
-    "altup_router.weight",
-    "altup_predict_coef.weight",
-    "altup_correct_coef.weight",
-    "laurel_l.weight",
-    "pre_ffw_norm_2.weight",
-    "time_mix_r_k.weight",
-    "ssm_conv1d_q.weight",
-    "ssm_f_a.weight",
-    "post_attention_norm.weight",
-];
-
-/// Tensors outside the layers that some architectures begin or end with, of widths that do not fit.
-const OUTSIDE: &[(&str, &[u64])] = &[
-    ("per_layer_token_embd.weight", &[512, 1 << 20]),
-    ("per_layer_model_proj.weight", &[256, 768]),
-    ("per_layer_proj_norm.weight", &[1]),
-    ("altup_proj.weight", &[256, 256, 3]),
-    ("altup_unembd_proj.weight", &[512, 256, 7]),
-    ("token_embd_norm.weight", &[256]),
-    ("enc.blk.0.attn_q.weight", &[256, 300]),
-    ("dec.blk.0.attn_k.weight", &[256, 3]),
-    ("dec.blk.1.attn_rel_b.weight", &[7, 3]),
-];
 
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![
@@ -250,4 +102,59 @@ proptest! {
             }
         }
     }
+}
+
+// What the fuzz target found, and what was found on the way.
+
+fn read(file: &Gguf) -> Header {
+    Header::read(Cursor::new(&file.header()), None).expect("a valid header")
+}
+
+fn on_a_device(file: &Gguf) -> Usage {
+    predict(&read(file), &Load { gpu_layers: 99, devices: vec![1.0], ..Load::default() })
+}
+
+#[test]
+fn the_last_layer_that_can_be_counted_is_none() {
+    let mut file = Gguf::new().kv("general.architecture", s("llama")).tensor("blk.0.x", &[32], 0, 128);
+    for layer in [u64::MAX, u64::MAX - 1, 4096] {
+        for half in ["", "enc.", "dec."] {
+            file = file.tensor(&format!("{half}blk.{layer}.attn_q.weight"), &[32], 0, 128);
+        }
+    }
+    let usage = on_a_device(&file);
+    assert_eq!(MemoryModel::of(&read(&file)).layer_count(), 1);
+    assert_eq!(usage.devices[0].weights + usage.host.weights, 10 * 128);
+}
+
+#[test]
+fn layers_without_tensors_are_none() {
+    let file = Gguf::new()
+        .kv("general.architecture", s("rwkv7"))
+        .kv("rwkv7.block_count", V::U64(u64::MAX))
+        .tensor("blk.0.attn_norm.weight", &[32], 0, 128)
+        .tensor("blk.1.attn_norm.weight", &[32], 0, 128);
+    assert_eq!(MemoryModel::of(&read(&file)).layer_count(), 2);
+}
+
+#[test]
+fn a_layer_beyond_the_last_lends_no_output_matrix() {
+    let file = Gguf::new()
+        .kv("general.architecture", s("llama"))
+        .kv("llama.block_count", V::U32(1))
+        .tensor("token_embd.weight", &[256, 512], 0, 1 << 19)
+        .tensor("blk.0.attn_norm.weight", &[256], 0, 1024);
+    let tied = on_a_device(&file);
+    let with_another = on_a_device(&file.tensor("blk.7.output.weight", &[256, 1024], 0, 1 << 20));
+    assert_eq!(tied.devices[0].weights, (1 << 19) + 1024);
+    assert_eq!(with_another.devices[0].weights, tied.devices[0].weights + (1 << 20));
+}
+
+#[test]
+fn streams_that_no_model_has_are_not_added_up_one_by_one() {
+    let file = Gguf::new()
+        .kv("general.architecture", s("gemma3n"))
+        .tensor("token_embd.weight", &[256, 512], 0, 1 << 19)
+        .tensor("altup_unembd_proj.weight", &[1, 1, 1 << 40], 0, 0);
+    assert!(on_a_device(&file).total() > 1 << 42);
 }

@@ -59,7 +59,12 @@ impl Model {
     ];
 
     pub(super) fn header(self) -> Header {
-        let file = match self {
+        Header::read(Cursor::new(self.bytes()), None).expect("a valid header")
+    }
+
+    /// The header as a file has it.
+    pub(super) fn bytes(self) -> Vec<u8> {
+        let maker = match self {
             Self::Dense => dense("smollm3"),
             Self::Unheard => dense("unheard-of"),
             Self::Window => window(),
@@ -78,8 +83,7 @@ impl Model {
             Self::Buckets => sketches::BUCKETS.maker(),
             Self::NextToken => sketches::NEXT_TOKEN.maker(),
         };
-        let header = file.header();
-        Header::read(Cursor::new(&header), None).expect("a valid header")
+        maker.header()
     }
 }
 

@@ -105,7 +105,10 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::Start { instance, .. } => format!("start {instance}"),
         Action::Grant { ticket, instance, .. } => format!("grant {ticket} {instance}"),
         Action::Refuse { ticket, error } => format!("refuse {ticket}: {error}"),
-        Action::Stop { instance } => format!("stop {instance}"),
+        Action::Stop { instance, save } => {
+            let save = if *save { " saved" } else { "" };
+            format!("stop {instance}{save}")
+        }
         Action::AnswerStop { ticket, outcome } => format!("stopped {ticket} {}", outcome.is_ok()),
         Action::Tell(_) => String::new(),
         Action::Closed => "closed".to_owned(),
@@ -290,6 +293,52 @@ fn a_failed_start_tells_all_who_waited() {
                 &[&format!("refuse 1: {refusal}"), &format!("refuse 2: {refusal}")],
             ),
             (0, ask(3, "a"), &["prepare a"]),
+        ],
+    );
+}
+
+#[test]
+fn a_server_that_dies_again_and_again_is_given_pauses_and_then_up() {
+    let mut state = state(&["a"], 100);
+    let failure = Failure::new(FailureReason::Signal { name: "SIGSEGV".into() });
+    let mut now = 0;
+    let mut ticket = 0;
+    // How long each start waits for, in seconds.
+    for (count, pause) in [(1, 0), (2, 0), (3, 1), (4, 2)] {
+        ticket += 1;
+        let (instance, grant) = (format!("a#{count}"), format!("grant {ticket} a#{count}"));
+        let starts = format!("start {instance}");
+        if pause == 0 {
+            play(&mut state, vec![(now, ask(ticket, "a"), &["prepare a"])]);
+        } else {
+            play(&mut state, vec![(now, ask(ticket, "a"), &[])]);
+            now += pause * 1000;
+            assert_eq!(wakes(&state), Some(u128::from(now)), "before the {count}th start");
+            play(&mut state, vec![(now, Input::Tick, &["prepare a"])]);
+        }
+        play(
+            &mut state,
+            vec![
+                (now, prepared("a", 60), &[&starts]),
+                (now, started(&instance), &[&grant]),
+                // The request that it dies of ends just before it is seen to be dead.
+                (now, returned(&instance), &[]),
+                (now, exited(&instance, &failure), &[]),
+            ],
+        );
+    }
+    let told = "refuse 9: The server of 'a' died 4 times in a row: SIGSEGV ended it";
+    play(
+        &mut state,
+        vec![
+            (now + 3999, ask(9, "a"), &[told]),
+            // One more is tried, and one that does its work ends the trouble.
+            (now + 4000, ask(10, "a"), &["prepare a"]),
+            (now + 4000, prepared("a", 60), &["start a#5"]),
+            (now + 4000, started("a#5"), &["grant 10 a#5"]),
+            (now + 5000, returned("a#5"), &[]),
+            (now + 5600, exited("a#5", &failure), &[]),
+            (now + 5600, ask(11, "a"), &["prepare a"]),
         ],
     );
 }

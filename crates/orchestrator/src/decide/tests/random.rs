@@ -61,7 +61,7 @@ impl World {
                 Action::Refuse { ticket, .. } | Action::AnswerStop { ticket, .. } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
                 }
-                Action::Stop { instance } => {
+                Action::Stop { instance, .. } => {
                     assert!(self.alive.contains(&instance), "{instance} was stopped and is dead");
                     // A start that is called off reports nothing more.
                     self.pending.retain(

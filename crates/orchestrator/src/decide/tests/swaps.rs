@@ -35,7 +35,7 @@ fn the_idle_make_room() {
         vec![
             (1110, ask(3, "a"), &["grant 3 a#1"]),
             (1200, returned("a#1"), &[]),
-            (1220, Input::Tick, &["stop a#1"]),
+            (1220, Input::Tick, &["stop a#1 saved"]),
             // Memory is read anew once it is gone.
             (1230, stopped("a#1"), &["prepare b"]),
             (1240, prepared("b", 60), &["start b#2"]),
@@ -60,7 +60,7 @@ fn the_busy_have_their_turn_and_then_give_way() {
             (11_001, ask(4, "a"), &[]),
             (11_001, ask(5, "b"), &[]),
             (11_500, returned("a#1"), &[]),
-            (11_600, returned("a#1"), &["stop a#1"]),
+            (11_600, returned("a#1"), &["stop a#1 saved"]),
             (11_700, stopped("a#1"), &["prepare b", "prepare a"]),
             (11_700, prepared("a", 60), &[]),
             (11_710, prepared("b", 60), &["start b#2"]),
@@ -80,7 +80,7 @@ fn nobody_takes_the_room_that_was_made_for_another() {
         &mut state,
         vec![
             (1100, returned("a#1"), &[]),
-            (1120, Input::Tick, &["stop a#1"]),
+            (1120, Input::Tick, &["stop a#1 saved"]),
             (1121, ask(3, "c"), &["prepare c"]),
             (1122, prepared("c", 50), &[]),
             // What fits beside it waits for the same one to go.
@@ -136,7 +136,7 @@ fn room_made_for_a_request_that_went_away_is_given_back() {
         &mut state,
         vec![
             (1100, returned("a#1"), &[]),
-            (1120, Input::Tick, &["stop a#1"]),
+            (1120, Input::Tick, &["stop a#1 saved"]),
             (1121, Input::GaveUp { ticket: 2 }, &[]),
             (1122, ask(3, "a"), &[]),
             (1130, stopped("a#1"), &["prepare a"]),
@@ -152,7 +152,7 @@ fn swapped(a: ModelRules, b: ModelRules) -> State {
         &mut state,
         vec![
             (1100, returned("a#1"), &[]),
-            (1120, Input::Tick, &["stop a#1"]),
+            (1120, Input::Tick, &["stop a#1 saved"]),
             (1130, stopped("a#1"), &["prepare b"]),
             (1140, prepared("b", 60), &["start b#2"]),
             (1300, started("b#2"), &["grant 2 b#2"]),
@@ -171,7 +171,7 @@ fn what_is_always_restored_comes_back_as_it_was() {
         &mut state,
         vec![
             (7000, Input::Tick, &["prepare a again"]),
-            (7000, prepared("a", 60), &["stop b#2"]),
+            (7000, prepared("a", 60), &["stop b#2 saved"]),
             (7010, stopped("b#2"), &["prepare a again"]),
             (7020, prepared("a", 60), &["start a#3"]),
             (7100, started("a#3"), &[]),
@@ -205,7 +205,7 @@ fn what_is_restored_when_idle_waits_until_the_other_is_gone() {
     play(
         &mut state,
         vec![
-            (62_000, Input::Tick, &["stop b#2"]),
+            (62_000, Input::Tick, &["stop b#2 saved"]),
             (62_010, stopped("b#2"), &["prepare a again"]),
             (62_020, prepared("a", 60), &["start a#3"]),
         ],
@@ -217,7 +217,7 @@ fn what_is_never_restored_is_not() {
     let never = ModelRules { restore: Restore::Never, ..ModelRules::default() };
     let short = ModelRules { idle_seconds: Some(60), ..ModelRules::default() };
     let mut state = swapped(never, short);
-    play(&mut state, vec![(62_000, Input::Tick, &["stop b#2"]), (62_010, stopped("b#2"), &[])]);
+    play(&mut state, vec![(62_000, Input::Tick, &["stop b#2 saved"]), (62_010, stopped("b#2"), &[])]);
 }
 
 #[test]

@@ -3,21 +3,34 @@
 
 use std::{fs, io, path::Path};
 
-#[path = "../../tests/it/writer.rs"]
+mod memory;
+
+#[path = "../../../tests/it/memory/maker.rs"]
+mod maker;
+#[path = "../../../tests/it/memory/models.rs"]
+mod models;
+#[path = "../../../tests/it/memory/names.rs"]
+mod names;
+#[path = "../../../tests/it/memory/sketches.rs"]
+mod sketches;
+#[path = "../../../tests/it/writer.rs"]
 mod writer;
 
 use writer::{Gguf, V, model, s, strings};
 
 fn main() -> io::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for (name, file) in files() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
         write(&corpus.join("header"), name, &file)?;
         for seed in [0, 1, 40, 255] {
             let input = [&[seed], &file[..]].concat();
             write(&corpus.join("stream"), &format!("{name}-{seed}"), &input)?;
         }
     }
-    Ok(())
+    for (name, input) in memory::inputs() {
+        write(&corpus.join("memory"), &name, &input)?;
+    }
+    fs::write(corpus.join("memory.dict"), memory::dictionary())
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {

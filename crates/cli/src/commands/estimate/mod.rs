@@ -1,21 +1,17 @@
 //! `loadmaster estimate`
 
+mod fits;
+
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use loadmaster_core::{
     Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Machine, Settings, async_trait,
 };
-use loadmaster_gguf::Header;
-use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Preview, ThisMachine};
+use loadmaster_orchestrator::{MachineReader, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
 
-use crate::{Failed, args::EstimateArgs, config::Config, engine, source::Source, table};
-
-/// Contexts are looked for in steps of so many tokens, as llama.cpp pads them.
-const STEP: u64 = 256;
-
-/// The longest context that is looked for when a model does not say what it was trained on, in tokens.
-const MOST: u64 = 1 << 20;
+use self::fits::{Fits, Layers, Question};
+use crate::{Failed, args::EstimateArgs, config::Config, engine, printed::print, source::Source, table};
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
     let local = Source::of(&args.file).local(&config.network).await?;
@@ -26,22 +22,25 @@ pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitC
 /// Estimates for the machine that was asked about. `here` says that it is this one, and that the model's
 /// data is here too.
 async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config) -> Result<ExitCode, Failed> {
+    check_names(&args.devices)?;
     let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
     let mut settings = args.plan.settings();
     if gpus.len() > 1 {
         // A plan takes one device unless it is told of more.
         settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
     }
-    let orchestrator = engine::start_on(config, Arc::new(Imagined { gpus, real: ThisMachine::new() }))?;
+    let asks_for_layers = settings.get("gpu_layers").is_some_and(|layers| *layers != json!(0));
+    let machine = Imagined { gpus, software: asks_for_layers, real: ThisMachine::new() };
+    let orchestrator = engine::start_on(config, Arc::new(machine))?;
     let asked = Question { orchestrator: &orchestrator, file, settings };
     let imagined = asked.preview(&[]).await?;
     let fits = asked.what_fits(&imagined).await?;
     let known = if here { known_here(file, asked.settings, config).await } else { None };
     let preview = known.unwrap_or(imagined);
     if args.json {
-        println!("{:#}", as_json(&preview, &fits));
+        print(&format!("{:#}\n", as_json(&preview, &fits)))?;
     } else {
-        print!("{}", shown(&preview, &fits));
+        print(&shown(&preview, &fits))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -51,6 +50,17 @@ async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config)
 async fn known_here(file: &Path, settings: Settings, config: &Config) -> Option<Preview> {
     let orchestrator = engine::start(config).ok()?;
     orchestrator.preview_of(engine::request(file, settings)).await.ok()
+}
+
+/// Refuses a name that stands for two GPUs.
+fn check_names(devices: &[(String, Bytes)]) -> Result<(), Failed> {
+    let twice =
+        |(place, (id, _)): &(usize, &(String, Bytes))| devices[..*place].iter().any(|(other, _)| other == id);
+    match devices.iter().enumerate().find(twice) {
+        None => Ok(()),
+        Some((_, (id, _))) => Err(Failed::usage(format!("--device names {id} twice"))
+            .remedy("Give each GPU a name of its own, such as CUDA0 and CUDA1.")),
+    }
 }
 
 fn gpu(id: &str, bytes: u64) -> Device {
@@ -69,6 +79,9 @@ fn gpu(id: &str, bytes: u64) -> Device {
 #[derive(Debug)]
 struct Imagined {
     gpus: Vec<Device>,
+    /// Whether this machine's software GPUs count: they are no capacity, and take layers that are asked for
+    /// where there is nothing better.
+    software: bool,
     real: ThisMachine,
 }
 
@@ -76,64 +89,14 @@ struct Imagined {
 impl MachineReader for Imagined {
     async fn read(&self) -> Result<Machine, OrchestratorError> {
         let mut machine = self.real.read().await?;
-        // Software GPUs are no capacity, and this machine's are not the ones that were asked about.
-        let real = |kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated);
         machine.devices.retain(|device| match device.kind {
             DeviceKind::Host => true,
-            kind => self.gpus.is_empty() && real(kind),
+            DeviceKind::Software => self.gpus.is_empty() && self.software,
+            _ => self.gpus.is_empty(),
         });
         machine.devices.extend(self.gpus.iter().cloned());
         machine.hypothetical = true;
         Ok(machine)
-    }
-}
-
-/// What would fit on this machine, whatever was asked for.
-#[derive(Debug)]
-struct Fits {
-    /// Layers on the GPU, the output layer among them; `None` without a GPU.
-    gpu_layers: Option<u64>,
-    /// The longest context, in tokens, with the whole model on the GPU (or without one, on the host).
-    /// `None` when not even the shortest fits.
-    longest_context: Option<u64>,
-}
-
-struct Question<'a> {
-    orchestrator: &'a Orchestrator,
-    file: &'a Path,
-    settings: Settings,
-}
-
-impl Question<'_> {
-    /// What was asked for, with some settings changed.
-    async fn preview(&self, changed: &[(&str, Value)]) -> Result<Preview, Failed> {
-        let mut settings = self.settings.clone();
-        for (name, value) in changed {
-            settings.insert((*name).to_owned(), value.clone());
-        }
-        Ok(self.orchestrator.preview_of(engine::request(self.file, settings)).await?)
-    }
-
-    async fn what_fits(&self, preview: &Preview) -> Result<Fits, Failed> {
-        let has_gpu = preview.machine.devices.iter().any(|device| device.kind != DeviceKind::Host);
-        let mut unasked = self.settings.clone();
-        unasked.remove("gpu_layers");
-        let planned = self.orchestrator.preview_of(engine::request(self.file, unasked)).await?;
-        let gpu_layers = planned.plan.settings["gpu_layers"].as_u64().filter(|_| has_gpu);
-        Ok(Fits { gpu_layers, longest_context: self.longest_context(has_gpu).await? })
-    }
-
-    /// Looks for the longest context that fits, by halving, up to what the model was trained on.
-    async fn longest_context(&self, on_gpu: bool) -> Result<Option<u64>, Failed> {
-        let layers = if on_gpu { json!("all") } else { json!(0) };
-        let trained = Header::open(self.file).ok().and_then(|header| header.arch_u64("context_length"));
-        let (mut fits, mut too_long) = (0, trained.unwrap_or(MOST) / STEP + 1);
-        while too_long - fits > 1 {
-            let middle = u64::midpoint(fits, too_long);
-            let changed = [("context_length", json!(middle * STEP)), ("gpu_layers", layers.clone())];
-            if self.preview(&changed).await?.shortages.is_empty() { fits = middle } else { too_long = middle }
-        }
-        Ok((fits > 0).then_some(fits * STEP))
     }
 }
 
@@ -146,7 +109,7 @@ fn as_json(preview: &Preview, fits: &Fits) -> Value {
         "plan": preview.plan.settings,
         "devices": preview.estimate.devices,
         "shortages": preview.shortages,
-        "fits": { "gpu_layers": fits.gpu_layers, "longest_context": fits.longest_context },
+        "fits": { "gpu_layers": fits.layers.and_then(|layers| layers.most), "longest_context": fits.longest_context },
     })
 }
 
@@ -166,26 +129,39 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
         cells("total", DeviceEstimate::total),
     ];
     let mut lines = vec![table::lined_up(&rows)];
-    lines.push(match preview.estimate.source {
-        EstimateSource::Computed => "computed from the model's header".to_owned(),
-        EstimateSource::Asked => "as llama-server says of itself".to_owned(),
-        EstimateSource::Measured => "as measured at its last start here".to_owned(),
-    });
-    let plan = |name: &str| &preview.plan.settings[name];
-    let layers = match fits.gpu_layers {
-        Some(_) => format!(", {} layers on the GPU", plan("gpu_layers")),
-        None => String::new(),
+    let source = match preview.estimate.source {
+        EstimateSource::Computed => "computed from the model's header",
+        EstimateSource::Asked => "as llama-server says of itself",
+        EstimateSource::Measured => "as measured at its last start here",
     };
-    lines.push(format!("at a context of {} tokens{layers}", plan("context_length")));
+    lines
+        .push(format!("{source}, to within {} %, which is reserved on top", preview.estimate.margin_percent));
+    let plan = |name: &str| &preview.plan.settings[name];
+    let gpus = if plan("devices").as_array().is_some_and(|gpus| gpus.len() > 1) { "GPUs" } else { "GPU" };
+    let layers =
+        fits.layers.map(|layers| format!(", {} of {} layers on the {gpus}", plan("gpu_layers"), layers.all));
+    lines.push(format!("at a context of {} tokens{}", plan("context_length"), layers.unwrap_or_default()));
     let problems = preview.shortages.iter().map(|shortage| format!("does not fit: {shortage}"));
     lines.extend(problems);
-    let place = if fits.gpu_layers.is_some() { "with all layers on the GPU" } else { "on the host" };
+    let place = if fits.layers.is_some() {
+        format!("with all layers on the {gpus}")
+    } else {
+        "on the host".to_owned()
+    };
     lines.push(match fits.longest_context {
+        Some(tokens) if fits.trained_context == Some(tokens) => {
+            format!("longest context {place}: {tokens} tokens, which is what the model was trained on")
+        }
         Some(tokens) => format!("longest context {place}: {tokens} tokens"),
         None => format!("no context fits {place}"),
     });
-    if let Some(layers) = fits.gpu_layers {
-        lines.push(format!("most layers on the GPU at this context: {layers}"));
+    if let Some(Layers { most, all }) = fits.layers {
+        lines.push(match most {
+            Some(most) => format!("most layers on the {gpus} at this context: {most} of {all}"),
+            None => {
+                "no number of layers fits at this context: the host has too little for the rest".to_owned()
+            }
+        });
     }
     lines.join("\n") + "\n"
 }
