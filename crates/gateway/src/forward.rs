@@ -20,6 +20,9 @@ use crate::{ApiError, Gateway, stream};
 struct Named<'a> {
     #[serde(borrow)]
     model: Option<Cow<'a, str>>,
+    /// Whatever it is: the server is to refuse what it cannot be.
+    #[serde(default)]
+    stream: serde_json::Value,
 }
 
 /// Forwards a request to the model that its body names.
@@ -32,14 +35,14 @@ pub(crate) async fn by_model(
         let remedy = "Send a smaller request, or check the connection.";
         ApiError::new(rejection.status(), "unreadable_body", rejection.body_text(), remedy)
     })?;
-    let model = model_of(&gateway, &body).await?;
+    let (model, streams) = read(&gateway, &body).await?;
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     let mut lease = gateway.orchestrator.lease(&model).await?;
-    let mut sent = send(&gateway.upstreams.of(lease.instance())?, path, body.clone()).await;
+    let mut sent = send(&gateway.upstreams.of(lease.instance())?, path, body.clone(), streams).await;
     if sent.as_ref().is_err_and(RequestError::is_connect) && stream::death(&lease).await.is_some() {
         // It was dead before it could hear us, and nobody had noticed yet: the next one is asked, once.
         lease = gateway.orchestrator.lease(&model).await?;
-        sent = send(&gateway.upstreams.of(lease.instance())?, path, body).await;
+        sent = send(&gateway.upstreams.of(lease.instance())?, path, body, streams).await;
     }
     match sent {
         Ok(answer) => Ok(relay(answer, lease)),
@@ -47,20 +50,21 @@ pub(crate) async fn by_model(
     }
 }
 
-/// The model that the body names; the only one there is, if it names none.
-async fn model_of(gateway: &Gateway, body: &[u8]) -> Result<String, ApiError> {
+/// The model that the body names (the only one there is, if it names none), and whether it asks for a stream.
+async fn read(gateway: &Gateway, body: &[u8]) -> Result<(String, bool), ApiError> {
     let bad = |message: String, remedy: String| {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message, remedy)
     };
     let named: Named<'_> = serde_json::from_slice(body).map_err(|error| {
         bad(format!("The body is not the JSON of a request: {error}"), "Correct the body.".to_owned())
     })?;
+    let streams = named.stream == serde_json::Value::Bool(true);
     if let Some(model) = named.model {
-        return Ok(model.into_owned());
+        return Ok((model.into_owned(), streams));
     }
     let models = gateway.orchestrator.status().await?.models;
     match models.as_slice() {
-        [only] => Ok(only.id.clone()),
+        [only] => Ok((only.id.clone(), streams)),
         models => {
             let known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
             Err(bad("The request names no model".to_owned(), format!("Name one of: {}.", known.join(", "))))
@@ -69,8 +73,14 @@ async fn model_of(gateway: &Gateway, body: &[u8]) -> Result<String, ApiError> {
 }
 
 /// Sends the body through, and waits for the head of the server's answer.
-async fn send(upstream: &Upstream, path: &str, body: Bytes) -> Result<Answer, RequestError> {
-    let request = upstream.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+///
+/// llama-server closes a connection behind a stream, although it says that it keeps it: the next request could
+/// be sent into it in the moment in which it closes, and be lost. It is therefore used for the stream alone.
+async fn send(upstream: &Upstream, path: &str, body: Bytes, streams: bool) -> Result<Answer, RequestError> {
+    let mut request = upstream.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+    if streams {
+        request = request.header(header::CONNECTION, "close");
+    }
     request.body(body).send().await
 }
 

@@ -10,6 +10,7 @@ use super::http::Address;
 use super::median::{median, percentile};
 use super::serving::{Daemon, MODELS, Programs, Router, Serves};
 use super::{machine, page};
+use asking::Asked;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -20,7 +21,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How many requests each round has on one connection; 32 connections share twice as many
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     requests: u32,
 }
 
@@ -53,21 +54,26 @@ enum Road {
 
 const CONNECTIONS: [u32; 2] = [1, 32];
 
-/// One way to ask, and the latencies of all its answers in milliseconds.
+/// One way to ask, and what all its requests took.
 struct Case {
     work: Work,
     connections: u32,
     road: Road,
-    latencies: Vec<f64>,
+    asked: Asked,
 }
 
 impl Case {
     fn p50(&self) -> f64 {
-        median(self.latencies.clone()).unwrap_or(f64::NAN)
+        median(self.asked.latencies.clone()).unwrap_or(f64::NAN)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
+    fn per_second(&self) -> f64 {
+        self.asked.latencies.len() as f64 / self.asked.took.as_secs_f64()
     }
 
     fn p99(&self) -> f64 {
-        percentile(self.latencies.clone(), 99).unwrap_or(f64::NAN)
+        percentile(self.asked.latencies.clone(), 99).unwrap_or(f64::NAN)
     }
 }
 
@@ -92,7 +98,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let requests = if case.connections == 1 { arguments.requests } else { 2 * arguments.requests };
             let body = case.work.body();
             let asked = asking::ask(&address, &body, case.connections, requests.div_ceil(case.connections));
-            case.latencies.extend(asked.with_context(|| format!("{:?} by {:?}", case.work, case.road))?);
+            let asked = asked.with_context(|| format!("{:?} by {:?}", case.work, case.road))?;
+            case.asked.latencies.extend(asked.latencies);
+            case.asked.took += asked.took;
         }
         eprintln!("{} of {}", round + 1, arguments.rounds);
     }
@@ -107,7 +115,7 @@ fn cases() -> Vec<Case> {
     for work in [Work::Nothing, Work::OneToken] {
         for connections in CONNECTIONS {
             for road in [Road::Direct, Road::Gateway, Road::Router] {
-                cases.push(Case { work, connections, road, latencies: Vec::new() });
+                cases.push(Case { work, connections, road, asked: Asked::default() });
             }
         }
     }

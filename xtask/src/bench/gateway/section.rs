@@ -11,8 +11,9 @@ pub(super) fn section(arguments: &Arguments, machine: &str, cases: &[Case]) -> S
          `cargo xtask bench gateway --date {date} --rounds {rounds} --requests {requests}`, on {machine}. `POST /v1/completions` over \
          connections that are kept, from the request's first byte to the answer's last: to llama-server's own Unix socket, to the \
          same process through the release build of loadmaster, and to llama-server's router; in turn in one run, in {rounds} rounds. \
-         The server has 4 slots. An empty prompt is answered without computing.\n\n\
-         | request | connections | | p50 | p99 | p50 added | p99 added |\n|---|---|---|---|---|---|---|\n",
+         The server has 4 slots. An empty prompt is answered without computing. llama-server serves 8 kept connections at once, \
+         and the others wait until one of those is closed: of 32, the requests per second tell more than the median.\n\n\
+         | request | connections | | p50 | p99 | p50 added | p99 added | requests/s |\n|---|---|---|---|---|---|---|---|\n",
     );
     for case in cases {
         let direct = cases.iter().find(|other| {
@@ -24,7 +25,7 @@ pub(super) fn section(arguments: &Arguments, machine: &str, cases: &[Case]) -> S
         };
         writeln!(
             text,
-            "| {} | {} | {} | {:.2} ms | {:.2} ms | {} | {} |",
+            "| {} | {} | {} | {:.2} ms | {:.2} ms | {} | {} | {:.0} |",
             match case.work {
                 Work::Nothing => "empty prompt",
                 Work::OneToken => "one token",
@@ -39,6 +40,7 @@ pub(super) fn section(arguments: &Arguments, machine: &str, cases: &[Case]) -> S
             case.p99(),
             added(Case::p50),
             added(Case::p99),
+            case.per_second(),
         )
         .expect("writing to a String cannot fail");
     }
@@ -47,6 +49,9 @@ pub(super) fn section(arguments: &Arguments, machine: &str, cases: &[Case]) -> S
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::asking::Asked;
     use super::*;
 
     #[test]
@@ -55,7 +60,7 @@ mod tests {
             work,
             connections: 1,
             road,
-            latencies: latencies.to_vec(),
+            asked: Asked { latencies: latencies.to_vec(), took: Duration::from_secs(1) },
         };
         let cases = [
             case(Work::OneToken, Road::Direct, &[9.0]),
@@ -65,9 +70,9 @@ mod tests {
         let arguments = Arguments { date: "2026-01-02".to_owned(), rounds: 2, requests: 3 };
         let text = section(&arguments, "a machine", &cases);
         assert!(
-            text.contains("| empty prompt | 1 | loadmaster | 2.25 ms | 3.50 ms | +0.25 ms | +0.50 ms |"),
+            text.contains("| empty prompt | 1 | loadmaster | 2.25 ms | 3.50 ms | +0.25 ms | +0.50 ms | 3 |"),
             "{text}"
         );
-        assert!(text.contains("| empty prompt | 1 | llama-server | 2.00 ms | 3.00 ms |  |  |"), "{text}");
+        assert!(text.contains("| empty prompt | 1 | llama-server | 2.00 ms | 3.00 ms |  |  | 3 |"), "{text}");
     }
 }

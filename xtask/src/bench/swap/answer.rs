@@ -46,7 +46,7 @@ pub(super) enum Outcome {
 pub(super) struct Loss {
     /// Whether the client had got anything of the answer itself.
     pub(super) begun: bool,
-    /// Whether the client was told why, by an error in JSON.
+    /// Whether the client was told why.
     pub(super) told: bool,
     pub(super) why: String,
 }
@@ -126,9 +126,12 @@ fn body(question: &Question) -> String {
     .to_string()
 }
 
-/// What an error in JSON says in short: its code where that is a word, else its message.
+/// What an error says in short: its code where that is a word, else its message; the first line of a text.
 fn error_in(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        let text = String::from_utf8_lossy(body);
+        return text.lines().next().map(|line| line.chars().take(80).collect());
+    };
     let error = &value["error"];
     error["code"].as_str().or(error["message"].as_str()).map(str::to_owned)
 }
@@ -222,6 +225,7 @@ mod tests {
         let named = |body: &str| error_in(body.as_bytes());
         assert_eq!(named(r#"{"error":{"code":"busy","message":"m"}}"#).unwrap(), "busy");
         assert_eq!(named(r#"{"error":{"code":500,"message":"proxy error"}}"#).unwrap(), "proxy error");
-        assert_eq!(named("<html>"), None);
+        assert_eq!(named("proxy error: broken\n").unwrap(), "proxy error: broken");
+        assert_eq!((named(""), named("{}")), (None, None));
     }
 }

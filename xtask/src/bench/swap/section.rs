@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::answer::TOKENS;
 use super::tally::Tally;
 use super::times::Times;
-use super::{Arguments, LEAVE_PERCENT, Runs, Way, killer};
+use super::{Arguments, LEAVE_PERCENT, PASSES, Runs, Way, killer};
 
 /// Loadmaster's default for how long the busy keep a place that others wait for.
 const TURN: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub(super) fn section(arguments: &Arguments, machine: &str, runs: &[Runs], times
          `cargo xtask bench swap --date {} --seconds {} --clients {} --rounds {}`, on {machine}. The release build \
          and the router of the pinned llama-server (`--models-max 1`), each with 4 slots and 4096 tokens of context. \
          Every client asks a random one of two models for a streamed chat answer of {TOKENS} tokens, and again as soon \
-         as it is answered, for {} s. Lost is every request without a whole answer; a wait ends with the answer's last byte; \
+         as it is answered, for {} s, in {PASSES} runs of each kind in turn. Lost is every request without a whole answer; a wait ends with the answer's last byte; \
          a request that is under way at the end is waited for, and is no completion.\n\n\
          | clients | | completions | of one model | lost | left | median wait | p99 | worst | models started | tokens/s |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",

@@ -38,6 +38,18 @@ impl Tally {
         tally
     }
 
+    /// Adds another run of the same kind.
+    pub(super) fn add(&mut self, other: Self) {
+        self.completions += other.completions;
+        self.left += other.left;
+        for (loss, count) in other.losses {
+            *self.losses.entry(loss).or_default() += count;
+        }
+        self.waits.extend(other.waits);
+        self.starts += other.starts;
+        self.killed += other.killed;
+    }
+
     pub(super) fn lost(&self) -> u64 {
         self.losses.values().sum()
     }
@@ -83,5 +95,14 @@ pub(super) mod tests {
         assert_eq!((tally.completions, tally.left, tally.lost(), tally.lost_for_no_reason()), (2, 1, 3, 2));
         assert_eq!((tally.wait(50).as_secs(), tally.wait(100).as_secs()), (3, 9));
         assert_eq!(Tally::default().wait(99), Duration::ZERO);
+    }
+
+    #[test]
+    fn runs_add_up() {
+        let mut tally =
+            Tally::of(vec![ended(Outcome::Whole, 1, true), ended(lost(true, true), 1, true)], 2, 1);
+        tally.add(Tally::of(vec![ended(Outcome::Whole, 5, true), ended(lost(true, true), 1, true)], 3, 0));
+        assert_eq!((tally.completions, tally.lost(), tally.losses.len()), (2, 2, 1));
+        assert_eq!((tally.starts, tally.killed, tally.wait(100).as_secs()), (5, 1, 5));
     }
 }
