@@ -3,9 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{
-    Answer, Events, ask, ask_for_paris, chat_url, client, instance, model_id, question, story,
-};
+use super::client::{Answer, ask, ask_for_paris, chat_url, client, instance, model_id, question};
 use crate::support::Daemon;
 
 #[test]
@@ -41,22 +39,6 @@ fn the_servers_own_refusals_come_through() {
     assert_eq!(answer.status, 400, "{answer:?}");
     assert_eq!(answer.body["error"]["type"], "invalid_request_error", "{answer:?}");
     ask_for_paris(&daemon);
-}
-
-/// llama-server closes a connection behind a stream, although it says that it keeps it.
-#[test]
-fn streams_that_follow_each_other_at_once_all_come_whole() {
-    let daemon = Daemon::start(&["--parallel", "4"]);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for number in 0..50 {
-                    let last = Events::begin(&daemon, story(2)).last();
-                    assert_eq!(last, Some(json!(null)), "stream {number} came whole");
-                }
-            });
-        }
-    });
 }
 
 #[test]
