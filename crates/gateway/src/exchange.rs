@@ -29,6 +29,15 @@ impl Exchange {
         [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect()
     }
 
+    /// The same headers, on a connection that serves this one request.
+    ///
+    /// llama-server closes a connection behind a stream, although it says that it keeps it: the next request
+    /// could be sent into it in the moment in which it closes, and be lost.
+    pub(crate) fn alone(mut headers: HeaderMap) -> HeaderMap {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        headers
+    }
+
     /// Waits for the head of the server's answer.
     pub(crate) async fn with(
         &self,

@@ -46,7 +46,7 @@ pub(crate) async fn by_model(
         wish,
         method: Method::POST,
         path: path_of(&uri).to_owned(),
-        headers: Exchange::json(),
+        headers: if streams { Exchange::alone(Exchange::json()) } else { Exchange::json() },
         body,
     };
     if !streams {
@@ -77,12 +77,14 @@ pub(crate) async fn upstream(
     // Who only looks takes no place of those who let the model work, and is not kept waiting by them.
     let keep = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
     let wish = Wish { keep, ..wish::of(&headers)? };
+    let to_server = exchange::to_server(&headers);
     let exchange = Exchange {
         model: model.unwrap_or_default(),
         wish,
         method,
         path: behind_model(path_of(&uri)).to_owned(),
-        headers: exchange::to_server(&headers),
+        // Whether the answer is a stream is not known here.
+        headers: if keep { to_server } else { Exchange::alone(to_server) },
         body,
     };
     let lease = gateway.lease(&exchange.model, wish).await?;

@@ -2,12 +2,16 @@
 
 mod daemon;
 mod estimate;
+mod gateway;
 mod header;
+mod http;
 mod loads;
 mod machine;
 mod median;
 mod page;
 mod server;
+mod serving;
+mod swap;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -42,6 +46,10 @@ pub(crate) enum Benchmark {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Two models and room for one, under many clients, beside llama-server's own router
+    Swap(swap::Arguments),
+    /// What the gateway adds to an answer, beside llama-server's own router
+    Gateway(gateway::Arguments),
 }
 
 /// Measures, and writes the result.
@@ -51,6 +59,8 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Loads { date } => loads::run(&date),
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
+        Benchmark::Swap(arguments) => swap::run(&arguments),
+        Benchmark::Gateway(arguments) => gateway::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }
 }

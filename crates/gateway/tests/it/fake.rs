@@ -30,6 +30,9 @@ pub(crate) enum Ending {
     Dies(Failure),
     /// The same, before it sent a byte.
     DiesUnanswered(Failure),
+    /// Ends it properly, and closes the connection under the next request, unless it was asked to close it.
+    /// So does llama-server behind a stream.
+    WholeAndCloses,
     /// Keeps the connection open until the other side leaves.
     Never,
     /// Ends it properly; but the first start is dead before it hears a request, which is known a moment
@@ -133,19 +136,28 @@ async fn answer(
     let mut buffer = [0; 4096];
     // The requests of these tests are small: one read has all of it.
     let read = stream.read(&mut buffer).await.unwrap();
-    *latest.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
+    let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+    let closes = request.to_ascii_lowercase().contains("connection: close\r\n");
+    let connection = if closes { "connection: close\r\n" } else { "" };
+    *latest.lock().unwrap() = request;
     let dies = |failure: &Failure| tell_soon(Arc::clone(exit), failure.clone());
     if let Ending::DiesUnanswered(failure) = ending {
         return dies(failure);
     }
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\naccess-control-allow-origin: *\r\n\
-         transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
+         {connection}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     match ending {
         Ending::Whole | Ending::WholeOnceRestarted(_) => stream.write_all(b"0\r\n\r\n").await.unwrap(),
+        Ending::WholeAndCloses => {
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+            if !closes {
+                let _ = stream.read(&mut buffer).await;
+            }
+        }
         Ending::Never => while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
         Ending::Dies(failure) => dies(failure),
         Ending::Breaks | Ending::DiesUnanswered(_) => {}

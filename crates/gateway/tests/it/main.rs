@@ -54,6 +54,18 @@ async fn a_whole_answer_passes_unchanged() {
 }
 
 #[tokio::test]
+async fn no_request_is_sent_into_a_connection_that_closes_behind_a_stream() {
+    let server = FakeServer::start("text/event-stream", EVENT, Ending::WholeAndCloses).await;
+    let router = server.router();
+    let body = json!({ "model": "fake", "stream": true }).to_string();
+    for request in 0..3 {
+        let asked = Request::post("/v1/chat/completions").body(Body::from(body.clone())).unwrap();
+        let Ok(answer) = router.clone().oneshot(asked).await;
+        assert_eq!(text(answer).await.unwrap(), EVENT, "request {request}");
+    }
+}
+
+#[tokio::test]
 async fn a_death_between_events_is_told_in_an_event() {
     let server = FakeServer::start("text/event-stream", EVENT, Ending::Dies(killed())).await;
     let told = text(ask(&server, &json!({ "model": "fake" })).await).await.unwrap();
