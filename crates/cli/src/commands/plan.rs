@@ -102,18 +102,18 @@ mod tests {
             { "instance": "b#1", "model": "b", "requests": 0 },
             { "instance": "c#2", "model": "c", "requests": 2 },
         ]);
-        let takes = "a takes host 1.0 GiB (asked, 2 % margin, context of 2048 tokens)\n";
+        let takes = "a takes host 1.00 GiB (asked, 2 % margin, context of 2048 tokens)\n";
         let told = |text: String| text.strip_prefix(takes).map(str::to_owned).unwrap_or(text);
         assert_eq!(told(plan(&[])), "it fits now\n");
         assert_eq!(told(plan(&[("state", json!("ready"))])), "it runs already\n");
         assert_eq!(
             told(plan(&[("shortages", short.clone()), ("leaving", leaving)])),
             "it fits when these have made room: b#1, c#2 (after its 2 requests)\n  \
-             now, host needs 1.0 GiB and has 512.0 MiB left\n"
+             now, host needs 1.00 GiB and has 512.0 MiB left\n"
         );
         assert_eq!(
             told(plan(&[("shortages", short.clone()), ("lacking", short)])),
-            "it does not fit, whoever makes room\n  host needs 1.0 GiB and has 512.0 MiB left\n"
+            "it does not fit, whoever makes room\n  host needs 1.00 GiB and has 512.0 MiB left\n"
         );
     }
 }

@@ -92,7 +92,7 @@ mod tests {
         for (cause, told) in [
             (
                 WaitsFor::Memory { shortages: vec![shortage] },
-                "a waits for memory: host needs 2.0 GiB and has 1.0 GiB left",
+                "a waits for memory: host needs 2.00 GiB and has 1.00 GiB left",
             ),
             (
                 WaitsFor::Room { leaving: vec![InstanceId::new("b", 1)] },
