@@ -129,7 +129,8 @@ fn swap_times(text: &mut String, times: &Times) {
         text,
         &format!(
             "\nOne swap, from the request to the first token, the other model being idle; the floor is a bare llama-server with the \
-             same command line: stopped, started, asked for its first token. Medians of {} swaps, in turn.\n\n\
+             same command line: stopped, started, asked for its first token. Each round asks another question; loadmaster keeps conversations over a swap, so that the beginning that all \
+             chats have in common need not be evaluated again. Medians of {} swaps, in turn.\n\n\
              | | ms | of the floor |\n|---|---|---|",
             times.rounds
         ),

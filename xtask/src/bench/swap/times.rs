@@ -40,42 +40,44 @@ pub(super) fn measure(programs: &Programs, rounds: u32) -> Result<Times> {
     for server in [&daemon as &dyn Serves, &router] {
         // Each model once: from then on the file is in the system's cache, and what it takes is known.
         for model in MODELS {
-            first_token(&server.address(), model)?;
+            first_token(&server.address(), model, 0)?;
         }
     }
     let running = daemon.running()?.context("no model is ready")?;
     let mut bare = Bare::like(running.pid)?;
     bare.start()?;
-    first_token(&bare.address(), MODELS[0])?;
+    first_token(&bare.address(), MODELS[0], 0)?;
     let (mut ours, mut theirs, mut floors) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         // The second model ran last: the first one is the other one.
         let model = MODELS[usize::try_from(round % 2)?];
-        ours.push(swap(&daemon, model).context("loadmaster")?);
-        floors.push(floor(&mut bare, model)?);
-        theirs.push(swap(&router, model).context("the router")?);
+        ours.push(swap(&daemon, model, round).context("loadmaster")?);
+        floors.push(floor(&mut bare, model, round)?);
+        theirs.push(swap(&router, model, round).context("the router")?);
     }
     summed_up(rounds, &ours, &theirs, &floors).context("nothing was measured")
 }
 
 /// Asks for the model that does not run, and makes sure that there was a swap.
-fn swap(server: &impl Serves, model: &str) -> Result<Duration> {
+fn swap(server: &impl Serves, model: &str, round: u32) -> Result<Duration> {
     let before = server.starts()?;
     thread::sleep(PAUSE);
-    let took = first_token(&server.address(), model)?;
+    let took = first_token(&server.address(), model, round)?;
     let starts = server.starts()? - before;
     anyhow::ensure!(starts == 1, "{starts} models were started for one request");
     Ok(took)
 }
 
-fn floor(bare: &mut Bare, model: &str) -> Result<Floor> {
+fn floor(bare: &mut Bare, model: &str, round: u32) -> Result<Floor> {
     thread::sleep(PAUSE);
     let (stop, start) = (bare.stop()?, bare.start()?);
-    Ok(Floor { stop, start, first_token: first_token(&bare.address(), model)? })
+    Ok(Floor { stop, start, first_token: first_token(&bare.address(), model, round)? })
 }
 
-fn first_token(address: &Address, model: &str) -> Result<Duration> {
-    let question = Question { model, number: 7, tokens: 1, leaves_after: None };
+/// Asks another question in each round: the answer to the last one may have been kept over the swap.
+fn first_token(address: &Address, model: &str, round: u32) -> Result<Duration> {
+    // Of three digits each, so that all prompts have as many tokens.
+    let question = Question { model, number: 100 + u64::from(round), tokens: 1, leaves_after: None };
     let answer = answer::ask(address, &question);
     match (answer.outcome, answer.first_token) {
         (Outcome::Whole, Some(first_token)) => Ok(first_token),
