@@ -3,78 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    str::FromStr,
 };
 
 use loadmaster_core::{Bytes, Device, DeviceId, Estimate, InstanceId, Machine};
 use serde::{Deserialize, Serialize};
 
-/// How much of one device Loadmaster may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Budget {
-    /// So many bytes.
-    Bytes(u64),
-    /// A share of the device's memory, in percent.
-    Percent(u8),
-}
-
-impl Budget {
-    /// The budget in bytes, on a device of `total` bytes.
-    fn of(self, total: u64) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Percent(percent) => total / 100 * u64::from(percent),
-        }
-    }
-}
-
-impl FromStr for Budget {
-    type Err = String;
-
-    /// Reads `12 GiB`, `800 MiB` or `80 %`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.trim().strip_suffix('%') {
-            Some(number) => match number.trim().parse() {
-                Ok(percent @ 0..=100) => Ok(Self::Percent(percent)),
-                _ => Err(format!("'{text}' is not a share of a device; write it like 80 %")),
-            },
-            None => Ok(Self::Bytes(text.parse::<Bytes>()?.0)),
-        }
-    }
-}
-
-impl fmt::Display for Budget {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes(bytes) => Bytes(*bytes).fmt(formatter),
-            Self::Percent(percent) => write!(formatter, "{percent} %"),
-        }
-    }
-}
-
-/// Budgets by device id or alias. A device without one may be filled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Budgets(
-    /// The budgets, by the name that the user gave the device.
-    pub BTreeMap<String, Budget>,
-);
-
-impl Budgets {
-    /// The names that no device of `machine` has: budgets that limit nothing.
-    pub(crate) fn unmatched<'a>(&'a self, machine: &Machine) -> Vec<&'a str> {
-        let unknown = |name: &&str| machine.device(name).is_none();
-        self.0.keys().map(String::as_str).filter(unknown).collect()
-    }
-
-    /// The budget of `device` in bytes, if it has one.
-    fn of(&self, device: &Device) -> Option<u64> {
-        self.0
-            .iter()
-            .filter(|(name, _)| device.is_called(name))
-            .map(|(_, budget)| budget.of(device.total))
-            .min()
-    }
-}
+use crate::Budgets;
 
 /// A device that has too little for a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -383,19 +317,5 @@ mod tests {
     #[test]
     fn a_device_that_is_gone_has_nothing() {
         check(&Ledger::default(), &takes(&[("gpu7", 1, 0)]), &machine(GIB), "", &[("gpu7", 0)]);
-    }
-
-    #[test]
-    fn budgets_for_nothing_are_found() {
-        let budgets = ["hots", "gpu0", "alias:gpu1"].map(|name| (name.to_owned(), Budget::Percent(50)));
-        assert_eq!(Budgets(budgets.into()).unmatched(&machine(GIB)), ["hots"]);
-    }
-
-    #[test]
-    fn budgets_are_written_as_people_do() {
-        assert_eq!("80 %".parse(), Ok(Budget::Percent(80)));
-        assert_eq!("1.5 GiB".parse(), Ok(Budget::Bytes(3 * GIB / 2)));
-        assert!("120 %".parse::<Budget>().is_err());
-        assert!("lots".parse::<Budget>().is_err());
     }
 }

@@ -56,6 +56,7 @@
 
 mod actor;
 mod actual;
+mod budget;
 mod decide;
 mod error;
 mod handle;
@@ -70,9 +71,10 @@ mod steps;
 mod weigher;
 
 pub use self::{
+    budget::{Budget, Budgets},
     error::OrchestratorError,
     handle::{Lease, Orchestrator, Waiting},
-    ledger::{Budget, Budgets, Shortage},
+    ledger::Shortage,
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
     status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
