@@ -172,8 +172,6 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     /// Every request is answered once, the budget holds, nobody waits for ever, and when all is over
     /// nothing is reserved.
     #[test]
