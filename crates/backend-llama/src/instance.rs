@@ -16,7 +16,7 @@ use crate::{arguments::arguments, diagnose::diagnose, options::Transport, settin
 const PROBE_EVERY: Duration = Duration::from_millis(10);
 
 /// How long one answer may take.
-pub(crate) const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Unix sockets have at most so many bytes of path: `sun_path` has 104 on macOS, 108 on Linux, with a
 /// zero at the end.

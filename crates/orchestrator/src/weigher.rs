@@ -76,6 +76,11 @@ impl Weigher {
         }
     }
 
+    /// For how long the machine has worked for the process `pid`.
+    pub(crate) async fn worked(&self, pid: u32) -> Option<Duration> {
+        self.machine.process_work(pid).await
+    }
+
     /// What an instance takes now: what its server said when it started, and what its process takes
     /// beyond that. Remembers it. `None` when its server said nothing.
     pub(crate) async fn after(&self, instance: &Instance, prepared: &Prepared) -> Option<Estimate> {
