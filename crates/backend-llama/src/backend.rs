@@ -272,7 +272,8 @@ impl Backend for LlamaBackend {
     async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError> {
         let server = self.children.locked().remove(&instance.id);
         if let Some(Server { child, .. }) = server {
-            let exit = child.stop(patience).await;
+            let kindly = Settings::of(&instance.plan).is_ok_and(|settings| settings.ends_kindly());
+            let exit = child.stop(if kindly { patience } else { Duration::ZERO }).await;
             // This program may end next: what the server left must be cleared away before.
             instance.exit.wait().await;
             tracing::info!(instance = %instance.id, status = %exit.status, "stopped");

@@ -89,8 +89,8 @@ pub trait Backend: Debug + Send + Sync {
         Ok(Kept::default())
     }
 
-    /// Ends `instance` and returns when its process is gone. It is asked kindly first, and ended by
-    /// force after `patience`. Stopping what has ended already is no error.
+    /// Ends `instance` and returns when its process is gone. What may have something to put in order is asked
+    /// kindly first, and ended by force after `patience`. Stopping what has ended already is no error.
     ///
     /// # Errors
     /// The process could not be ended: it may still hold memory.

@@ -27,8 +27,10 @@ pub(crate) struct Preparation {
     pub(crate) again: Option<Arc<LaunchPlan>>,
     /// What the planner may count on beside what is free.
     pub(crate) outlook: Outlook,
-    /// Whether memory was given back a moment ago: two readings must agree then.
+    /// Whether memory was given back a moment ago, of which some may still be on its way.
     pub(crate) settle: bool,
+    /// What is reserved for it already.
+    pub(crate) promised: Option<InstanceId>,
 }
 
 /// What a started instance says of itself.

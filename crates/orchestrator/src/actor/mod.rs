@@ -262,7 +262,8 @@ impl Actor {
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
-        let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
+        let prepared =
+            self.prepared(Preparation { request, again: None, outlook, settle: false, promised: None });
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {
