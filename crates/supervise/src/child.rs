@@ -103,7 +103,7 @@ impl Child {
                         }
                     }
                     // Its end is waited for below.
-                    pending().await
+                    pending::<()>().await;
                 };
                 race(told, self.keeper.sleep(every)).await;
             }

@@ -135,7 +135,7 @@ fn open_files(root: &Path, pid: u32) -> impl Iterator<Item = String> {
     entries.filter_map(|entry| fs::read_to_string(entry.path()).ok())
 }
 
-/// `key:	value`, by line.
+/// Keys and values, by line.
 fn fields(info: &str) -> BTreeMap<&str, &str> {
     info.lines().filter_map(|line| line.split_once(':')).map(|(key, value)| (key, value.trim())).collect()
 }

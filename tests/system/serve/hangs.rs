@@ -71,11 +71,9 @@ fn a_slow_server_is_left_alone() {
     let pid = daemon.server_pid().expect("the model is loaded");
     let over = AtomicBool::new(false);
     let mut request = question();
-    request["messages"][0]["content"] = format!(
-        "{} What is the name of France's capital?",
-        (0..230).map(|number| format!("{number}, ")).collect::<String>()
-    )
-    .into();
+    let numbers: Vec<String> = (0..230).map(|number| number.to_string()).collect();
+    let content = format!("{}. What is the name of France's capital?", numbers.join(", "));
+    request["messages"][0]["content"] = content.into();
     let answer = thread::scope(|scope| {
         scope.spawn(|| slow_down(pid, &over));
         let answer = ask(&daemon, &request);

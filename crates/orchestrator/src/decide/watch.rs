@@ -129,9 +129,9 @@ impl State {
 
     /// Ends an instance that gets nothing done. What it was asked fails with it, or is asked anew.
     pub(super) fn looked(&mut self, id: &InstanceId, look: &Look, actions: &mut Vec<Action>) {
-        let (now, hang) = (self.now, self.policy.hang);
-        let Some((instance, hang)) = self.instances.get_mut(id).zip(hang) else { return };
-        let hung = instance.watch.take_in(look, now, hang);
+        let (now, limit) = (self.now, self.policy.hang);
+        let Some((instance, limit)) = self.instances.get_mut(id).zip(limit) else { return };
+        let hung = instance.watch.take_in(look, now, limit);
         let runs = matches!(instance.state, InstanceState::Ready | InstanceState::Draining);
         let Some(hung) = hung.filter(|_| runs) else { return };
         let detail = match &look.health {
