@@ -20,11 +20,8 @@ fn request(model: &str) -> LoadRequest {
 }
 
 fn policy(budget: u64) -> Policy {
-    Policy {
-        budgets: Budgets([("host".to_owned(), Budget::Bytes(budget))].into()),
-        hang: None,
-        ..Policy::default()
-    }
+    let budgets = Budgets([("host".to_owned(), Budget::Bytes(budget))].into());
+    Policy { budgets, hang: None, ..Policy::default() }
 }
 
 fn state(models: &[&str], budget: u64) -> State {
