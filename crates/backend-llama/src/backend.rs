@@ -4,17 +4,17 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use loadmaster_core::{
-    Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Health, Instance,
-    InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Failure, Health,
+    Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
-use loadmaster_supervise::{Child, ExitStatus, Journal, LogFile, Supervisor};
-use loadmaster_upstream::{Method, Upstream};
+use loadmaster_supervise::{Child, ExitStatus, ExitWatch, Journal, LogFile, Supervisor};
+use loadmaster_upstream::Upstream;
 
 use crate::{
     ask::{Answer, ask},
@@ -22,7 +22,8 @@ use crate::{
     conversations::Conversations,
     diagnose::diagnose,
     header::{self, Needed, Role},
-    instance::{self, Address, PROBE_DEADLINE},
+    health,
+    instance::{self, Address},
     memory::{self, ModelShape},
     options::Options,
     output, planner,
@@ -47,10 +48,18 @@ pub struct LlamaBackend {
 
 /// The living servers. Held for an instant at a time, never across an await.
 #[derive(Debug, Default)]
-struct Children(Mutex<HashMap<InstanceId, Arc<Child>>>);
+struct Children(Mutex<HashMap<InstanceId, Server>>);
+
+/// A living server.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+    /// Why it is ended, where that is no secret of its own.
+    ended_for: Arc<OnceLock<Failure>>,
+}
 
 impl Children {
-    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Arc<Child>>> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Server>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -244,8 +253,10 @@ impl Backend for LlamaBackend {
             restored,
             exit: signal,
         };
-        tokio::spawn(watch(id.clone(), child.exit(), exit, address, Arc::downgrade(&self.children)));
-        self.children.locked().insert(id, Arc::new(child));
+        let ended_for = Arc::new(OnceLock::new());
+        let end = End { exit: child.exit(), ended_for: Arc::clone(&ended_for), tell: exit };
+        tokio::spawn(watch(id.clone(), end, address, Arc::downgrade(&self.children)));
+        self.children.locked().insert(id, Server { child, ended_for });
         Ok(instance)
     }
 
@@ -259,9 +270,10 @@ impl Backend for LlamaBackend {
     }
 
     async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError> {
-        let child = self.children.locked().remove(&instance.id);
-        if let Some(child) = child {
-            let exit = child.stop(patience).await;
+        let server = self.children.locked().remove(&instance.id);
+        if let Some(Server { child, .. }) = server {
+            let kindly = Settings::of(&instance.plan).is_ok_and(|settings| settings.ends_kindly());
+            let exit = child.stop(if kindly { patience } else { Duration::ZERO }).await;
             // This program may end next: what the server left must be cleared away before.
             instance.exit.wait().await;
             tracing::info!(instance = %instance.id, status = %exit.status, "stopped");
@@ -273,36 +285,42 @@ impl Backend for LlamaBackend {
         Ok(())
     }
 
+    async fn end(&self, instance: &Instance, failure: Failure) -> Result<(), BackendError> {
+        if let Some(server) = self.children.locked().get(&instance.id) {
+            // The first reason stands.
+            let _ = server.ended_for.set(failure);
+        }
+        self.stop(instance, Duration::ZERO).await
+    }
+
     async fn health(&self, instance: &Instance) -> Health {
         if instance.exit.now().is_some() {
             return Health::Dead;
         }
-        let failing = |cause: String| Health::Failing { cause };
         let upstream = match Upstream::new(&instance.endpoint) {
             Ok(upstream) => upstream,
-            Err(error) => return failing(error.to_string()),
+            Err(error) => return Health::Failing { cause: error.to_string() },
         };
-        match upstream.request(Method::GET, "/health").timeout(PROBE_DEADLINE).send().await {
-            Ok(answer) if answer.status().is_success() => Health::Ready,
-            // While it loads, every path answers 503.
-            Ok(answer) if answer.status().as_u16() == 503 => Health::Loading,
-            Ok(answer) => failing(answer.status().to_string()),
-            Err(error) => failing(error.to_string()),
-        }
+        health::ask(&upstream).await
     }
 }
 
-/// Waits for the server's end, clears its socket away, tells everyone why, and forgets it.
-async fn watch(
-    id: InstanceId,
-    exit: loadmaster_supervise::ExitWatch,
+/// What is known of a server's end, and who is told.
+struct End {
+    exit: ExitWatch,
+    ended_for: Arc<OnceLock<Failure>>,
     tell: ExitSender,
-    address: Address,
-    children: std::sync::Weak<Children>,
-) {
-    let exit = exit.wait().await;
+}
+
+/// Waits for the server's end, clears its socket away, tells everyone why, and forgets it.
+async fn watch(id: InstanceId, end: End, address: Address, children: std::sync::Weak<Children>) {
+    let exit = end.exit.wait().await;
     drop(address);
-    tell.send(diagnose(&exit));
+    let failure = match end.ended_for.get() {
+        Some(reason) => Failure { last_lines: exit.last_lines.clone(), ..reason.clone() },
+        None => diagnose(&exit),
+    };
+    end.tell.send(failure);
     if let Some(children) = children.upgrade() {
         children.locked().remove(&id);
     }

@@ -12,11 +12,15 @@ use loadmaster_upstream::{Method, Upstream};
 
 use crate::{arguments::arguments, diagnose::diagnose, options::Transport, settings::Settings};
 
-/// How often a loading server is asked. It answers within a millisecond.
-const PROBE_EVERY: Duration = Duration::from_millis(10);
+/// How often a loading server is asked that does not say that it is ready, because its words have changed.
+/// Each question takes it some of the time in which it loads.
+const PROBE_EVERY: Duration = Duration::from_millis(50);
+
+/// What it prints when it has loaded: `model loaded`, and then `listening on unix:///…`.
+const READY_WORDS: [&str; 2] = ["model loaded", "listening on"];
 
 /// How long one answer may take.
-pub(crate) const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Unix sockets have at most so many bytes of path: `sun_path` has 104 on macOS, 108 on Linux, with a
 /// zero at the end.
@@ -118,7 +122,8 @@ pub(crate) async fn wait_ready(
     deadline: Duration,
 ) -> Result<(), BackendError> {
     let model = || plan.model.id.clone();
-    let waited = child.ready(|| answers(upstream), PROBE_EVERY, deadline).await;
+    let tells = |line: &str| READY_WORDS.iter().any(|words| line.contains(words));
+    let waited = child.ready_or_told(tells, || answers(upstream), PROBE_EVERY, deadline).await;
     waited.map_err(|not_ready| match not_ready {
         NotReady::Exited(exit) => {
             BackendError::StartFailed { model: model(), failure: Box::new(diagnose(&exit)) }

@@ -61,6 +61,7 @@ mod conversations;
 mod diagnose;
 mod extra;
 mod header;
+mod health;
 mod instance;
 pub mod memory;
 mod options;

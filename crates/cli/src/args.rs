@@ -132,6 +132,16 @@ pub(crate) struct ServerArgs {
         hide_short_help = true
     )]
     pub(crate) wait: Option<u64>,
+    /// Seconds without any progress after which a server is ended that has something to do; 0 for never
+    /// [default: 120]
+    #[arg(
+        long,
+        env = "LOADMASTER_HANG",
+        hide_env_values = true,
+        value_name = "SECONDS",
+        hide_short_help = true
+    )]
+    pub(crate) hang: Option<u64>,
 }
 
 /// How a server is reached.

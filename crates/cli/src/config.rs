@@ -45,6 +45,8 @@ struct File {
     turn: Option<u64>,
     /// Seconds that a request waits at most.
     wait: Option<u64>,
+    /// Seconds without progress after which a server is ended that has something to do; 0 for never.
+    hang: Option<u64>,
     /// How servers in the network are reached.
     #[serde(default)]
     network: network::Section,
@@ -104,6 +106,9 @@ impl Config {
             (&mut policy.wait, args.wait.or(file.wait)),
         ] {
             *time = seconds.map_or(*time, Duration::from_secs);
+        }
+        if let Some(seconds) = args.hang.or(file.hang) {
+            policy.hang = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
         Ok(Self {
             folders,
@@ -198,8 +203,11 @@ mod tests {
         assert_eq!(from_file.policy.drain, Duration::from_secs(7));
         assert_eq!(from_file.policy.budgets.0["vulkan:0"], Budget::Bytes(3 << 29));
         assert_eq!(from_file.backends["llama"]["server"], "/a/llama-server");
-        let flags = ["--listen", "127.0.0.1:2", "--budget", "host=50 %", "--llama-server", "/b"];
+        assert_eq!(from_file.policy.hang, Some(Duration::from_mins(2)));
+        let flags =
+            ["--listen", "127.0.0.1:2", "--budget", "host=50 %", "--llama-server", "/b", "--hang", "0"];
         let merged = load(toml, &flags).unwrap();
+        assert_eq!(merged.policy.hang, None);
         assert_eq!(merged.listen.port(), 2);
         assert_eq!(merged.policy.budgets.0["host"], Budget::Percent(50));
         assert_eq!(merged.backends["llama"]["server"], "/b");

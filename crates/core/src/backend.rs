@@ -5,7 +5,9 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{BackendError, Estimate, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model};
+use crate::{
+    BackendError, Estimate, Failure, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model,
+};
 
 /// How an instance is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,12 @@ pub enum Health {
     },
     /// Its process is gone.
     Dead,
+    /// Answers, and works on something. [`Health::Ready`] is told by those that work on nothing, and by
+    /// those that do not tell.
+    Working {
+        /// Another number whenever it has got on; what the numbers are means nothing.
+        progress: u64,
+    },
 }
 
 /// Runs one kind of server.
@@ -81,12 +89,23 @@ pub trait Backend: Debug + Send + Sync {
         Ok(Kept::default())
     }
 
-    /// Ends `instance` and returns when its process is gone. It is asked kindly first, and ended by
-    /// force after `patience`. Stopping what has ended already is no error.
+    /// Ends `instance` and returns when its process is gone. What may have something to put in order is asked
+    /// kindly first, and ended by force after `patience`. Stopping what has ended already is no error.
     ///
     /// # Errors
     /// The process could not be ended: it may still hold memory.
     async fn stop(&self, instance: &Instance, patience: Duration) -> Result<(), BackendError>;
+
+    /// Ends `instance` by force and at once, because of `failure`: it hangs. Its
+    /// [`ExitSignal`](crate::ExitSignal) says `failure`, where the backend keeps to this method's own words;
+    /// by default it is stopped without patience. Returns when its process is gone.
+    ///
+    /// # Errors
+    /// The process could not be ended: it may still hold memory.
+    async fn end(&self, instance: &Instance, failure: Failure) -> Result<(), BackendError> {
+        let _ = failure;
+        self.stop(instance, Duration::ZERO).await
+    }
 
     /// Asks the instance how it is. Answers within a few seconds, whatever the server does.
     async fn health(&self, instance: &Instance) -> Health;

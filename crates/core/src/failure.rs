@@ -54,6 +54,11 @@ pub enum FailureReason {
     Stopped,
     /// Nobody knows.
     Unknown,
+    /// It lived, got nothing done, and was ended for it.
+    Hung {
+        /// For how long nothing had come of it.
+        seconds: u64,
+    },
 }
 
 impl fmt::Display for FailureReason {
@@ -79,6 +84,7 @@ impl fmt::Display for FailureReason {
             Self::Exited { code } => write!(formatter, "it exited with code {code}"),
             Self::Stopped => formatter.write_str("it was stopped"),
             Self::Unknown => formatter.write_str("it ended"),
+            Self::Hung { seconds } => write!(formatter, "it hung: it got nothing done for {seconds} s"),
         }
     }
 }
@@ -97,6 +103,9 @@ impl Remedy for FailureReason {
             Self::Stopped => "Send the request again: it starts it again.",
             Self::Signal { name } if name == "SIGKILL" => {
                 "Look in the system log whether the kernel ran out of memory; the next request starts it again."
+            }
+            Self::Hung { .. } => {
+                "The next request starts it again. If it hangs again, update the GPU driver or llama-server; if it was only slow, allow it more with --hang SECONDS."
             }
             Self::Signal { .. } | Self::Exited { .. } | Self::Unknown => {
                 "Look at the server's last lines and its log; the next request starts it again."

@@ -1,6 +1,6 @@
 //! The machine as the planner sees it.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use loadmaster_core::{Device, DeviceId, DeviceKind, Machine};
@@ -20,6 +20,13 @@ pub trait MachineReader: Debug + Send + Sync {
 
     /// What the process `pid` takes now. `None` when there is no such process, or nobody can tell.
     async fn process_memory(&self, pid: u32) -> Option<ProcessMemory> {
+        let _ = pid;
+        None
+    }
+
+    /// For how long the machine has worked for the process `pid` since it was started. `None` when nobody can
+    /// tell: then it is assumed to work.
+    async fn process_work(&self, pid: u32) -> Option<Duration> {
         let _ = pid;
         None
     }
@@ -80,6 +87,11 @@ impl MachineReader for ThisMachine {
         let memory = blocking(move || Ok(probe.process_memory(&facts, pid))).await.ok()??;
         let devices = memory.gpus.into_iter().map(|share| (DeviceId::from(share.id), share.bytes));
         Some(ProcessMemory { own: memory.own, devices: devices.collect() })
+    }
+
+    async fn process_work(&self, pid: u32) -> Option<Duration> {
+        let probe = Arc::clone(&self.probe);
+        blocking(move || Ok(probe.process_work(pid))).await.ok()?
     }
 }
 

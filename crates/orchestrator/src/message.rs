@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
     actor::Running,
-    steps::{Prepared, Ticket},
+    steps::{Look, Prepared, Ticket},
 };
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -86,6 +86,10 @@ pub(crate) enum Message {
     /// Something that no decision depends on.
     Happened {
         event: Event,
+    },
+    Looked {
+        instance: InstanceId,
+        look: Look,
     },
 }
 

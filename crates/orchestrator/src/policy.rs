@@ -28,13 +28,17 @@ pub struct Policy {
     /// How long a model that took another one's place must have been idle before a model that is always
     /// restored may take it back.
     pub restore_after: Duration,
+    /// How long an instance may get nothing done, although it has something to do, before it counts as hung
+    /// and is ended; `None` lets it be. What merely is slow uses its CPUs or its GPU, and is left alone for ten
+    /// times as long.
+    pub hang: Option<Duration>,
     /// The file that remembers what models took, for better estimates; `None` forgets with the program.
     pub measurements: Option<PathBuf>,
 }
 
 impl Default for Policy {
     /// No budgets; 30 s to drain, 5 s to end; turns of 10 s; 1024 requests wait 10 minutes at most;
-    /// measurements are not kept.
+    /// what gets nothing done for 2 minutes hangs; measurements are not kept.
     fn default() -> Self {
         Self {
             budgets: Budgets::default(),
@@ -45,6 +49,7 @@ impl Default for Policy {
             queue: 1024,
             wait: Duration::from_mins(10),
             restore_after: Duration::from_secs(5),
+            hang: Some(Duration::from_mins(2)),
             measurements: None,
         }
     }

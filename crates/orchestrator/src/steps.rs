@@ -1,8 +1,10 @@
 //! What the decisions take in, and what they say to do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
+use loadmaster_core::{
+    BackendError, Estimate, Event, Failure, Health, InstanceId, LaunchPlan, LoadRequest, Machine,
+};
 
 use crate::{OrchestratorError, Wish, outlook::Outlook};
 
@@ -25,8 +27,10 @@ pub(crate) struct Preparation {
     pub(crate) again: Option<Arc<LaunchPlan>>,
     /// What the planner may count on beside what is free.
     pub(crate) outlook: Outlook,
-    /// Whether memory was given back a moment ago: two readings must agree then.
+    /// Whether memory was given back a moment ago, of which some may still be on its way.
     pub(crate) settle: bool,
+    /// What is reserved for it already.
+    pub(crate) promised: Option<InstanceId>,
 }
 
 /// What a started instance says of itself.
@@ -37,6 +41,15 @@ pub(crate) struct Facts {
     pub(crate) measured: Option<Estimate>,
     /// How many requests it works on at once.
     pub(crate) slots: Option<u32>,
+}
+
+/// What was seen of an instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// What its backend says.
+    pub(crate) health: Health,
+    /// For how long the machine has worked for its process; `None` when nobody can tell.
+    pub(crate) worked: Option<Duration>,
 }
 
 /// Something that happened.
@@ -64,6 +77,8 @@ pub(crate) enum Input {
     Tick,
     /// The program wants to end.
     CloseAsked,
+    /// How an instance is that was looked at.
+    Looked { instance: InstanceId, look: Look },
 }
 
 /// Something to do.
@@ -85,4 +100,8 @@ pub(crate) enum Action {
     Tell(Event),
     /// Nothing runs any more: the actor may end.
     Closed,
+    /// Ask an instance how it is; answer with [`Input::Looked`].
+    Look { instance: InstanceId },
+    /// End the instance by force, because of `failure`; answer with [`Input::StopDone`].
+    End { instance: InstanceId, failure: Failure },
 }

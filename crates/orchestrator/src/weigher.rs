@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use loadmaster_core::{Backend, Estimate, Instance, Machine};
+use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, Machine};
 
 use crate::{
     MachineReader, OrchestratorError, Policy, ProcessMemory,
@@ -44,10 +44,32 @@ impl Weigher {
         preparation: &Preparation,
         policy: &Policy,
     ) -> Result<Prepared, OrchestratorError> {
-        let machine = if preparation.settle { self.settled().await? } else { self.machine.read().await? };
+        let mut machine = self.machine.read().await?;
         for device in policy.budgets.unmatched(&machine) {
             tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
         }
+        if !preparation.settle {
+            return self.planned(backend, preparation, policy, machine).await;
+        }
+        // The kernel has a process's memory back before the process counts as ended, drivers later.
+        if !has_drivers(&machine) {
+            let prepared = self.planned(backend, preparation, policy, machine).await?;
+            if fits(&prepared, preparation, policy) {
+                return Ok(prepared);
+            }
+            machine = prepared.machine;
+        }
+        let settled = self.settled(machine).await?;
+        self.planned(backend, preparation, policy, settled).await
+    }
+
+    async fn planned(
+        &self,
+        backend: &dyn Backend,
+        preparation: &Preparation,
+        policy: &Policy,
+        machine: Machine,
+    ) -> Result<Prepared, OrchestratorError> {
         let plan = if let Some(plan) = &preparation.again {
             Arc::clone(plan)
         } else {
@@ -63,9 +85,8 @@ impl Weigher {
 
     /// The machine, once two readings agree: a driver may give memory back some time after the process
     /// that had it is gone.
-    async fn settled(&self) -> Result<Machine, OrchestratorError> {
+    async fn settled(&self, mut last: Machine) -> Result<Machine, OrchestratorError> {
         let begun = tokio::time::Instant::now();
-        let mut last = self.machine.read().await?;
         loop {
             tokio::time::sleep(BETWEEN_READINGS).await;
             let next = self.machine.read().await?;
@@ -74,6 +95,11 @@ impl Weigher {
             }
             last = next;
         }
+    }
+
+    /// For how long the machine has worked for the process `pid`.
+    pub(crate) async fn worked(&self, pid: u32) -> Option<Duration> {
+        self.machine.process_work(pid).await
     }
 
     /// What an instance takes now: what its server said when it started, and what its process takes
@@ -96,6 +122,19 @@ impl Weigher {
         });
         Some(took)
     }
+}
+
+/// Whether there is memory that is not the kernel's to give back.
+fn has_drivers(machine: &Machine) -> bool {
+    let mut kinds = machine.devices.iter().map(|device| device.kind);
+    kinds.any(|kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated))
+}
+
+/// Whether a plan can be started in the place that is reserved for it.
+fn fits(prepared: &Prepared, preparation: &Preparation, policy: &Policy) -> bool {
+    let Prepared { estimate, machine, .. } = prepared;
+    let own = preparation.promised.iter().cloned().collect();
+    preparation.outlook.ledger.shortages(estimate, machine, &policy.budgets, &own).is_empty()
 }
 
 /// Whether nothing was given back between two readings.

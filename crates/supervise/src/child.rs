@@ -1,7 +1,7 @@
 //! The owning handle of a child.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -72,8 +72,19 @@ impl Child {
     ///
     /// A child that dies meanwhile ends the wait at once, and a probe that hangs does not outlast
     /// the deadline. A stop by somebody else counts as death. Cancel-safe if `probe` is.
-    pub async fn ready<F, Fut>(
+    pub async fn ready<F, Fut>(&self, probe: F, every: Duration, deadline: Duration) -> Result<(), NotReady>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = bool>,
+    {
+        self.ready_or_told(|_| false, probe, every, deadline).await
+    }
+
+    /// As [`Child::ready`], and probes at once too when it prints a line of which `tells` says that it may be
+    /// ready now. A child that is probed often loads the slower for it; one that tells need not be.
+    pub async fn ready_or_told<F, Fut>(
         &self,
+        tells: impl Fn(&str) -> bool,
         mut probe: F,
         every: Duration,
         deadline: Duration,
@@ -82,9 +93,19 @@ impl Child {
         F: FnMut() -> Fut,
         Fut: Future<Output = bool>,
     {
+        let mut lines = self.lines();
         let probing = async {
             while !probe().await {
-                self.keeper.sleep(every).await;
+                let told = async {
+                    while let Some(line) = lines.next().await {
+                        if tells(&line.text) {
+                            return;
+                        }
+                    }
+                    // Its end is waited for below.
+                    pending::<()>().await;
+                };
+                race(told, self.keeper.sleep(every)).await;
             }
         };
         let in_time = race(probing, self.keeper.sleep(deadline));

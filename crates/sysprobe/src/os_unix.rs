@@ -1,6 +1,6 @@
 //! What differs between Unix and Windows; `os_windows.rs` has the same functions.
 
-use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::ExitStatus};
+use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::ExitStatus, time::Duration};
 
 use rustix::process::Signal;
 
@@ -25,6 +25,12 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
 pub(crate) fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+}
+
+/// The length of so many of the kernel's clock ticks, in which `/proc` counts time.
+pub(crate) fn ticks(count: u64) -> Duration {
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    Duration::from_millis(count.saturating_mul(1000) / second)
 }
 
 /// The name of what killed a process, `None` if it ended by itself.

@@ -1,6 +1,6 @@
 //! What differs between Unix and Windows; `os_unix.rs` has the same functions.
 
-use std::{io, path::PathBuf, process::ExitStatus};
+use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 /// Where NVML may be when it is not on the loader's path: older drivers put it beside their tools.
 pub(crate) fn nvml_fallbacks() -> Vec<PathBuf> {
@@ -16,6 +16,11 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
 
 /// Nothing to ask here: the child ends itself when its time is over.
 pub(crate) fn end_with_parent() {}
+
+/// The length of so many of a kernel's clock ticks. There is no `/proc` here that counts in them.
+pub(crate) fn ticks(count: u64) -> Duration {
+    Duration::from_millis(count.saturating_mul(10))
+}
 
 /// The name of what killed a process, `None` if it ended by itself.
 ///

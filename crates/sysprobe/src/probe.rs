@@ -149,6 +149,14 @@ impl Probe {
         Ok(Snapshot { memory, gpus: gpus.iter().map(snapshot::now).collect(), notes })
     }
 
+    /// For how long CPUs, and on Linux cards whose driver counts it, have worked for the process `pid`, all
+    /// of its threads together; `None` when there is no such process. A process that gets on makes it grow;
+    /// one that is stopped or waits for ever does not. Fast: no driver is asked.
+    #[must_use]
+    pub fn process_work(&self, pid: u32) -> Option<Duration> {
+        process::work(&self.root, pid)
+    }
+
     /// What the process `pid` takes of main memory and of the cards that `facts` list; `None` when there
     /// is no such process. Blocks while NVML is asked, where there are cards of its own; the kernel tells
     /// of the others on Linux.

@@ -7,12 +7,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::merge::canonical_pci;
+use crate::{merge::canonical_pci, os};
 
 /// The memory of one process now, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,13 +77,67 @@ pub(crate) fn card_memory(root: &Path, pid: u32) -> BTreeMap<String, u64> {
     let mut cards = BTreeMap::new();
     // One client may have the card open many times, and each time tells all that the client has.
     let mut counted = BTreeSet::new();
-    let entries = fs::read_dir(root.join(format!("proc/{pid}/fdinfo"))).into_iter().flatten().flatten();
-    for client in entries.filter_map(|entry| DrmClient::read(&fs::read_to_string(entry.path()).ok()?)) {
+    for client in open_files(root, pid).filter_map(|info| DrmClient::read(&info)) {
         if counted.insert((client.card.clone(), client.id)) {
             *cards.entry(client.card).or_default() += client.bytes;
         }
     }
     cards
+}
+
+/// For how long CPUs and cards have worked for the process since it was started, as far as the system
+/// counts: time of its CPUs, of all threads together (`proc_pid_stat(5)`), and of the engines of those cards
+/// whose driver counts it. `None` when there is no such process.
+pub(crate) fn work(root: &Path, pid: u32) -> Option<Duration> {
+    match fs::read_to_string(root.join(format!("proc/{pid}/stat"))) {
+        Ok(stat) => Some(os::ticks(cpu_ticks(&stat)?) + card_work(root, pid)),
+        Err(_) if cfg!(target_os = "linux") => None,
+        Err(_) => work_by_system(pid),
+    }
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`. The second one, the program's name in parentheses, may have blanks
+/// and parentheses itself.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    next()?.checked_add(next()?)
+}
+
+/// What `drm-engine-NAME: N ns` tells, each client once.
+fn card_work(root: &Path, pid: u32) -> Duration {
+    let mut counted = BTreeSet::new();
+    let infos = open_files(root, pid).filter_map(|info| {
+        let client = fields(&info).get("drm-client-id").map(|id| (*id).to_owned())?;
+        counted.insert(client).then_some(info)
+    });
+    let worked = infos.map(|info| {
+        let engines = fields(&info)
+            .into_iter()
+            .filter(|(key, _)| key.starts_with("drm-engine-") && !key.starts_with("drm-engine-capacity-"));
+        engines.filter_map(|(_, value)| value.strip_suffix("ns")?.trim().parse::<u64>().ok()).sum::<u64>()
+    });
+    Duration::from_nanos(worked.sum())
+}
+
+/// Where there is no `/proc`.
+fn work_by_system(pid: u32) -> Option<Duration> {
+    let mut system = System::new().ok()?;
+    let pid = Pid::from_u32(pid);
+    let what = ProcessRefreshKind::nothing().with_cpu();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+    Some(Duration::from_millis(system.process(pid)?.accumulated_cpu_time()))
+}
+
+/// What the kernel tells of each file that the process has open.
+fn open_files(root: &Path, pid: u32) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(root.join(format!("proc/{pid}/fdinfo"))).into_iter().flatten().flatten();
+    entries.filter_map(|entry| fs::read_to_string(entry.path()).ok())
+}
+
+/// Keys and values, by line.
+fn fields(info: &str) -> BTreeMap<&str, &str> {
+    info.lines().filter_map(|line| line.split_once(':')).map(|(key, value)| (key, value.trim())).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -95,11 +150,7 @@ struct DrmClient {
 impl DrmClient {
     /// `None` for files that are no card.
     fn read(info: &str) -> Option<Self> {
-        let fields: BTreeMap<&str, &str> = info
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .map(|(key, value)| (key, value.trim()))
-            .collect();
+        let fields = fields(info);
         let card = canonical_pci(fields.get("drm-pdev")?)?;
         let id = fields.get("drm-client-id")?.parse().ok()?;
         // `resident` is the newer key; amdgpu long had `memory` alone.
@@ -139,6 +190,13 @@ mod tests {
         assert_eq!((memory.resident, memory.own), (238_000 << 10, Some(81_000 << 10)));
         assert_eq!(from_status("Name:\tzombie\nState:\tZ (zombie)\n"), None);
         assert_eq!(from_status("VmRSS:\t99999999999999999999 kB\n"), None);
+    }
+
+    #[test]
+    fn time_is_counted_behind_any_name() {
+        let stat = "77 (a) b) c) S 1 77 77 0 -1 4194304 1 2 3 4 150 25 0 0 20 0 9 0 1234 5 6";
+        assert_eq!(cpu_ticks(stat), Some(175));
+        assert_eq!(cpu_ticks("77 (a) S 1"), None);
     }
 
     #[test]

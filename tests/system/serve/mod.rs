@@ -13,6 +13,8 @@ mod cancel;
 #[cfg(unix)]
 mod crashes;
 #[cfg(unix)]
+mod hangs;
+#[cfg(unix)]
 mod ladder;
 #[cfg(target_os = "linux")]
 mod orphans;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures that are measured here and written into `docs/benchmarks.md`.
 
+mod conversation;
 mod daemon;
 mod estimate;
 mod gateway;
@@ -48,6 +49,8 @@ pub(crate) enum Benchmark {
     },
     /// Two models and room for one, under many clients, beside llama-server's own router
     Swap(swap::Arguments),
+    /// A long conversation, offloaded and brought back, beside starting over and llama-server's own router
+    Conversation(conversation::Arguments),
     /// What the gateway adds to an answer, beside llama-server's own router
     Gateway(gateway::Arguments),
 }
@@ -60,6 +63,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
         Benchmark::Swap(arguments) => swap::run(&arguments),
+        Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }

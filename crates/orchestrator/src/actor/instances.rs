@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Actor {
-    fn backend_of(&self, plan: &LaunchPlan) -> Result<Arc<dyn Backend>, BackendError> {
+    pub(super) fn backend_of(&self, plan: &LaunchPlan) -> Result<Arc<dyn Backend>, BackendError> {
         self.registry.get(&plan.backend).cloned().ok_or_else(|| {
             BackendError::system("finding the plan's backend", format!("there is no '{}'", plan.backend))
         })

@@ -1,6 +1,7 @@
 //! The task that owns all state: it feeds inputs to the decisions and carries their actions out.
 
 mod instances;
+mod watch;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -171,6 +172,7 @@ impl Actor {
                 self.instances.remove(&instance);
                 Input::StopDone { instance, outcome }
             }
+            Message::Looked { instance, look } => Input::Looked { instance, look },
         })
     }
 
@@ -214,6 +216,8 @@ impl Actor {
             }
             Action::Tell(event) => self.tell(event),
             Action::Closed => self.closed = true,
+            Action::Look { instance } => self.look(instance),
+            Action::End { instance, failure } => self.end(instance, failure),
         }
         None
     }
@@ -258,7 +262,8 @@ impl Actor {
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
-        let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
+        let prepared =
+            self.prepared(Preparation { request, again: None, outlook, settle: false, promised: None });
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadmaster_core::{BackendError, Event, Failure, FailureReason, InstanceId, InstanceState};
 
-use super::{InstanceEntry, State, Wanted};
+use super::{InstanceEntry, State, Wanted, watch::Watch};
 use crate::{
     OrchestratorError,
     steps::{Action, Facts, Prepared, Ticket},
@@ -39,6 +39,7 @@ impl State {
             drained_by: None,
             comes_back: false,
             stop_tickets: Vec::new(),
+            watch: Watch::default(),
         };
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
@@ -70,6 +71,7 @@ impl State {
                 self.ledger.taken(id, facts.measured.as_ref());
                 instance.facts = Some(facts);
                 (instance.ready, instance.used) = (now, now);
+                instance.watch.begin(now);
                 if let Some(entry) = self.models.get_mut(&model) {
                     (entry.wanted, entry.offloaded, entry.too_large) = (Wanted::No, None, None);
                 }
@@ -203,11 +205,17 @@ impl State {
             return;
         }
         let tickets = std::mem::take(&mut instance.stop_tickets);
+        let hung = instance.watch.ended_for.clone();
+        let model = instance.model.clone();
         // Also when it would not end: what it still holds is missing from the machine's free memory.
         self.ledger.release(id);
-        let next = match &outcome {
-            Ok(()) => InstanceState::Stopped,
-            Err(error) => InstanceState::Crashed { failure: failure_of(error) },
+        if let Some(failure) = hung.clone() {
+            self.died(&model, failure);
+        }
+        let next = match (&outcome, hung) {
+            (_, Some(failure)) => InstanceState::Crashed { failure },
+            (Ok(()), None) => InstanceState::Stopped,
+            (Err(error), None) => InstanceState::Crashed { failure: failure_of(error) },
         };
         self.change(id, next, actions);
         let outcome = outcome.map_err(OrchestratorError::Backend);
@@ -228,7 +236,7 @@ impl State {
         }
     }
 
-    fn change(&mut self, id: &InstanceId, next: InstanceState, actions: &mut Vec<Action>) {
+    pub(super) fn change(&mut self, id: &InstanceId, next: InstanceState, actions: &mut Vec<Action>) {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };

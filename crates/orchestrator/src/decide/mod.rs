@@ -8,6 +8,7 @@
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
+//! - `watch`: whether what runs gets anything done.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 
 mod background;
@@ -16,6 +17,7 @@ mod queue;
 mod room;
 mod trouble;
 mod victims;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -120,6 +122,8 @@ struct InstanceEntry {
     comes_back: bool,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
+    /// Whether it gets anything done.
+    watch: watch::Watch,
 }
 
 impl InstanceEntry {
@@ -276,6 +280,7 @@ impl State {
             Input::StopDone { instance, outcome } => self.stop_done(&instance, outcome, &mut actions),
             Input::Tick => {}
             Input::CloseAsked => self.close_asked(&mut actions),
+            Input::Looked { instance, look } => self.looked(&instance, &look, &mut actions),
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
@@ -299,6 +304,7 @@ impl State {
                 self.admit_the_blocked(actions);
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
+                self.look_at_what_runs(actions);
             }
             if actions.len() == before {
                 return;
@@ -309,7 +315,7 @@ impl State {
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
-        let times = times.chain(self.trouble_times());
+        let times = times.chain(self.trouble_times()).chain(self.watch_times());
         times.filter(|time| *time > self.now).min()
     }
 

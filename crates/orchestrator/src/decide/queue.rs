@@ -95,6 +95,7 @@ impl State {
                 let count = if waiter.keep { &mut instance.keeps } else { &mut instance.leases };
                 *count += 1;
                 instance.used = now;
+                instance.watch.has_work(now);
                 let Waiter { ticket, keep, .. } = waiter;
                 actions.push(Action::Grant { ticket, instance: id.clone(), keep });
             }

@@ -112,9 +112,10 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised };
+        entry.progress = Progress::Planning { promised: promised.clone() };
         let request = entry.request.clone();
-        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
+        let preparation = Preparation { request, again, outlook, settle, promised };
+        actions.push(Action::Prepare(Box::new(preparation)));
     }
 
     /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].

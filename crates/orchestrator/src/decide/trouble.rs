@@ -53,10 +53,23 @@ impl Trouble {
     }
 }
 
+#[cfg(test)]
+impl Trouble {
+    pub(super) fn deaths(&self) -> u32 {
+        self.deaths
+    }
+
+    pub(super) fn reason(&self) -> Option<&loadmaster_core::FailureReason> {
+        self.last.as_ref().map(|failure| &failure.reason)
+    }
+}
+
 impl InstanceEntry {
     /// Whether it did its work before it died at `now`.
     fn was_healthy(&self, now: Duration) -> bool {
-        let since = |time: Duration| now.saturating_sub(time);
+        // A server that hung did nothing good any more while it did.
+        let last = if self.watch.ended_for.is_some() { self.watch.last_progress() } else { now };
+        let since = |time: Duration| last.saturating_sub(time);
         self.facts.is_some()
             && (since(self.ready) >= HEALTHY
                 || self.served.is_some_and(|first| since(first) >= WITH_ITS_DEATH))

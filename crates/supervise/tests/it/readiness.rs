@@ -74,3 +74,16 @@ async fn deadlines_are_real_time_even_where_the_clock_is_paused() {
     };
     assert_eq!(exit.status, ExitStatus::Code(7));
 }
+
+#[tokio::test]
+async fn a_child_that_says_it_is_ready_is_asked_at_once() {
+    let child = spawn(sh("echo loading; sleep 0.1; echo 'ready now'; exec sleep 600")).await;
+    let probes = Cell::new(0);
+    let probe = || {
+        probes.set(probes.get() + 1);
+        ready(probes.get() > 1)
+    };
+    // The pause between two probes is longer than the deadline.
+    let answer = child.ready_or_told(|line| line.contains("ready"), probe, 2 * LONG, LONG).await;
+    assert_eq!((answer, probes.get()), (Ok(()), 2));
+}

@@ -1,5 +1,7 @@
 //! What one process takes, from made folder trees, from a fake driver, and of this very process.
 
+use std::time::{Duration, Instant};
+
 use loadmaster_sysprobe::{GpuShare, ProcessMemory};
 
 use crate::{cgroup_trees::write_tree, children_are_this_test, fakes::Fakes};
@@ -49,5 +51,34 @@ fn memory_that_is_taken_is_seen() {
     if let Some((before, after)) = before.zip(after) {
         // Other tests of this program run at the same time, and may give memory back meanwhile.
         assert!(after > before + TAKEN as u64 / 2, "{before} -> {after}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_kernel_tells_for_how_long_cpus_and_cards_have_worked() {
+    let fakes = Fakes::none();
+    let root = fakes.folder().join("root");
+    let card = "drm-client-id:\t5\ndrm-engine-gfx:\t3000000000 ns\ndrm-engine-compute:\t1 ns\n\
+                drm-engine-capacity-compute:\t4\n";
+    // 1 s for the program, 2 s for the kernel, where a second has 100 ticks, as it has everywhere.
+    let stat = "77 (server) S 1 77 77 0 -1 4194304 1 2 3 4 100 200 0 0 20 0 9 0 1234 5 6";
+    write_tree(&root, &[("proc/77/stat", stat), ("proc/77/fdinfo/4", card), ("proc/77/fdinfo/5", card)]);
+    let probe = fakes.probe();
+    assert_eq!(probe.process_work(77), Some(Duration::from_secs(6) + Duration::from_nanos(1)));
+    if cfg!(target_os = "linux") {
+        assert_eq!(probe.process_work(78), None);
+    }
+}
+
+#[test]
+fn work_that_is_done_is_seen() {
+    let probe = children_are_this_test();
+    let work = || probe.process_work(std::process::id()).expect("this process runs");
+    let before = work();
+    // As long as it takes: a busy machine gives little of its time.
+    let begun = Instant::now();
+    while work() < before + Duration::from_millis(50) {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it works, and is not seen to");
     }
 }

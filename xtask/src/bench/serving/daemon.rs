@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{CONTEXT, MODELS, Programs, SLOTS, Serves};
+use super::{CONTEXT, MODELS, Programs, Serves};
 use crate::bench::http::{self, Address};
 use crate::bench::server::{self, Server};
 use crate::command;
@@ -39,7 +39,10 @@ impl Daemon {
         let home = tempfile::tempdir().context("cannot create a temporary folder")?;
         let mut serve = command::new(&programs.loadmaster);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--budget", BUDGET]);
-        serve.args(["--ctx", CONTEXT, "--parallel", SLOTS]).arg("--llama-server").arg(&programs.llama_server);
+        serve
+            .args(["--ctx", CONTEXT, "--parallel", programs.slots])
+            .arg("--llama-server")
+            .arg(&programs.llama_server);
         for name in MODELS {
             serve.arg("--model").arg(programs.model(name));
         }

@@ -22,7 +22,8 @@ pub(super) use self::router::Router;
 /// The names of the models.
 pub(super) const MODELS: [&str; 2] = ["one", "two"];
 
-/// Slots and context of every server here: llama-server's own choice of slots, and room for each.
+/// Slots and context of every server here, unless a benchmark wants other slots: llama-server's own choice of
+/// slots, and room for each.
 const SLOTS: &str = "4";
 const CONTEXT: &str = "4096";
 
@@ -30,6 +31,8 @@ const CONTEXT: &str = "4096";
 pub(super) struct Programs {
     pub(super) loadmaster: PathBuf,
     pub(super) llama_server: PathBuf,
+    /// How many slots share the context.
+    slots: &'static str,
     /// Has both models.
     models: TempDir,
 }
@@ -47,7 +50,12 @@ impl Programs {
                 .or_else(|_| std::fs::copy(&smollm2, &path).map(drop))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        Ok(Self { loadmaster: workspace::build_release()?, llama_server, models })
+        Ok(Self { loadmaster: workspace::build_release()?, llama_server, slots: SLOTS, models })
+    }
+
+    /// The same, with another number of slots.
+    pub(super) fn with_slots(self, slots: &'static str) -> Self {
+        Self { slots, ..self }
     }
 
     fn model(&self, name: &str) -> PathBuf {

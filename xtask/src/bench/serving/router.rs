@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-use super::{CONTEXT, Programs, SLOTS, Serves};
+use super::{CONTEXT, Programs, Serves};
 use crate::bench::http::Address;
 use crate::bench::server::Server;
 use crate::command;
@@ -31,7 +31,9 @@ impl Router {
         let address = free.context("no free port")?;
         let mut router = command::new(&programs.llama_server);
         router.args(["--host", "127.0.0.1", "--port", &address.port().to_string(), "--models-max", "1"]);
-        router.args(["--ctx-size", CONTEXT, "--parallel", SLOTS, "--models-dir"]).arg(programs.models.path());
+        router
+            .args(["--ctx-size", CONTEXT, "--parallel", programs.slots, "--models-dir"])
+            .arg(programs.models.path());
         router.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output()?);
         let mut server = Server::start(&mut router)?;
         server.wait_until_it_answers(address, "/health").context("llama-server as a router")?;

@@ -3,6 +3,7 @@
 mod random;
 mod swaps;
 mod told;
+mod watch;
 
 use loadmaster_core::{
     BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
@@ -19,7 +20,8 @@ fn request(model: &str) -> LoadRequest {
 }
 
 fn policy(budget: u64) -> Policy {
-    Policy { budgets: Budgets([("host".to_owned(), Budget::Bytes(budget))].into()), ..Policy::default() }
+    let budgets = Budgets([("host".to_owned(), Budget::Bytes(budget))].into());
+    Policy { budgets, hang: None, ..Policy::default() }
 }
 
 fn state(models: &[&str], budget: u64) -> State {
@@ -113,6 +115,8 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::AnswerStop { ticket, outcome } => format!("stopped {ticket} {}", outcome.is_ok()),
         Action::Tell(_) => String::new(),
         Action::Closed => "closed".to_owned(),
+        Action::Look { instance } => format!("look {instance}"),
+        Action::End { instance, failure } => format!("end {instance}: {failure}"),
     };
     actions.iter().map(line).filter(|line| !line.is_empty()).collect()
 }

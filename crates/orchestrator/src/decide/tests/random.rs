@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use loadmaster_core::Health;
+
 use super::*;
+use crate::steps::Look;
 
 const BUDGET: u64 = 100;
 const MODELS: [(&str, u64); 4] = [("a", 40), ("b", 60), ("c", 70), ("d", 10)];
@@ -22,9 +25,38 @@ struct World {
     held: Vec<(InstanceId, bool)>,
     open: BTreeSet<Ticket>,
     alive: BTreeSet<InstanceId>,
+    looking: BTreeSet<InstanceId>,
+    /// Those whose last look showed progress.
+    got_on: BTreeSet<InstanceId>,
+    /// Those that get nothing done any more.
+    hanging: BTreeSet<InstanceId>,
+    looks: u64,
 }
 
 impl World {
+    /// How `instance` is. Luck lets some hang for good, and some be silent now and then.
+    fn look(&mut self, instance: &InstanceId, luck: u8) -> Look {
+        self.looks += 1;
+        if luck.is_multiple_of(6) {
+            self.hanging.insert(instance.clone());
+        }
+        let silent = Health::Failing { cause: "no answer".to_owned() };
+        if self.hanging.contains(instance) {
+            self.got_on.remove(instance);
+            let health = if luck.is_multiple_of(2) { silent } else { Health::Working { progress: 0 } };
+            return Look { health, worked: Some(Duration::ZERO) };
+        }
+        let health = match luck % 3 {
+            0 => silent,
+            1 => Health::Ready,
+            _ => Health::Working { progress: self.looks },
+        };
+        if !matches!(health, Health::Failing { .. }) {
+            self.got_on.insert(instance.clone());
+        }
+        Look { health, worked: Some(Duration::from_secs(self.looks)) }
+    }
+
     fn apply(&mut self, state: &mut State, input: Input, luck: u8) {
         self.bury(&input);
         let actions = state.apply(Duration::from_millis(self.now), input);
@@ -70,6 +102,17 @@ impl World {
                     self.pending.push(Input::StopDone { instance, outcome: Ok(()) });
                 }
                 Action::Tell(_) | Action::Closed => {}
+                Action::Look { instance } => {
+                    assert!(self.alive.contains(&instance), "{instance} was looked at and is dead");
+                    assert!(self.looking.insert(instance.clone()), "{instance} is looked at already");
+                    let look = self.look(&instance, luck);
+                    self.pending.push(Input::Looked { instance, look });
+                }
+                Action::End { instance, .. } => {
+                    assert!(self.alive.contains(&instance), "{instance} was ended and is dead");
+                    assert!(!self.got_on.contains(&instance), "{instance} had just got on");
+                    self.pending.push(Input::StopDone { instance, outcome: Ok(()) });
+                }
             }
         }
     }
@@ -77,6 +120,9 @@ impl World {
     /// What the world itself knows to be dead after `input`.
     fn bury(&mut self, input: &Input) {
         match input {
+            Input::Looked { instance, .. } => {
+                self.looking.remove(instance);
+            }
             Input::Started { instance, outcome: Err(_) }
             | Input::StopDone { instance, .. }
             | Input::Exited { instance, .. } => {
@@ -137,7 +183,7 @@ fn rules(seed: u8) -> ModelRules {
 
 /// Plays `steps`, then lets everything that is under way come to its end, then closes.
 fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
-    let mut state = State::new(policy(BUDGET));
+    let mut state = State::new(Policy { hang: Some(Duration::from_secs(10)), ..policy(BUDGET) });
     for ((model, _), seed) in MODELS.iter().zip(seeds) {
         state.add(request(model), rules(seed)).unwrap();
     }
