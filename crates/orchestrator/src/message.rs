@@ -87,6 +87,13 @@ pub(crate) enum Message {
     Happened {
         event: Event,
     },
+    LeaseAgain {
+        ticket: Ticket,
+        lost: InstanceId,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    },
 }
 
 /// Sends to an actor that may have ended.

@@ -64,6 +64,8 @@ pub(crate) enum Input {
     Tick,
     /// The program wants to end.
     CloseAsked,
+    /// A request wants a model again, because the instance that worked on it ended before it answered.
+    LeaseAskedAgain { ticket: Ticket, lost: InstanceId, model: String, wish: Wish },
 }
 
 /// Something to do.

@@ -39,6 +39,7 @@ impl State {
             drained_by: None,
             comes_back: false,
             stop_tickets: Vec::new(),
+            keep_alive: None,
         };
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
@@ -135,6 +136,8 @@ impl State {
         let (id, starting) = (id.clone(), instance.state == InstanceState::Starting);
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.stop_tickets.push(ticket);
+            // Also when it was about to make room.
+            instance.comes_back = false;
         }
         self.begin_drain(&id, actions);
         if starting {

@@ -26,7 +26,8 @@ use std::{
 use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
-    InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status, WaitsFor,
+    InstanceStatus, KeepAlive, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status,
+    WaitsFor,
     ledger::Ledger,
     outlook::Outlook,
     steps::{Action, Facts, Input, Prepared, Ticket},
@@ -38,6 +39,7 @@ struct Waiter {
     ticket: Ticket,
     priority: Priority,
     keep: bool,
+    keep_alive: Option<KeepAlive>,
     since: Duration,
     /// When it is turned away.
     until: Duration,
@@ -120,6 +122,8 @@ struct InstanceEntry {
     comes_back: bool,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
+    /// How long it may be idle, as the latest request that said so wants it; else its rules say.
+    keep_alive: Option<KeepAlive>,
 }
 
 impl InstanceEntry {
@@ -276,6 +280,9 @@ impl State {
             Input::StopDone { instance, outcome } => self.stop_done(&instance, outcome, &mut actions),
             Input::Tick => {}
             Input::CloseAsked => self.close_asked(&mut actions),
+            Input::LeaseAskedAgain { ticket, lost, model, wish } => {
+                self.lease_asked_again(ticket, &lost, &model, wish, &mut actions);
+            }
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {

@@ -3,6 +3,7 @@
 mod random;
 mod swaps;
 mod told;
+mod wishes;
 
 use loadmaster_core::{
     BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
