@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
 use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
+use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     load::{LoadArgs, PlanArgs},
@@ -270,6 +271,9 @@ pub(crate) struct StartArgs {
     /// Return at once instead of when it is ready
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Unload it after so many seconds without a request, until a request says otherwise; `forever` is never
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) keep_alive: Option<HeaderValue>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
 }

@@ -2,13 +2,23 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 
 use crate::{Failed, config::Config};
 
 /// Asks the Loadmaster that listens where the configuration says; returns the body of its answer.
 pub(crate) async fn ask(config: &Config, method: Method, path: &str) -> Result<String, Failed> {
+    ask_with(config, method, path, HeaderMap::new()).await
+}
+
+/// The same with headers.
+pub(crate) async fn ask_with(
+    config: &Config,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+) -> Result<String, Failed> {
     let address = reachable(config.listen);
     let failed = |error: reqwest::Error| {
         if error.is_connect() {
@@ -20,7 +30,8 @@ pub(crate) async fn ask(config: &Config, method: Method, path: &str) -> Result<S
     };
     // A proxy for the outside world has no business on this machine, nor have its certificates.
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
-    let answer = client.request(method, format!("http://{address}{path}")).send().await.map_err(failed)?;
+    let request = client.request(method, format!("http://{address}{path}")).headers(headers);
+    let answer = request.send().await.map_err(failed)?;
     let status = answer.status();
     let body = answer.text().await.map_err(failed)?;
     if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }

@@ -63,10 +63,11 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
     }
 }
 
-/// Few threads: they pass bytes on, the servers do the work.
+/// One thread passes bytes on, this one hears the user, and the servers do the work. With two, each request would
+/// change threads several times, and wake the other one each time.
 fn on_runtime(command: impl Future<Output = Result<ExitCode, Failed>>) -> Result<ExitCode, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failed::because(format!("The asynchronous runtime could not start: {error}")))?;

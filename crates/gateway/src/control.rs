@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use loadmaster_orchestrator::{ModelStatus, OrchestratorError, Status, Wish};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Gateway, models};
+use crate::{ApiError, Gateway, models, wish};
 
 /// `GET /healthz`: answers while the program lives.
 pub(crate) async fn healthz() -> Json<Value> {
@@ -55,6 +55,7 @@ pub(crate) struct Start {
 pub(crate) async fn start(
     State(gateway): State<Arc<Gateway>>,
     Path(model): Path<String>,
+    headers: HeaderMap,
     query: Result<Query<Start>, QueryRejection>,
 ) -> Result<(StatusCode, Json<ModelStatus>), ApiError> {
     let Query(Start { wait }) = query.map_err(|rejection| {
@@ -63,7 +64,7 @@ pub(crate) async fn start(
     })?;
     // Told at once, also where nobody waits.
     models::find(&gateway, &model).await?;
-    let wish = Wish { keep: true, ..Wish::default() };
+    let wish = Wish { keep: true, ..wish::of(&headers)? };
     if wait {
         drop(gateway.lease(&model, wish).await?);
         return Ok((StatusCode::OK, Json(models::find(&gateway, &model).await?)));

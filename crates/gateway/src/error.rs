@@ -62,6 +62,20 @@ impl ApiError {
             .with("reason", &failure.reason)
     }
 
+    /// The same before the first byte of an answer, of a request that was sent `sends` times.
+    pub(crate) fn died_unanswered(model: &str, failure: &Failure, sends: u32) -> Self {
+        let died = Self::died(model, failure);
+        if sends < 2 || failure.reason == FailureReason::Stopped {
+            return died;
+        }
+        let message = format!(
+            "The server of '{model}' died while it worked on this request, which was sent {sends} times: {failure}"
+        );
+        let remedy =
+            format!("{} Where other requests are answered it dies of this one: change it.", failure.remedy());
+        Self { message, remedy, ..died }.with("attempts", sends)
+    }
+
     /// The code of the error object.
     pub(crate) fn code(&self) -> &'static str {
         self.code

@@ -1,21 +1,14 @@
 //! One request, sent to the model's server, and its answer.
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
-    response::Response,
-};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use bytes::Bytes;
-use loadmaster_orchestrator::{Lease, Wish};
-use loadmaster_upstream::{RequestError, Response as Answer, Upstream};
+use http_body_util::BodyExt;
+use loadmaster_upstream::{Body, RequestError, Upstream};
 
-use crate::{ApiError, Gateway, stream};
-
-/// A request on its way to a model's server. Kept until the answer begins, so that it can be sent once more.
+/// A request on its way to a model's server. Kept until the answer begins, so that it can be sent again.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) model: String,
-    pub(crate) wish: Wish,
     pub(crate) method: Method,
     /// With its query, as it came.
     pub(crate) path: String,
@@ -38,38 +31,43 @@ impl Exchange {
         headers
     }
 
-    /// Waits for the head of the server's answer.
-    pub(crate) async fn with(
-        &self,
-        gateway: &Gateway,
-        mut lease: Lease,
-    ) -> Result<(Answer, Lease), ApiError> {
-        let mut sent = self.send(&gateway.upstreams.of(lease.instance())?).await;
-        if sent.as_ref().is_err_and(RequestError::is_connect) && stream::death(&lease).await.is_some() {
-            // It was dead before it could hear us, and nobody had noticed yet: the next one is asked, once.
-            lease = gateway.lease(&self.model, self.wish).await?;
-            sent = self.send(&gateway.upstreams.of(lease.instance())?).await;
-        }
-        match sent {
-            Ok(answer) => Ok((answer, lease)),
-            Err(error) => Err(stream::broken(&lease, &error).await),
-        }
-    }
-
-    async fn send(&self, upstream: &Upstream) -> Result<Answer, RequestError> {
+    /// Sends it, and waits for the head of the answer.
+    pub(crate) async fn send(&self, upstream: &Upstream) -> Result<Answer, RequestError> {
         let request = upstream.request(self.method.clone(), &self.path).headers(self.headers.clone());
-        request.body(self.body.clone()).send().await
+        let answer = request.body(self.body.clone()).send().await?;
+        let (head, body) = http::Response::from(answer).into_parts();
+        Ok(Answer { head, body })
     }
 }
 
-/// Answers with the server's answer as it comes. The lease ends with the answer's last byte, or when the
-/// client goes away.
-pub(crate) fn relay((answer, lease): (Answer, Lease)) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = to_client(answer.headers());
-    *response.body_mut() = stream::body(answer, lease);
-    response
+/// An answer whose head is here.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: http::response::Parts,
+    pub(crate) body: Body,
+}
+
+impl Answer {
+    /// Whether it is a stream of server-sent events.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        let kind = self.head.headers.get(header::CONTENT_TYPE);
+        let events = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        events && self.head.status == StatusCode::OK
+    }
+}
+
+/// The next bytes of a body. Trailers are not passed on: the server sends none.
+pub(crate) async fn next_data(body: &mut Body) -> Option<Result<Bytes, RequestError>> {
+    loop {
+        match body.frame().await? {
+            Ok(frame) => {
+                if let Ok(data) = frame.into_data() {
+                    return Some(Ok(data));
+                }
+            }
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// The headers of a request that concern the model's server. Keys are between us and it, and between the
@@ -83,7 +81,7 @@ pub(crate) fn to_server(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The headers of the server's answer that concern the client.
-fn to_client(headers: &HeaderMap) -> HeaderMap {
+pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
     // The server allows every web page; who may call is decided here.
     passed_on(headers, |name| name != header::SERVER && !name.as_str().starts_with("access-control-"))
 }

@@ -1,6 +1,6 @@
 //! Requests that go on to a model's server.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::{OriginalUri, Path, State, rejection::BytesRejection},
@@ -13,13 +13,10 @@ use serde::Deserialize;
 
 use crate::{
     ApiError, Gateway,
+    attempts::Attempts,
     exchange::{self, Exchange},
     waiting, wish,
 };
-
-/// How long a request that streams waits before its answer begins with comments about the queue. Until
-/// then, what is refused gets a status of its own.
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// All that is read of a body: the rest goes on as it came.
 #[derive(Debug, Deserialize)]
@@ -30,6 +27,9 @@ struct Named<'a> {
     #[serde(default)]
     stream: serde_json::Value,
 }
+
+/// A body of more bytes is read on a thread of its own: others would wait for it.
+const LONG: usize = 1 << 20;
 
 /// Forwards a request to the model that its body names.
 pub(crate) async fn by_model(
@@ -43,24 +43,13 @@ pub(crate) async fn by_model(
     let (model, streams) = read(&gateway, &body).await?;
     let exchange = Exchange {
         model,
-        wish,
         method: Method::POST,
         path: path_of(&uri).to_owned(),
         headers: if streams { Exchange::alone(Exchange::json()) } else { Exchange::json() },
         body,
     };
-    if !streams {
-        let lease = gateway.lease(&exchange.model, wish).await?;
-        return Ok(exchange::relay(exchange.with(&gateway, lease).await?));
-    }
-    let mut place = gateway.orchestrator.queue(&exchange.model, wish);
-    match tokio::time::timeout(SILENCE, &mut place).await {
-        Ok(outcome) => {
-            let lease = gateway.journal.counts.answered(outcome)?;
-            Ok(exchange::relay(exchange.with(&gateway, lease).await?))
-        }
-        Err(_) => Ok(waiting::response(gateway, exchange, place)),
-    }
+    let attempts = Attempts::begin(gateway, exchange, wish);
+    waiting::answered(attempts, streams).await
 }
 
 /// Forwards any request to the model that the path names, with what the path has after it.
@@ -80,15 +69,13 @@ pub(crate) async fn upstream(
     let to_server = exchange::to_server(&headers);
     let exchange = Exchange {
         model: model.unwrap_or_default(),
-        wish,
         method,
         path: behind_model(path_of(&uri)).to_owned(),
         // Whether the answer is a stream is not known here.
         headers: if keep { to_server } else { Exchange::alone(to_server) },
         body,
     };
-    let lease = gateway.lease(&exchange.model, wish).await?;
-    Ok(exchange::relay(exchange.with(&gateway, lease).await?))
+    waiting::answered(Attempts::begin(gateway, exchange, wish), false).await
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
@@ -110,16 +97,16 @@ fn behind_model(path: &str) -> &str {
 }
 
 /// The model that the body names (the only one there is, if it names none), and whether it asks for a stream.
-async fn read(gateway: &Gateway, body: &[u8]) -> Result<(String, bool), ApiError> {
+async fn read(gateway: &Gateway, body: &Bytes) -> Result<(String, bool), ApiError> {
     let bad = |message: String, remedy: String| {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message, remedy)
     };
-    let named: Named<'_> = serde_json::from_slice(body).map_err(|error| {
+    let named = if body.len() < LONG { named(body) } else { named_aside(body.clone()).await };
+    let (model, streams) = named.map_err(|error| {
         bad(format!("The body is not the JSON of a request: {error}"), "Correct the body.".to_owned())
     })?;
-    let streams = named.stream == serde_json::Value::Bool(true);
-    if let Some(model) = named.model {
-        return Ok((model.into_owned(), streams));
+    if let Some(model) = model {
+        return Ok((model, streams));
     }
     let models = gateway.orchestrator.status().await?.models;
     match models.as_slice() {
@@ -129,6 +116,17 @@ async fn read(gateway: &Gateway, body: &[u8]) -> Result<(String, bool), ApiError
             Err(bad("The request names no model".to_owned(), format!("Name one of: {}.", known.join(", "))))
         }
     }
+}
+
+/// The model that a body names, and whether it asks for a stream.
+fn named(body: &[u8]) -> Result<(Option<String>, bool), serde_json::Error> {
+    let Named { model, stream } = serde_json::from_slice(body)?;
+    Ok((model.map(Cow::into_owned), stream == serde_json::Value::Bool(true)))
+}
+
+async fn named_aside(body: Bytes) -> Result<(Option<String>, bool), serde_json::Error> {
+    let read = tokio::task::spawn_blocking(move || named(&body)).await;
+    read.unwrap_or_else(|stopped| Err(serde_json::Error::io(stopped.into())))
 }
 
 #[cfg(test)]

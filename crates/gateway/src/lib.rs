@@ -17,7 +17,10 @@
 //! | `GET /healthz`, `/readyz` | answers while the program lives; while it takes requests |
 //! | `GET /metrics` | figures for Prometheus |
 //!
-//! `X-Loadmaster-Priority: interactive|batch` and `X-Loadmaster-Wait: SECONDS` say how a request waits.
+//! `X-Loadmaster-Priority: interactive|batch` and `X-Loadmaster-Wait: SECONDS` say how a request waits, and
+//! `X-Loadmaster-Keep-Alive: SECONDS|forever` how long its model stays loaded behind it.
+//!
+//! A request whose server dies before it has answered anything is sent again, to the next one.
 //!
 //! Errors have OpenAI's shape with a remedy: `{"error": {"message", "type", "code", "remedy", ...}}`.
 //!
@@ -28,6 +31,7 @@
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 
+mod attempts;
 mod browser_guard;
 mod control;
 mod counts;

@@ -3,39 +3,23 @@
 use std::{io, time::Duration};
 
 use axum::{
-    body::Body,
-    http::{StatusCode, header},
+    body::{Body, HttpBody},
+    http::StatusCode,
+    response::Response,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http_body_util::BodyExt;
 use loadmaster_core::Failure;
 use loadmaster_orchestrator::Lease;
-use loadmaster_upstream::{RequestError, Response};
+use loadmaster_upstream::RequestError;
 
-use crate::ApiError;
+use crate::{
+    ApiError,
+    exchange::{self, Answer},
+};
 
 /// A connection breaks a moment before its process is known to be dead.
 const DEATH_NOTICE: Duration = Duration::from_millis(500);
-
-/// The server's body as it comes. Holds the lease until the last byte, or until it is dropped.
-pub(crate) fn body(answer: Response, lease: Lease) -> Body {
-    Body::from_stream(
-        stream::unfold(Some(Passage::new(answer, lease)), |passage| async move {
-            match passage {
-                Some(passage) => passage.next().await,
-                None => None,
-            }
-        })
-        .fuse(),
-    )
-}
-
-/// Whether the body is a stream of server-sent events.
-pub(crate) fn is_event_stream(answer: &Response) -> bool {
-    let kind = answer.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
 
 /// Why the server died, if it died.
 pub(crate) async fn death(lease: &Lease) -> Option<Failure> {
@@ -53,12 +37,13 @@ pub(crate) async fn broken(lease: &Lease, error: &RequestError) -> ApiError {
     ApiError::new(StatusCode::BAD_GATEWAY, "connection_broken", message, remedy)
 }
 
-/// A server's body on its way to the client.
+/// A server's answer on its way to the client.
+#[derive(Debug)]
 pub(crate) struct Passage {
-    body: loadmaster_upstream::Body,
+    answer: Answer,
+    /// The beginning of its body, which was waited for before anything was passed on; `None` if it has no body.
+    first: Option<Bytes>,
     lease: Lease,
-    /// Whether the body is a stream of server-sent events.
-    events: bool,
     /// Whether what was passed on so far ends with a whole event.
     whole: bool,
 }
@@ -66,24 +51,53 @@ pub(crate) struct Passage {
 pub(crate) type Step = Option<(io::Result<Bytes>, Option<Passage>)>;
 
 impl Passage {
-    pub(crate) fn new(answer: Response, lease: Lease) -> Self {
-        let events = is_event_stream(&answer);
-        Self { body: answer.into(), lease, events, whole: true }
+    pub(crate) fn new(answer: Answer, first: Option<Bytes>, lease: Lease) -> Self {
+        Self { answer, first, lease, whole: true }
+    }
+
+    /// Answers with the server's answer as it comes. The lease ends with the last byte of it, or when the client
+    /// goes away.
+    pub(crate) fn relay(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.answer.head.status;
+        *response.headers_mut() = exchange::to_client(&self.answer.head.headers);
+        *response.body_mut() = self.body();
+        response
+    }
+
+    fn body(self) -> Body {
+        if self.answer.body.is_end_stream() {
+            return self.first.map_or_else(Body::empty, Body::from);
+        }
+        let passages = stream::unfold(Some(self), |passage| async move { passage?.next().await });
+        Body::from_stream(passages.fuse())
+    }
+
+    /// Whether the body is a stream of server-sent events.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        self.answer.is_event_stream()
     }
 
     /// The next bytes, and what is to come after them.
     pub(crate) async fn next(mut self) -> Step {
-        loop {
-            match self.body.frame().await? {
-                Ok(frame) => {
-                    // Trailers are not passed on: the server sends none.
-                    let Ok(data) = frame.into_data() else { continue };
-                    self.whole = data.ends_with(b"\n\n");
-                    return Some((Ok(data), Some(self)));
-                }
+        let data = match self.first.take() {
+            Some(first) => first,
+            None => match exchange::next_data(&mut self.answer.body).await? {
+                Ok(data) => data,
                 Err(error) => return self.broken(&error).await,
-            }
+            },
+        };
+        self.whole = data.ends_with(b"\n\n");
+        Some((Ok(data), Some(self)))
+    }
+
+    /// All of it, as far as it comes.
+    pub(crate) async fn text(mut self) -> String {
+        let mut all = Vec::from(self.first.take().unwrap_or_default());
+        while let Some(Ok(data)) = exchange::next_data(&mut self.answer.body).await {
+            all.extend(data);
         }
+        String::from_utf8_lossy(&all).into_owned()
     }
 
     /// A client that reads events is told in an event. Others see a body that breaks off: its status
@@ -91,7 +105,7 @@ impl Passage {
     async fn broken(self, error: &RequestError) -> Step {
         let told = broken(&self.lease, error).await;
         tracing::warn!(error = ?told, "an answer broke off");
-        let last = if self.events && self.whole {
+        let last = if self.is_event_stream() && self.whole {
             Ok(Bytes::from(format!("data: {}\n\n", told.body())))
         } else {
             Err(io::Error::other(told.body().to_string()))

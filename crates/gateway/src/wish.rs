@@ -1,9 +1,9 @@
-//! Headers that say how a request waits.
+//! Headers that say how a request waits, and how long its model stays behind it.
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
-use loadmaster_orchestrator::{Priority, Wish};
+use loadmaster_orchestrator::{KeepAlive, Priority, Wish};
 
 use crate::ApiError;
 
@@ -12,6 +12,10 @@ const PRIORITY: &str = "x-loadmaster-priority";
 
 /// How many seconds a request waits at most; 0 is not at all.
 const WAIT: &str = "x-loadmaster-wait";
+
+/// How many seconds the model stays loaded behind this request with nothing to do; 0 unloads it with the
+/// answer's end, `-1` or `forever` never.
+const KEEP_ALIVE: &str = "x-loadmaster-keep-alive";
 
 /// What the headers ask for; what they do not say is as usual.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Wish, ApiError> {
@@ -24,13 +28,25 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Wish, ApiError> {
         };
     }
     if let Some(text) = headers.get(WAIT) {
-        let seconds = text.to_str().ok().and_then(|text| text.parse().ok());
-        let seconds = seconds.ok_or_else(|| {
+        wish.wait = Some(seconds(text.as_bytes()).ok_or_else(|| {
             bad(WAIT, text.as_bytes(), "Send a number of whole seconds, such as 30, or leave it out.")
-        })?;
-        wish.wait = Some(Duration::from_secs(seconds));
+        })?);
+    }
+    if let Some(text) = headers.get(KEEP_ALIVE) {
+        wish.keep_alive = Some(match text.as_bytes() {
+            b"-1" | b"forever" => KeepAlive::Forever,
+            bytes => KeepAlive::For(seconds(bytes).ok_or_else(|| {
+                let remedy = "Send a number of whole seconds, such as 300; 0 to unload it at once; \
+                              -1 or forever to keep it.";
+                bad(KEEP_ALIVE, bytes, remedy)
+            })?),
+        });
     }
     Ok(wish)
+}
+
+fn seconds(text: &[u8]) -> Option<Duration> {
+    std::str::from_utf8(text).ok()?.parse().ok().map(Duration::from_secs)
 }
 
 fn bad(name: &str, value: &[u8], remedy: &str) -> ApiError {
@@ -55,12 +71,28 @@ mod tests {
         assert_eq!(wish(PRIORITY, "interactive").unwrap(), Wish::default());
         assert_eq!(wish(WAIT, "0").unwrap().wait, Some(Duration::ZERO));
         assert_eq!(wish(WAIT, "90").unwrap().wait, Some(Duration::from_secs(90)));
+        for (text, keeps) in [
+            ("0", KeepAlive::For(Duration::ZERO)),
+            ("300", KeepAlive::For(Duration::from_mins(5))),
+            ("-1", KeepAlive::Forever),
+            ("forever", KeepAlive::Forever),
+        ] {
+            assert_eq!(wish(KEEP_ALIVE, text).unwrap(), Wish { keep_alive: Some(keeps), ..Wish::default() });
+        }
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
-        for (name, value) in [(PRIORITY, "high"), (PRIORITY, ""), (WAIT, "-1"), (WAIT, "1.5"), (WAIT, "soon")]
-        {
+        for (name, value) in [
+            (PRIORITY, "high"),
+            (PRIORITY, ""),
+            (WAIT, "-1"),
+            (WAIT, "1.5"),
+            (WAIT, "soon"),
+            (KEEP_ALIVE, "-2"),
+            (KEEP_ALIVE, "5m"),
+            (KEEP_ALIVE, ""),
+        ] {
             let error = wish(name, value).expect_err(value).body()["error"].clone();
             assert_eq!(error["code"], "invalid_header");
             assert!(error["message"].as_str().unwrap().contains(name), "{error}");

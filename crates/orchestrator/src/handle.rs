@@ -85,10 +85,26 @@ impl Orchestrator {
     /// The same as [`Orchestrator::lease_with`], for who wants to know meanwhile how long the queue is. The
     /// request has its place when this returns.
     pub fn queue(&self, model: &str, wish: Wish) -> Waiting {
+        let model = model.to_owned();
+        self.place_of(|ticket, reply| Message::Lease { ticket, model, wish, reply })
+    }
+
+    /// A place for a request whose server ended before it answered anything. It is refused with
+    /// [`OrchestratorError::CalledOff`] where somebody had that server stopped: the model is not started
+    /// again against his will.
+    pub fn queue_again(&self, lost: &Lease, wish: Wish) -> Waiting {
+        let (lost, model) = (lost.instance.id.clone(), lost.instance.plan.model.id.clone());
+        self.place_of(|ticket, reply| Message::LeaseAgain { ticket, lost, model, wish, reply })
+    }
+
+    fn place_of(
+        &self,
+        message: impl FnOnce(Ticket, oneshot::Sender<Result<Lease, OrchestratorError>>) -> Message,
+    ) -> Waiting {
         let ticket = self.ticket();
         let (reply, answer) = oneshot::channel();
         // The actor has ended when this fails, and the answer is that.
-        let _ = self.messages.send(Message::Lease { ticket, model: model.to_owned(), wish, reply });
+        let _ = self.messages.send(message(ticket, reply));
         Waiting { ticket: Some(ticket), answer, messages: self.messages.clone() }
     }
 

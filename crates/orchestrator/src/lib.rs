@@ -76,6 +76,6 @@ pub use self::{
     handle::{Lease, Orchestrator, Waiting},
     ledger::Shortage,
     machine::{MachineReader, ProcessMemory, ThisMachine},
-    policy::{ModelRules, Policy, Priority, Restore, Wish},
+    policy::{KeepAlive, ModelRules, Policy, Priority, Restore, Wish},
     status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
 };

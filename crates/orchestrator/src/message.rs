@@ -91,6 +91,13 @@ pub(crate) enum Message {
         instance: InstanceId,
         look: Look,
     },
+    LeaseAgain {
+        ticket: Ticket,
+        lost: InstanceId,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    },
 }
 
 /// Sends to an actor that may have ended.

@@ -103,4 +103,17 @@ pub struct Wish {
     /// Whether the lease only keeps the model loaded, and takes none of the places of those who work with
     /// it.
     pub keep: bool,
+    /// How long the model stays loaded with nothing to do, from this request on and until another one says
+    /// otherwise; without, as the latest request that said so, or as [`ModelRules::idle_seconds`].
+    pub keep_alive: Option<KeepAlive>,
+}
+
+/// How long a model stays loaded with nothing to do. It still makes room for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeepAlive {
+    /// For so long after its last request; zero unloads it as soon as that is answered.
+    For(Duration),
+    /// Until somebody stops it.
+    Forever,
 }

@@ -79,6 +79,8 @@ pub(crate) enum Input {
     CloseAsked,
     /// How an instance is that was looked at.
     Looked { instance: InstanceId, look: Look },
+    /// A request wants a model again, because the instance that worked on it ended before it answered.
+    LeaseAskedAgain { ticket: Ticket, lost: InstanceId, model: String, wish: Wish },
 }
 
 /// Something to do.

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -13,6 +14,10 @@ use crate::spec::LogFile;
 
 /// How much may wait for a slow disk, in bytes, before lines are left out.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long lines are gathered before they are written: one write for each line of a server that prints twenty
+/// for every request takes its processor time from the request.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Where readers put lines for the log file. The file is closed when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -72,6 +77,8 @@ struct Waiting {
 impl Queue {
     fn push(&self, line: &str) {
         let mut waiting = self.lock();
+        // The first line wakes the thread; it gathers the others.
+        let first = waiting.text.is_empty();
         if waiting.left_out > 0 || waiting.text.len() + line.len() > QUEUE_BYTES {
             waiting.left_out += 1;
         } else {
@@ -79,13 +86,18 @@ impl Queue {
             waiting.text.push('\n');
         }
         drop(waiting);
-        self.changed.notify_one();
+        if first {
+            self.changed.notify_one();
+        }
     }
 
     /// Waits for lines; `None` when there will be none any more.
     fn take(&self) -> Option<(String, u64)> {
         let empty = |waiting: &mut Waiting| waiting.text.is_empty() && !waiting.closed;
-        let mut waiting = self.changed.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let open = |waiting: &mut Waiting| !waiting.closed;
+        let waiting = self.changed.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let (mut waiting, _) =
+            self.changed.wait_timeout_while(waiting, GATHER, open).unwrap_or_else(PoisonError::into_inner);
         if waiting.text.is_empty() {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
@@ -13,6 +14,13 @@ use crate::split::LineSplitter;
 
 /// How much is read at once, in bytes; a Linux pipe holds 64 KiB.
 const READ_BYTES: usize = 16 * 1024;
+
+/// What reads of less are followed by a pause: a child that prints one line after the other would cost a read
+/// and a switch of threads for each. Its pipe holds what it prints meanwhile.
+const FEW_BYTES: usize = 4 * 1024;
+
+/// How long that pause is: bursts of lines are shorter, and nobody notices it at the end of a child.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Where lines go.
 #[derive(Clone, Debug)]
@@ -40,12 +48,17 @@ pub(crate) async fn read_lines(
 ) {
     let mut splitter = LineSplitter::default();
     let mut buffer = vec![0; READ_BYTES];
+    let mut few = false;
     loop {
+        if few {
+            tokio::time::sleep(PAUSE).await;
+        }
         // The cut comes first, or a pipe that is always full would never be left.
         let next = race(cut.wait_for(|cut| *cut), pipe.read(&mut buffer)).await;
         match next {
             Winner::Second(Ok(count)) if count > 0 => {
                 splitter.feed(&buffer[..count], |line| sink.put(stream, line));
+                few = count < FEW_BYTES;
             }
             Winner::Second(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Winner::First(_) | Winner::Second(_) => break,

@@ -1,9 +1,14 @@
 //! Commands to a running `loadmaster serve`.
 
+use std::time::Duration;
+
 use super::{Ended, empty_folder, ended};
 use crate::{
-    serve::{client::model_id, swaps::daemon_for_one_of_two},
-    support::{Daemon, loadmaster},
+    serve::{
+        client::model_id,
+        swaps::{daemon_for_one_of_two, state},
+    },
+    support::{Daemon, loadmaster, wait_until},
 };
 
 fn tell(daemon: &Daemon, arguments: &[&str]) -> Ended {
@@ -35,6 +40,14 @@ fn a_model_is_planned_started_and_stopped() {
     tell(&daemon, &["start", "twin"]).printed();
     assert_eq!(daemon.model()["instance"]["state"], "stopped", "it made room");
     assert_eq!(tell(&daemon, &["stop", "twin"]).printed(), "stopped twin\n");
+    // It is not to stay without a request, and has none.
+    tell(&daemon, &["start", "twin", "--keep-alive", "0"]).printed();
+    let patience = Duration::from_secs(10);
+    wait_until("it stays", patience, || state(&daemon, "twin").as_deref() == Some("stopped"));
+    let remedy =
+        "Send a number of whole seconds, such as 300; 0 to unload it at once; -1 or forever to keep it.";
+    let never = tell(&daemon, &["start", "twin", "--keep-alive", "never"]);
+    never.failed(1, "The header x-loadmaster-keep-alive cannot be 'never'", remedy);
     let begun = tell(&daemon, &["start", &smollm, "--no-wait"]).printed();
     assert_eq!(begun, format!("starting {smollm}; `loadmaster ps` shows how far it is\n"));
     assert!(tell(&daemon, &["ps"]).printed().starts_with("MODEL "));

@@ -15,6 +15,9 @@ use crate::support::{Daemon, loadmaster, wait_until};
 /// Who waits for an answer shall not wait for nothing. It takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A start, with the pause before it that follows deaths in a row, on a machine that is busy.
+const START: Duration = Duration::from_secs(30);
+
 /// Kills the model's server; returns its number, and when that was.
 fn kill_server(daemon: &Daemon) -> (u32, Instant) {
     let pid = daemon.server_pid().expect("the model is loaded");
@@ -76,19 +79,63 @@ fn a_stream_ends_with_an_error_event_and_the_next_request_starts_anew() {
     assert_eq!(sockets, 1, "the dead server's socket is cleared away");
 }
 
+/// Kills the server that the model's one request is at, before anything of its answer was sent; returns when
+/// that was. It is the `count`-th one.
+fn kill_under_a_request(daemon: &Daemon, count: u32) -> Instant {
+    let id = format!("{}#{count}", model_id());
+    wait_until("the request does not come to the server", START, || {
+        let instance = instance(daemon);
+        instance["id"] == id.as_str() && instance["state"] == "ready" && instance["leases"] == 1
+    });
+    kill_server(daemon).1
+}
+
 #[test]
-fn an_answer_that_is_not_streamed_becomes_a_502() {
+fn an_answer_that_was_not_begun_is_made_by_the_next_server() {
     let daemon = Daemon::start(&[]);
-    ask_for_paris(&daemon);
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| ask(&daemon, &story(200)));
+        kill_under_a_request(&daemon, 1);
+        let answer = answer.join().unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.body["usage"]["completion_tokens"], 200, "{answer:?}");
+    });
+    assert_eq!(instance(&daemon)["id"], format!("{}#2", model_id()));
+}
+
+#[test]
+fn a_stream_that_was_not_begun_is_made_by_the_next_server() {
+    let daemon = Daemon::start(&[]);
+    // The server says nothing before it has read all of this.
+    let mut request = story(8);
+    request["messages"][0]["content"] = "Tell me a story about a whale. ".repeat(200).into();
+    std::thread::scope(|scope| {
+        let events = scope.spawn(|| Events::begin(&daemon, request).collect::<Vec<_>>());
+        kill_under_a_request(&daemon, 1);
+        let events = events.join().unwrap();
+        assert!(events.iter().all(|event| event.get("error").is_none()), "{events:?}");
+        assert_eq!(events.last(), Some(&Value::Null), "it came whole: {events:?}");
+    });
+    assert_eq!(instance(&daemon)["id"], format!("{}#2", model_id()));
+}
+
+/// It could be this request that its servers die of.
+#[test]
+fn a_request_whose_servers_die_again_and_again_becomes_a_502() {
+    let daemon = Daemon::start(&[]);
     std::thread::scope(|scope| {
         let answer = scope.spawn(|| ask(&daemon, &story(1500)));
-        wait_until("the request does not come through", PATIENCE, || instance(&daemon)["leases"] == 1);
-        let (_, killed) = kill_server(&daemon);
+        kill_under_a_request(&daemon, 1);
+        kill_under_a_request(&daemon, 2);
+        let killed = kill_under_a_request(&daemon, 3);
         let answer = answer.join().unwrap();
         assert_told_soon(killed, "whole answer");
-        assert_says_sigkill(answer.error(502, "server_crashed"));
+        let error = answer.error(502, "server_crashed");
+        assert_says_sigkill(error);
+        assert_eq!(error["attempts"], 3, "{error}");
     });
     ask_for_paris(&daemon);
+    assert_eq!(instance(&daemon)["id"], format!("{}#4", model_id()));
 }
 
 /// What a client does at once when it was told of a crash must meet the new server, not the dead one.

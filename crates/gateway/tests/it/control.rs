@@ -69,6 +69,35 @@ async fn the_end_is_told() {
 }
 
 #[tokio::test]
+async fn a_model_goes_with_the_answer_to_who_does_not_want_it_kept() {
+    let server = FakeServer::start("application/json", "{}", Ending::Whole).await;
+    let state = async || {
+        let status = server.orchestrator().status().await.unwrap();
+        status.models[0].instance.as_ref().unwrap().state.name()
+    };
+    for (path, keep_alive, ends) in [
+        ("/v1/embeddings", "forever", "ready"),
+        ("/v1/embeddings", "0", "stopped"),
+        ("/upstream/fake/tokenize", "300", "ready"),
+        ("/upstream/fake/tokenize", "0", "stopped"),
+        ("/api/v1/instances/fake?wait=true", "-1", "ready"),
+    ] {
+        let request = Request::post(path).header("x-loadmaster-keep-alive", keep_alive);
+        let Ok(answer) = server.router().oneshot(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        text(answer).await.unwrap();
+        server.wait_for_leases(0).await;
+        let reached = async {
+            while state().await != ends {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(5), reached).await;
+        reached.unwrap_or_else(|_| panic!("{path} with {keep_alive}: never {ends}"));
+    }
+}
+
+#[tokio::test]
 async fn a_start_that_nobody_waits_for_is_known_at_once() {
     let server = FakeServer::start("application/json", "{}", Ending::Whole).await;
     for (path, status) in [

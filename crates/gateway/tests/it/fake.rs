@@ -1,25 +1,33 @@
 //! A fake model server, and a backend that "starts" it.
 
 use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use axum::Router;
 use loadmaster_core::{
-    Backend, BackendError, Device, DeviceId, DeviceKind, Endpoint, Estimate, ExitSender, ExitSignal, Failure,
-    Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind, Registry,
+    Backend, BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, Endpoint, Estimate, EstimateSource,
+    ExitSender, ExitSignal, Failure, FailureReason, Health, Instance, InstanceId, Kept, LaunchPlan,
+    LoadRequest, Machine, Model, ModelKind, Registry,
 };
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError, Policy};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Notify,
+    task::AbortHandle,
 };
 
-/// What the server does after its body.
+/// The memory of the machine, in bytes.
+pub(crate) const TOTAL: u64 = 1 << 30;
+
+/// What a start of the server does after the body of an answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
     /// Ends it properly.
@@ -30,57 +38,79 @@ pub(crate) enum Ending {
     Dies(Failure),
     /// The same, before it sent a byte.
     DiesUnanswered(Failure),
+    /// The same, with the head of its answer sent.
+    DiesBehindTheHead(Failure),
+    /// The same, and takes its time with the first byte of the body: longer than a client is left without a word.
+    DiesSlowly(Failure),
     /// Ends it properly, and closes the connection under the next request, unless it was asked to close it.
     /// So does llama-server behind a stream.
     WholeAndCloses,
     /// Keeps the connection open until the other side leaves.
     Never,
-    /// Ends it properly; but the first start is dead before it hears a request, which is known a moment
-    /// later.
-    WholeOnceRestarted(Failure),
+    /// The same, and sends nothing.
+    Silent,
+    /// Is dead before it hears a request, which is known a moment later.
+    Stillborn(Failure),
+}
+
+/// What all starts have in common.
+#[derive(Debug)]
+struct Script {
+    content_type: &'static str,
+    body: String,
+    /// Of each start; the last one goes on.
+    endings: Vec<Ending>,
+    starts: AtomicUsize,
+    left: Notify,
+    /// All requests as they came.
+    heard: Mutex<Vec<String>>,
 }
 
 #[derive(Debug)]
 struct Fake {
-    address: SocketAddr,
-    signal: ExitSignal,
-    /// Why the first start is dead, until there is one.
-    stillborn: Mutex<Option<Failure>>,
+    script: Arc<Script>,
+    running: Mutex<HashMap<InstanceId, (Arc<ExitSender>, AbortHandle)>>,
 }
 
 /// The fake server, behind an orchestrator with the one model `fake`.
 pub(crate) struct FakeServer {
     orchestrator: Orchestrator,
-    left: Arc<Notify>,
-    /// The latest request as it came.
-    latest: Arc<Mutex<String>>,
+    script: Arc<Script>,
 }
 
 impl FakeServer {
     /// Answers every request with `body` of the type `content_type`, and then does what `ending` says.
     pub(crate) async fn start(content_type: &'static str, body: &str, ending: Ending) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (exit, signal) = ExitSignal::new();
-        let dies = Arc::new(exit);
-        let left = Arc::new(Notify::new());
-        let latest = Arc::new(Mutex::default());
-        let (leaves, body, hearing) = (Arc::clone(&left), body.to_owned(), Arc::clone(&latest));
-        let stillborn = match &ending {
-            Ending::WholeOnceRestarted(failure) => Some(failure.clone()),
-            _ => None,
-        };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                answer(stream, content_type, &body, &ending, &dies, &hearing).await;
-                leaves.notify_one();
-            }
+        Self::started(content_type, body, &[ending], Policy::default()).await
+    }
+
+    /// Each start has an ending of its own, and the orchestrator a policy.
+    pub(crate) async fn started(
+        content_type: &'static str,
+        body: &str,
+        endings: &[Ending],
+        policy: Policy,
+    ) -> Self {
+        let script = Arc::new(Script {
+            content_type,
+            body: body.to_owned(),
+            endings: endings.to_vec(),
+            starts: AtomicUsize::new(0),
+            left: Notify::new(),
+            heard: Mutex::default(),
         });
-        let backend = Arc::new(Fake { address, signal, stillborn: Mutex::new(stillborn) });
+        let backend = Arc::new(Fake { script: Arc::clone(&script), running: Mutex::default() });
         let registry = Registry::empty().with(backend).unwrap();
-        let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), Policy::default());
-        orchestrator.add(LoadRequest::new(Model::from_file(ModelKind::Text, "fake.gguf"))).await.unwrap();
-        Self { orchestrator, left, latest }
+        let orchestrator = Orchestrator::new(registry, Arc::new(FixedMachine), policy);
+        let server = Self { orchestrator, script };
+        server.add("fake").await;
+        server
+    }
+
+    /// Adds another model. Each takes more than half of the machine.
+    pub(crate) async fn add(&self, model: &str) {
+        let model = Model::from_file(ModelKind::Text, format!("{model}.gguf"));
+        self.orchestrator.add(LoadRequest::new(model)).await.unwrap();
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -93,12 +123,22 @@ impl FakeServer {
 
     /// The latest request that the server heard.
     pub(crate) fn heard(&self) -> String {
-        self.latest.lock().unwrap().clone()
+        self.script.heard.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    /// How many requests it heard, over all starts.
+    pub(crate) fn count(&self) -> usize {
+        self.script.heard.lock().unwrap().len()
+    }
+
+    /// How often it was started.
+    pub(crate) fn starts(&self) -> usize {
+        self.script.starts.load(Relaxed)
     }
 
     /// Waits until the other side has left a connection.
     pub(crate) async fn left(&self) {
-        self.left.notified().await;
+        self.script.left.notified().await;
     }
 
     pub(crate) async fn wait_for_leases(&self, count: usize) {
@@ -125,33 +165,47 @@ fn tell_soon(exit: Arc<ExitSender>, failure: Failure) {
     });
 }
 
-async fn answer(
-    mut stream: TcpStream,
-    content_type: &str,
-    body: &str,
-    ending: &Ending,
-    exit: &Arc<ExitSender>,
-    latest: &Mutex<String>,
-) {
+async fn serve(listener: TcpListener, script: Arc<Script>, ending: Ending, exit: Arc<ExitSender>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        answer(stream, &script, &ending, &exit).await;
+        script.left.notify_one();
+    }
+}
+
+async fn answer(mut stream: TcpStream, script: &Script, ending: &Ending, exit: &Arc<ExitSender>) {
     let mut buffer = [0; 4096];
     // The requests of these tests are small: one read has all of it.
     let read = stream.read(&mut buffer).await.unwrap();
     let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
     let closes = request.to_ascii_lowercase().contains("connection: close\r\n");
     let connection = if closes { "connection: close\r\n" } else { "" };
-    *latest.lock().unwrap() = request;
+    script.heard.lock().unwrap().push(request);
     let dies = |failure: &Failure| tell_soon(Arc::clone(exit), failure.clone());
-    if let Ending::DiesUnanswered(failure) = ending {
-        return dies(failure);
-    }
+    let Script { content_type, body, .. } = script;
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\naccess-control-allow-origin: *\r\n\
-         {connection}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
-        body.len()
+         {connection}transfer-encoding: chunked\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
     match ending {
-        Ending::Whole | Ending::WholeOnceRestarted(_) => stream.write_all(b"0\r\n\r\n").await.unwrap(),
+        Ending::DiesUnanswered(failure) => return dies(failure),
+        Ending::DiesBehindTheHead(failure) => {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            return dies(failure);
+        }
+        Ending::DiesSlowly(failure) => {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1200)).await;
+            return dies(failure);
+        }
+        Ending::Silent => {
+            while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+            return;
+        }
+        _ => {}
+    }
+    stream.write_all(format!("{head}{:x}\r\n{body}\r\n", body.len()).as_bytes()).await.unwrap();
+    match ending {
+        Ending::Whole => stream.write_all(b"0\r\n\r\n").await.unwrap(),
         Ending::WholeAndCloses => {
             stream.write_all(b"0\r\n\r\n").await.unwrap();
             if !closes {
@@ -160,7 +214,7 @@ async fn answer(
         }
         Ending::Never => while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
         Ending::Dies(failure) => dies(failure),
-        Ending::Breaks | Ending::DiesUnanswered(_) => {}
+        _ => {}
     }
 }
 
@@ -179,41 +233,48 @@ impl Backend for Fake {
     }
 
     async fn estimate_resources(&self, _: &LaunchPlan) -> Result<Estimate, BackendError> {
-        Ok(Estimate::nothing())
+        let host = DeviceEstimate { weights: TOTAL / 2 + 1, ..DeviceEstimate::on(DeviceId::host()) };
+        Ok(Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![host] })
     }
 
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
-        let (mut address, mut exit) = (self.address, self.signal.clone());
-        let stillborn = self.stillborn.lock().unwrap().take();
-        if let Some(failure) = stillborn {
-            let (sender, signal) = ExitSignal::new();
+        let script = &self.script;
+        let ending = script.endings.get(script.starts.fetch_add(1, Relaxed)).or(script.endings.last());
+        let ending = ending.expect("a script has an ending").clone();
+        let (exit, signal) = ExitSignal::new();
+        let exit = Arc::new(exit);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut address = listener.local_addr().unwrap();
+        if let Ending::Stillborn(failure) = &ending {
             // Nobody listens on the lowest port.
-            (address, exit) = (SocketAddr::from(([127, 0, 0, 1], 1)), signal);
-            tell_soon(Arc::new(sender), failure);
+            address.set_port(1);
+            tell_soon(Arc::clone(&exit), failure.clone());
         }
-        let endpoint = Endpoint::Tcp { address, api_key: "key".to_owned() };
+        let serves = tokio::spawn(serve(listener, Arc::clone(script), ending, Arc::clone(&exit)));
+        self.running.lock().unwrap().insert(id.clone(), (exit, serves.abort_handle()));
         Ok(Instance {
             id,
             plan,
-            endpoint,
+            endpoint: Endpoint::Tcp { address, api_key: "key".to_owned() },
             pid: None,
             measured: None,
             // One request at a time: the others wait outside.
             slots: Some(1),
             restored: Kept::default(),
-            exit,
+            exit: signal,
         })
     }
 
-    async fn stop(&self, _: &Instance, _: Duration) -> Result<(), BackendError> {
+    async fn stop(&self, instance: &Instance, _: Duration) -> Result<(), BackendError> {
+        if let Some((exit, serves)) = self.running.lock().unwrap().remove(&instance.id) {
+            serves.abort();
+            exit.send(Failure::new(FailureReason::Stopped));
+        }
         Ok(())
     }
 
-    async fn health(&self, _: &Instance) -> Health {
-        match self.signal.now() {
-            Some(_) => Health::Dead,
-            None => Health::Ready,
-        }
+    async fn health(&self, instance: &Instance) -> Health {
+        if instance.exit.now().is_some() { Health::Dead } else { Health::Ready }
     }
 }
 
@@ -228,8 +289,8 @@ impl MachineReader for FixedMachine {
             name: "RAM".to_owned(),
             kind: DeviceKind::Host,
             aliases: Vec::new(),
-            total: 1 << 30,
-            free: Some(1 << 30),
+            total: TOTAL,
+            free: Some(TOTAL),
         };
         Ok(Machine { physical_cores: 1, usable_threads: 1, devices: vec![host], hypothetical: false })
     }

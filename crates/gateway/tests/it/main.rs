@@ -1,6 +1,7 @@
 //! The gateway before a fake server that breaks off where it is told to: real ones cannot be made to.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
+mod again;
 mod control;
 mod fake;
 mod upstream;
@@ -91,23 +92,6 @@ async fn a_break_within_an_event_breaks_the_body_off() {
     assert_eq!(answer.status(), StatusCode::OK);
     let error = text(answer).await.expect_err("half an event must not look whole");
     assert!(format!("{error:?}").contains("SIGKILL"), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_death_before_the_answer_is_a_bad_gateway() {
-    let server = FakeServer::start("application/json", "", Ending::DiesUnanswered(killed())).await;
-    let answer = ask(&server, &json!({ "model": "fake" })).await;
-    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
-    assert_eq!(error_in(&text(answer).await.unwrap())["code"], "server_crashed");
-}
-
-#[tokio::test]
-async fn a_server_that_was_dead_before_the_request_is_replaced() {
-    let server = FakeServer::start("application/json", "{}", Ending::WholeOnceRestarted(killed())).await;
-    let answer = ask(&server, &json!({ "model": "fake" })).await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(text(answer).await.unwrap(), "{}");
-    server.wait_for_leases(0).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Whatever else a server offers.
 
 use axum::http::Method;
+use loadmaster_orchestrator::Policy;
 
 use super::*;
 
@@ -44,7 +45,8 @@ async fn a_request_goes_through_as_it_came() {
 
 #[tokio::test]
 async fn a_server_that_was_dead_before_the_request_is_replaced_here_too() {
-    let server = FakeServer::start("application/json", "{}", Ending::WholeOnceRestarted(killed())).await;
+    let endings = [Ending::Stillborn(killed()), Ending::Whole];
+    let server = FakeServer::started("application/json", "{}", &endings, Policy::default()).await;
     let request = Request::get("/upstream/fake/props").body(Body::empty()).unwrap();
     assert_eq!(send(&server, request).await.status(), StatusCode::OK);
 }

@@ -56,7 +56,11 @@ async fn a_client_that_leaves_while_it_waits_gives_its_place_up() {
 #[tokio::test]
 async fn headers_that_cannot_be_are_refused() {
     let server = FakeServer::start("application/json", "{}", Ending::Whole).await;
-    for (name, value) in [("x-loadmaster-priority", "urgent"), ("x-loadmaster-wait", "soon")] {
+    for (name, value) in [
+        ("x-loadmaster-priority", "urgent"),
+        ("x-loadmaster-wait", "soon"),
+        ("x-loadmaster-keep-alive", "5m"),
+    ] {
         let request = Request::post("/v1/embeddings").header(name, value).body(Body::from("{}")).unwrap();
         let Ok(answer) = server.router().oneshot(request).await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);

@@ -162,6 +162,11 @@ impl Actor {
                 self.tell(event);
                 return None;
             }
+            Message::LeaseAgain { ticket, lost, model, wish, reply } => {
+                self.take_in_deaths();
+                self.leases.insert(ticket, reply);
+                Input::LeaseAskedAgain { ticket, lost, model, wish }
+            }
             Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {

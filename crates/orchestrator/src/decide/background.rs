@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadmaster_core::{InstanceId, InstanceState};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted};
-use crate::{Restore, steps::Action};
+use crate::{KeepAlive, Restore, steps::Action};
 
 impl State {
     /// Somebody wants `model` loaded, without a request for it.
@@ -15,7 +15,7 @@ impl State {
         }
     }
 
-    /// Unloads what has not been used for as long as its rules say.
+    /// Unloads what has not been used for as long as its rules, or the latest request, say.
     pub(super) fn unload_the_idle(&mut self, actions: &mut Vec<Action>) {
         let over = |(id, instance): (&InstanceId, &InstanceEntry)| {
             (self.idle_end(instance)? <= self.now).then(|| id.clone())
@@ -30,8 +30,12 @@ impl State {
     fn idle_end(&self, instance: &InstanceEntry) -> Option<Duration> {
         let entry = self.models.get(&instance.model)?;
         let idle = instance.state == InstanceState::Ready && instance.is_free() && entry.waiting.is_empty();
-        let seconds = entry.rules.idle_seconds.filter(|_| idle)?;
-        Some(instance.used.saturating_add(Duration::from_secs(seconds)))
+        let may_be = match instance.keep_alive {
+            Some(KeepAlive::For(time)) => time,
+            Some(KeepAlive::Forever) => return None,
+            None => Duration::from_secs(entry.rules.idle_seconds?),
+        };
+        idle.then(|| instance.used.saturating_add(may_be))
     }
 
     /// Plans one model that shall be loaded without a request, once nothing waits for memory.

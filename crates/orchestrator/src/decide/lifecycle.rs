@@ -40,6 +40,7 @@ impl State {
             comes_back: false,
             stop_tickets: Vec::new(),
             watch: Watch::default(),
+            keep_alive: None,
         };
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
@@ -137,6 +138,8 @@ impl State {
         let (id, starting) = (id.clone(), instance.state == InstanceState::Starting);
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.stop_tickets.push(ticket);
+            // Also when it was about to make room.
+            instance.comes_back = false;
         }
         self.begin_drain(&id, actions);
         if starting {

@@ -28,7 +28,8 @@ use std::{
 use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
-    InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status, WaitsFor,
+    InstanceStatus, KeepAlive, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status,
+    WaitsFor,
     ledger::Ledger,
     outlook::Outlook,
     steps::{Action, Facts, Input, Prepared, Ticket},
@@ -40,6 +41,7 @@ struct Waiter {
     ticket: Ticket,
     priority: Priority,
     keep: bool,
+    keep_alive: Option<KeepAlive>,
     since: Duration,
     /// When it is turned away.
     until: Duration,
@@ -124,6 +126,8 @@ struct InstanceEntry {
     stop_tickets: Vec<Ticket>,
     /// Whether it gets anything done.
     watch: watch::Watch,
+    /// How long it may be idle, as the latest request that said so wants it; else its rules say.
+    keep_alive: Option<KeepAlive>,
 }
 
 impl InstanceEntry {
@@ -281,6 +285,9 @@ impl State {
             Input::Tick => {}
             Input::CloseAsked => self.close_asked(&mut actions),
             Input::Looked { instance, look } => self.looked(&instance, &look, &mut actions),
+            Input::LeaseAskedAgain { ticket, lost, model, wish } => {
+                self.lease_asked_again(ticket, &lost, &model, wish, &mut actions);
+            }
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {

@@ -23,15 +23,33 @@ impl State {
                 None => return self.enqueue(ticket, model, wish),
             },
         };
-        actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause: refusal.to_string() }));
-        actions.push(Action::Refuse { ticket, error: refusal });
+        refuse(ticket, model, refusal, actions);
+    }
+
+    /// Its instance ended before it had answered: it waits anew, unless somebody wanted that end.
+    pub(super) fn lease_asked_again(
+        &mut self,
+        ticket: Ticket,
+        lost: &InstanceId,
+        model: &str,
+        wish: Wish,
+        actions: &mut Vec<Action>,
+    ) {
+        let was_stopped = self.instances.get(lost).is_some_and(|instance| {
+            matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped) && !instance.comes_back
+        });
+        if was_stopped && !self.closing {
+            return refuse(ticket, model, OrchestratorError::CalledOff(model.to_owned()), actions);
+        }
+        self.lease_asked(ticket, model, wish, actions);
     }
 
     fn enqueue(&mut self, ticket: Ticket, model: &str, wish: Wish) {
         let since = self.now;
         let until = since.saturating_add(wish.wait.unwrap_or(self.policy.wait));
         if let Some(entry) = self.models.get_mut(model) {
-            entry.waiting.push(Waiter { ticket, priority: wish.priority, keep: wish.keep, since, until });
+            let Wish { priority, keep, keep_alive, .. } = wish;
+            entry.waiting.push(Waiter { ticket, priority, keep, keep_alive, since, until });
         }
     }
 
@@ -96,7 +114,8 @@ impl State {
                 *count += 1;
                 instance.used = now;
                 instance.watch.has_work(now);
-                let Waiter { ticket, keep, .. } = waiter;
+                let Waiter { ticket, keep, keep_alive, .. } = waiter;
+                instance.keep_alive = keep_alive.or(instance.keep_alive);
                 actions.push(Action::Grant { ticket, instance: id.clone(), keep });
             }
         }
@@ -141,6 +160,11 @@ impl Waiter {
         let priority = if overdue { Priority::Interactive } else { self.priority };
         (!self.keep, priority, self.since, self.ticket)
     }
+}
+
+fn refuse(ticket: Ticket, model: &str, error: OrchestratorError, actions: &mut Vec<Action>) {
+    actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause: error.to_string() }));
+    actions.push(Action::Refuse { ticket, error });
 }
 
 /// The first of those who may go: who only keeps the model loaded, and the others where there is a place.

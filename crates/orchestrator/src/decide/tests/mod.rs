@@ -4,6 +4,7 @@ mod random;
 mod swaps;
 mod told;
 mod watch;
+mod wishes;
 
 use loadmaster_core::{
     BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,

@@ -31,6 +31,8 @@ struct World {
     /// Those that get nothing done any more.
     hanging: BTreeSet<InstanceId>,
     looks: u64,
+    /// Instances that ended while somebody had a lease on them, and their models.
+    lost: Vec<(InstanceId, String)>,
 }
 
 impl World {
@@ -127,6 +129,9 @@ impl World {
             | Input::StopDone { instance, .. }
             | Input::Exited { instance, .. } => {
                 self.alive.remove(instance);
+                if self.held.iter().any(|(held, _)| held == instance) {
+                    self.lost.push((instance.clone(), instance.to_string()[..1].to_owned()));
+                }
             }
             _ => {}
         }
@@ -141,7 +146,17 @@ impl World {
         Some(match kind {
             0 | 1 => {
                 self.open.insert(ticket);
-                ask_with(ticket, &model, Wish { priority, wait, keep: pick.is_multiple_of(7) })
+                let keep_alive = match pick % 16 {
+                    0 => Some(KeepAlive::For(Duration::ZERO)),
+                    5 => Some(KeepAlive::For(Duration::from_millis(u64::from(pick) * 40))),
+                    10 => Some(KeepAlive::Forever),
+                    _ => None,
+                };
+                let wish = Wish { priority, wait, keep: pick.is_multiple_of(7), keep_alive };
+                match self.lost.pop().filter(|(_, of)| *of == model) {
+                    Some((lost, _)) => Input::LeaseAskedAgain { ticket, lost, model, wish },
+                    None => ask_with(ticket, &model, wish),
+                }
             }
             2 if !self.held.is_empty() => {
                 let (instance, keep) = self.held.swap_remove(place % self.held.len());
