@@ -66,6 +66,7 @@ mod measurements;
 mod message;
 mod outlook;
 mod policy;
+pub mod simulation;
 mod status;
 mod steps;
 mod weigher;
