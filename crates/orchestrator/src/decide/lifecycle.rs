@@ -68,6 +68,7 @@ impl State {
                     actions.push(Action::Tell(Event::Measured { instance: id.clone(), predicted, actual }));
                 }
                 self.ledger.taken(id, facts.measured.as_ref());
+                self.moved += 1;
                 instance.facts = Some(facts);
                 (instance.ready, instance.used) = (now, now);
                 if let Some(entry) = self.models.get_mut(&model) {
@@ -235,6 +236,7 @@ impl State {
         debug_assert!(instance.state.may_become(&next), "{id}: {:?} -> {next:?}", instance.state);
         instance.state = next.clone();
         if !next.is_alive() {
+            self.moved += 1;
             instance.drained_by = None;
             let model = instance.model.clone();
             self.something_ended(&model);

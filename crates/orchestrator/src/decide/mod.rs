@@ -52,12 +52,18 @@ enum Progress {
     Planning {
         /// What is reserved for it since others were told to go.
         promised: Option<InstanceId>,
+        /// [`State::moved`] when the machine was to be read.
+        moved: u64,
     },
     /// It has a plan, and does not fit now.
     Blocked {
         prepared: Box<Prepared>,
         /// When the plan was made, and the machine read.
         read: Duration,
+        /// [`State::moved`] when the machine was to be read.
+        moved: u64,
+        /// Whether it could run on another device than the one that it is planned for.
+        elsewhere: bool,
     },
     /// Others leave to make room for it.
     MakingRoom {
@@ -140,6 +146,9 @@ pub(crate) struct State {
     /// Counts starts, so that no instance's name is used twice.
     starts: u64,
     closing: bool,
+    /// Counts how often an instance took its memory or gave it back: a reading of the machine from before
+    /// does not agree with the ledger.
+    moved: u64,
 }
 
 impl State {
@@ -175,13 +184,19 @@ impl State {
 
     /// What a plan for `model` may count on.
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
-        Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+        Outlook {
+            ledger: self.ledger.clone(),
+            own: BTreeSet::new(),
+            may_go: self.may_go_for(model),
+            order: self.leaving_order(model),
+            spare_percent: 0,
+        }
     }
 
     /// The same where `model` may run already, and would run anew in its own place.
     pub(crate) fn outlook_instead_of(&self, model: &str) -> Outlook {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(self.held_by(model));
+        outlook.own.extend(self.held_by(model));
         outlook
     }
 
@@ -196,7 +211,7 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
                 Some(promised)
             }
             _ => None,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     OrchestratorError, Preview, Restore, Shortage,
+    outlook::elsewhere,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -103,7 +104,7 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(promised.clone());
+        outlook.own.extend(promised.clone());
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
@@ -112,7 +113,7 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised };
+        entry.progress = Progress::Planning { promised, moved: self.moved };
         let request = entry.request.clone();
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
     }
@@ -124,11 +125,12 @@ impl State {
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        let planning = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Planning { .. });
         // Nobody waits for this plan any more: the model was stopped meanwhile.
-        if !self.models.get(model).is_some_and(planning) {
+        let Some(Progress::Planning { moved, .. }) = self.models.get(model).map(|entry| &entry.progress)
+        else {
             return;
-        }
+        };
+        let moved = *moved;
         self.call_off(model);
         let now = self.now;
         let Some(entry) = self.models.get_mut(model) else {
@@ -145,7 +147,8 @@ impl State {
                     self.refuse_all(model, &error, actions);
                     return;
                 }
-                entry.progress = Progress::Blocked { prepared: Box::new(prepared), read: now };
+                let prepared = Box::new(prepared);
+                entry.progress = Progress::Blocked { prepared, read: now, moved, elsewhere: false };
             }
         }
     }
@@ -155,7 +158,7 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id) } | Progress::MakingRoom { promised: id, .. } =
+        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
             std::mem::replace(&mut entry.progress, Progress::None)
         {
             self.ledger.release(&id);
@@ -182,7 +185,7 @@ impl State {
 
     fn admit(&mut self, model: &str, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
-        let Progress::Blocked { prepared, read } = &entry.progress else { return };
+        let Progress::Blocked { prepared, read, moved, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
         if !for_a_request && entry.wanted == Wanted::No {
             self.call_off(model);
@@ -195,11 +198,15 @@ impl State {
         };
         let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure);
         let stale = self.now.saturating_sub(*read) > FRESH;
+        // What came back since is in neither the reading nor the ledger, and what was taken is in both: too
+        // little is seen, or too much.
+        let outdated = self.moved != *moved;
         let prepared = prepared.clone();
         match verdict {
-            Verdict::Wait if for_a_request => {}
+            Verdict::Wait if for_a_request => self.look_elsewhere(model, pressure, stale, actions),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
             _ if stale => self.prepare(model, None, false, actions),
+            Verdict::Start | Verdict::Never(_) if outdated => self.prepare(model, None, true, actions),
             Verdict::Start => self.begin_start(model, *prepared, actions),
             Verdict::MakeRoom(leaving) => self.make_room(model, &prepared.estimate, leaving, actions),
             Verdict::Never(shortages) => {
@@ -210,6 +217,40 @@ impl State {
             }
             Verdict::Wait => {}
         }
+    }
+
+    /// Plans again, when the plan is no longer new, where the model would not have to wait on another GPU
+    /// than the one that was best when its plan was made.
+    fn look_elsewhere(&mut self, model: &str, pressure: Pressure, stale: bool, actions: &mut Vec<Action>) {
+        let Some(entry) = self.models.get(model) else { return };
+        let Progress::Blocked { prepared, .. } = &entry.progress else { return };
+        let may_run = |estimate: &Estimate| {
+            let verdict = self.verdict(model, estimate, &prepared.machine, pressure);
+            matches!(verdict, Verdict::Start | Verdict::MakeRoom(_))
+        };
+        let may_run = elsewhere(&prepared.machine, &prepared.estimate).iter().any(may_run);
+        if may_run && stale {
+            self.prepare(model, None, false, actions);
+        } else if let Some(entry) = self.models.get_mut(model)
+            && let Progress::Blocked { elsewhere, .. } = &mut entry.progress
+        {
+            *elsewhere = may_run;
+        }
+    }
+
+    /// Those who may have to leave for `model`, from whoever goes most easily to whoever is dearest.
+    pub(super) fn leaving_order(&self, model: &str) -> Vec<InstanceId> {
+        let others = || {
+            let others = self.instances.iter().filter(|(_, instance)| instance.model != model);
+            others.filter(|(_, instance)| instance.state.is_alive() && !self.is_pinned(&instance.model))
+        };
+        let going = |instance: &InstanceEntry| {
+            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
+        };
+        let gone_soon = others().filter(|(_, instance)| going(instance)).map(|(id, _)| id.clone());
+        let candidate = |(id, instance)| self.candidate(Pressure::Overdue, id, instance);
+        let candidates = victims::in_order(others().filter_map(candidate).collect());
+        gone_soon.chain(candidates.into_iter().map(|candidate| candidate.id)).collect()
     }
 
     /// The models that hold memory and never make room.
@@ -310,16 +351,23 @@ impl State {
 
     pub(super) fn room_times(&self) -> impl Iterator<Item = Duration> {
         let blocked = |entry: &&super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
+        let new_plans = self.models.values().filter_map(|entry| match entry.progress {
+            Progress::Blocked { read, elsewhere: true, .. } => {
+                Some(read.saturating_add(FRESH + Duration::from_millis(1)))
+            }
+            _ => None,
+        });
         let waits: Vec<Duration> =
             self.models.values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
         let ready = self.instances.values().filter(|instance| instance.state == InstanceState::Ready);
         let turn = self.policy.turn;
-        ready.flat_map(move |instance| {
+        let ready = ready.flat_map(move |instance| {
             let lingers = instance.used.saturating_add(self.policy.linger);
             let turns: Vec<Duration> =
                 waits.iter().map(|since| (*since).max(instance.ready).saturating_add(turn)).collect();
             let lingers = (!turns.is_empty() && instance.is_free()).then_some(lingers);
             turns.into_iter().chain(lingers)
-        })
+        });
+        ready.chain(new_plans)
     }
 }

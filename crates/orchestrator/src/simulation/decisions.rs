@@ -12,6 +12,7 @@ use super::{Cost, Happening, Scheduler, SimulatedModel, Simulation, Step};
 use crate::{
     OrchestratorError,
     decide::State,
+    outlook::as_good,
     steps::{Action, Facts, Input, Preparation, Prepared},
 };
 
@@ -74,9 +75,9 @@ impl<'a> Decisions<'a> {
             Happening::Asked { request, model, wish } => {
                 Input::LeaseAsked { ticket: request, model: self.simulation.models[model].name.clone(), wish }
             }
-            Happening::Answered { instance, .. } => {
-                self.id(instance).map_or(Input::Tick, |instance| Input::LeaseReturned { instance, keep: false })
-            }
+            Happening::Answered { instance, .. } => self
+                .id(instance)
+                .map_or(Input::Tick, |instance| Input::LeaseReturned { instance, keep: false }),
             Happening::Loaded { instance } => {
                 let Some(running) = self.running.get_mut(&instance) else { return Input::Tick };
                 running.taken = true;
@@ -133,11 +134,15 @@ impl<'a> Decisions<'a> {
         let request = &preparation.request;
         let name = request.model.id.clone();
         let machine = self.machine();
-        let outlook = preparation.outlook.machine(&machine, &self.simulation.policy.budgets);
+        let (outlook, budgets) = (&preparation.outlook, &self.simulation.policy.budgets);
         let places = self.numbers.get(&name).map(|number| &self.simulation.models[*number].places);
         let chosen = places.and_then(|places| match &preparation.again {
             Some(plan) => places.get(place_of(plan)?).map(|place| (Arc::clone(plan), place)),
-            None => choose(places, &outlook).map(|(number, place)| {
+            None => choose(places, &outlook.machine(&machine, budgets)).map(|best| {
+                let gentle = outlook.gentle(&machine, budgets, best.1);
+                let other = gentle.and_then(|gentle| choose(places, &gentle));
+                let (number, place) =
+                    other.filter(|(_, place)| as_good(&machine, best.1, place)).unwrap_or(best);
                 let mut plan = LaunchPlan::new("simulation", request.model.clone());
                 plan.settings.insert(PLACE.to_owned(), number.into());
                 (Arc::new(plan), place)

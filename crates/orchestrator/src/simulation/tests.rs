@@ -22,8 +22,7 @@ fn machine(gpus: &[u64]) -> Machine {
 fn simulation(gpus: &[u64], sizes: &[u64]) -> Simulation {
     let machine = machine(gpus);
     let name = |number: usize| format!("m{number}");
-    let model =
-        |(number, size): (usize, &u64)| SimulatedModel::on_any(&machine, &name(number), size * GB);
+    let model = |(number, size): (usize, &u64)| SimulatedModel::on_any(&machine, &name(number), size * GB);
     let models = sizes.iter().enumerate().map(model).collect();
     Simulation::new(Policy::default(), machine, models)
 }

@@ -14,9 +14,15 @@ use super::{Client, Happening, Report, Scheduler, Simulation, Step, Waits, serve
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     /// A client sends its next request.
-    Call { client: usize },
-    Loaded { instance: u64 },
-    Unloaded { instance: u64 },
+    Call {
+        client: usize,
+    },
+    Loaded {
+        instance: u64,
+    },
+    Unloaded {
+        instance: u64,
+    },
 }
 
 /// A request that is not over.
@@ -166,8 +172,9 @@ impl<'a> World<'a> {
 
     /// Notes how long those have waited whose work begins.
     fn begun(&mut self, requests: &[u64]) {
-        let waited =
-            requests.iter().filter_map(|request| Some(self.now.saturating_sub(self.open.get(request)?.asked)));
+        let waited = requests
+            .iter()
+            .filter_map(|request| Some(self.now.saturating_sub(self.open.get(request)?.asked)));
         self.waits.extend(waited);
     }
 
