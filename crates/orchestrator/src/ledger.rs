@@ -177,13 +177,11 @@ impl Ledger {
     ) -> Option<Shortage> {
         let members = machine.devices.iter().filter(|device| device.pool() == pool.id);
         let needed: u64 = members.map(|device| estimate.reservation(&device.id)).sum();
+        if needed == 0 {
+            return None;
+        }
         let available = self.free_in(pool, pool.free.unwrap_or(pool.total), machine, gone);
-        (needed > 0 && needed > available).then(|| Shortage {
-            device: pool.id.clone(),
-            needed,
-            available,
-            budget: None,
-        })
+        (needed > available).then(|| Shortage { device: pool.id.clone(), needed, available, budget: None })
     }
 
     /// What a pool of which `free` is free has beyond all reservations, those of `gone` given back.
@@ -195,8 +193,11 @@ impl Ledger {
     }
 
     fn reserved(&self, device: &DeviceId, gone: &BTreeSet<InstanceId>) -> u64 {
-        let stay = self.reservations.iter().filter(|(instance, _)| !gone.contains(instance));
-        stay.map(|(_, reservation)| reservation.estimate.reservation(device)).sum()
+        let on_device = self.reservations.iter().map(|(instance, reservation)| {
+            let bytes = reservation.estimate.reservation(device);
+            if bytes > 0 && !gone.contains(instance) { bytes } else { 0 }
+        });
+        on_device.sum()
     }
 
     /// What of our reservations the machine's free memory already lacks. Mapped weights are not

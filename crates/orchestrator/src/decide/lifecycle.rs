@@ -166,7 +166,7 @@ impl State {
             let draining = instance.state == InstanceState::Draining;
             (draining && (instance.is_free() || over)).then(|| id.clone())
         };
-        let drained: Vec<InstanceId> = self.instances.iter().filter_map(drained).collect();
+        let drained: Vec<InstanceId> = self.instances.busy().filter_map(drained).collect();
         for id in drained {
             self.begin_stop(&id, actions);
         }

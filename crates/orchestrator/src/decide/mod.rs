@@ -8,20 +8,18 @@
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
+//! - `tracked`: maps that know which entries may have something to do.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 
 mod background;
 mod lifecycle;
 mod queue;
 mod room;
+mod tracked;
 mod trouble;
 mod victims;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
@@ -31,6 +29,8 @@ use crate::{
     outlook::Outlook,
     steps::{Action, Facts, Input, Prepared, Ticket},
 };
+
+use self::tracked::Tracked;
 
 /// A request that waits.
 #[derive(Debug)]
@@ -140,8 +140,8 @@ impl InstanceEntry {
 pub(crate) struct State {
     policy: Policy,
     now: Duration,
-    models: BTreeMap<String, ModelEntry>,
-    instances: BTreeMap<InstanceId, InstanceEntry>,
+    models: Tracked<String, ModelEntry>,
+    instances: Tracked<InstanceId, InstanceEntry>,
     ledger: Ledger,
     /// Counts starts, so that no instance's name is used twice.
     starts: u64,
@@ -149,7 +149,12 @@ pub(crate) struct State {
     /// Counts how often an instance took its memory or gave it back: a reading of the machine from before
     /// does not agree with the ledger.
     moved: u64,
+    /// Counts inputs.
+    inputs: u64,
 }
+
+/// How many inputs are taken in between two searches for those who have nothing to do.
+const BETWEEN_RESTS: u64 = 32;
 
 impl State {
     pub(crate) fn new(policy: Policy) -> Self {
@@ -203,7 +208,7 @@ impl State {
     /// All reservations that `model` might get the place of some time: those of other models that are
     /// not pinned, whether they run or room is being made for them.
     fn may_go_for(&self, model: &str) -> BTreeSet<InstanceId> {
-        let others = self.models.iter().filter(|(name, entry)| *name != model && !entry.rules.pinned);
+        let others = self.models.busy().filter(|(name, entry)| *name != model && !entry.rules.pinned);
         others.flat_map(|(name, _)| self.held_by(name)).collect()
     }
 
@@ -278,6 +283,7 @@ impl State {
     /// stands still.
     pub(crate) fn apply(&mut self, now: Duration, input: Input) -> Vec<Action> {
         self.now = self.now.max(now);
+        self.let_rest();
         let mut actions = Vec::new();
         match input {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
@@ -293,10 +299,28 @@ impl State {
             Input::CloseAsked => self.close_asked(&mut actions),
         }
         self.go_on(&mut actions);
-        if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
+        if self.closing && !self.instances.busy().any(|(_, entry)| entry.state.is_alive()) {
             actions.push(Action::Closed);
         }
         actions
+    }
+
+    /// Every now and then, finds out who has nothing to do.
+    fn let_rest(&mut self) {
+        self.inputs = self.inputs.wrapping_add(1);
+        if !self.inputs.is_multiple_of(BETWEEN_RESTS) {
+            return;
+        }
+        self.instances.rest(|instance| !instance.state.is_alive());
+        let instances = &self.instances;
+        self.models.rest(|entry| {
+            let alive =
+                |id| instances.get(id).is_some_and(|instance: &InstanceEntry| instance.state.is_alive());
+            entry.waiting.is_empty()
+                && matches!(entry.progress, Progress::None)
+                && entry.wanted == Wanted::No
+                && !entry.instance.as_ref().is_some_and(alive)
+        });
     }
 
     /// Whatever the time and the state now allow, until it allows nothing more.
@@ -348,7 +372,7 @@ impl State {
 
     /// Whether anybody waits for memory or for a plan.
     fn somebody_waits(&self) -> bool {
-        self.models.values().any(|entry| !entry.waiting.is_empty() && self.living_of(entry).is_none())
+        self.models.busy().any(|(_, entry)| !entry.waiting.is_empty() && self.living_of(entry).is_none())
     }
 
     fn living_of(&self, entry: &ModelEntry) -> Option<&InstanceEntry> {

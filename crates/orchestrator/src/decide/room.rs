@@ -64,12 +64,11 @@ impl State {
     /// Plans every model that somebody waits for and that nothing is done for yet.
     pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
         let asked = |(model, entry): (&String, &super::ModelEntry)| {
-            let idle = matches!(entry.progress, Progress::None)
-                && self.living_of(entry).is_none()
-                && entry.trouble.is_over(self.now);
-            (!entry.waiting.is_empty() && idle).then(|| model.clone())
+            let asked = !entry.waiting.is_empty() && matches!(entry.progress, Progress::None);
+            let may_start = || self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
+            (asked && may_start()).then(|| model.clone())
         };
-        let models: Vec<String> = self.models.iter().filter_map(asked).collect();
+        let models: Vec<String> = self.models.busy().filter_map(asked).collect();
         for model in models {
             self.prepare(&model, None, false, actions);
         }
@@ -86,7 +85,7 @@ impl State {
             }
             _ => None,
         };
-        let made: Vec<_> = self.models.iter().filter_map(made).collect();
+        let made: Vec<_> = self.models.busy().filter_map(made).collect();
         for (model, promised, needless) in made {
             if needless {
                 self.call_off(&model);
@@ -241,7 +240,7 @@ impl State {
     /// Those who may have to leave for `model`, from whoever goes most easily to whoever is dearest.
     pub(super) fn leaving_order(&self, model: &str) -> Vec<InstanceId> {
         let others = || {
-            let others = self.instances.iter().filter(|(_, instance)| instance.model != model);
+            let others = self.instances.busy().filter(|(_, instance)| instance.model != model);
             others.filter(|(_, instance)| instance.state.is_alive() && !self.is_pinned(&instance.model))
         };
         let going = |instance: &InstanceEntry| {
@@ -255,7 +254,7 @@ impl State {
 
     /// The models that hold memory and never make room.
     fn pinned_ones(&self) -> Vec<String> {
-        let alive = self.instances.values().filter(|instance| instance.state.is_alive());
+        let alive = self.instances.busy_values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
@@ -269,7 +268,7 @@ impl State {
             return Verdict::Start;
         }
         let others = || {
-            let alive = self.instances.iter().filter(|(_, instance)| instance.state.is_alive());
+            let alive = self.instances.busy().filter(|(_, instance)| instance.state.is_alive());
             alive.filter(|(_, instance)| instance.model != model && !self.is_pinned(&instance.model))
         };
         let shortages = without(&self.may_go_for(model));
@@ -338,12 +337,9 @@ impl State {
                 continue;
             };
             let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
-            if let Some(entry) = self.models.get_mut(&victim)
-                && for_a_request
-                && entry.rules.restore != Restore::Never
-            {
-                entry.wanted = Wanted::NoRoom { tried: self.now };
-                entry.offloaded = Some(plan);
+            let restore = self.models.get(&victim).map(|entry| entry.rules.restore);
+            if for_a_request && restore.is_some_and(|restore| restore != Restore::Never) {
+                self.comes_back(&victim, plan);
             }
             self.move_away(&id, actions);
         }
@@ -351,15 +347,15 @@ impl State {
 
     pub(super) fn room_times(&self) -> impl Iterator<Item = Duration> {
         let blocked = |entry: &&super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
-        let new_plans = self.models.values().filter_map(|entry| match entry.progress {
+        let new_plans = self.models.busy_values().filter_map(|entry| match entry.progress {
             Progress::Blocked { read, elsewhere: true, .. } => {
                 Some(read.saturating_add(FRESH + Duration::from_millis(1)))
             }
             _ => None,
         });
         let waits: Vec<Duration> =
-            self.models.values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
-        let ready = self.instances.values().filter(|instance| instance.state == InstanceState::Ready);
+            self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
+        let ready = self.instances.busy_values().filter(|instance| instance.state == InstanceState::Ready);
         let turn = self.policy.turn;
         let ready = ready.flat_map(move |instance| {
             let lingers = instance.used.saturating_add(self.policy.linger);

@@ -126,7 +126,7 @@ fn nothing_goes_for_a_request_that_went_away() {
         ],
     );
     assert_eq!(wakes(&state), None);
-    assert!(matches!(state.models["b"].progress, Progress::None));
+    assert!(matches!(state.models.get("b").unwrap().progress, Progress::None));
 }
 
 #[test]
