@@ -151,6 +151,10 @@ pub(crate) struct State {
     moved: u64,
     /// Counts inputs.
     inputs: u64,
+    /// Whether something happened since the blocked were looked at that may let one of them in.
+    look_again: bool,
+    /// When the time alone may let one of them in.
+    look_at: Option<Duration>,
 }
 
 /// How many inputs are taken in between two searches for those who have nothing to do.
@@ -284,6 +288,7 @@ impl State {
     pub(crate) fn apply(&mut self, now: Duration, input: Input) -> Vec<Action> {
         self.now = self.now.max(now);
         self.let_rest();
+        self.look_again |= self.may_make_room(&input);
         let mut actions = Vec::new();
         match input {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
@@ -323,6 +328,22 @@ impl State {
         });
     }
 
+    /// Whether one of those who wait for memory may get it by `input`, before anything is done about it.
+    /// What happens most often is not that: requests come for models that run, and end where others go on.
+    fn may_make_room(&self, input: &Input) -> bool {
+        match input {
+            Input::Tick => false,
+            Input::LeaseAsked { model, .. } => {
+                let progress = self.models.get(model).map(|entry| &entry.progress);
+                matches!(progress, Some(Progress::Blocked { .. }))
+            }
+            Input::LeaseReturned { instance, .. } => {
+                self.instances.get(instance).is_some_and(|instance| instance.leases + instance.keeps <= 1)
+            }
+            _ => true,
+        }
+    }
+
     /// Whatever the time and the state now allow, until it allows nothing more.
     fn go_on(&mut self, actions: &mut Vec<Action>) {
         loop {
@@ -335,19 +356,22 @@ impl State {
             if !self.closing {
                 self.plan_when_room_was_made(actions);
                 self.plan_what_is_asked_for(actions);
-                self.admit_the_blocked(actions);
+                if self.look_again || self.look_at.is_some_and(|time| time <= self.now) {
+                    self.admit_the_blocked(actions);
+                }
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
             }
             if actions.len() == before {
                 return;
             }
+            self.look_again |= actions[before..].iter().any(|action| !matches!(action, Action::Grant { .. }));
         }
     }
 
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
-        let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
+        let times = self.queue_times().chain(self.look_at).chain(self.idle_times());
         let times = times.chain(self.trouble_times());
         times.filter(|time| *time > self.now).min()
     }

@@ -1,8 +1,8 @@
 //! Plans, and whom they make go.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
-use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
+use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
@@ -53,7 +53,8 @@ impl State {
         let own = self.held_by(model).collect();
         let shortages = self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &own);
         let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
-        match self.verdict(model, &estimate, &machine, Pressure::Overdue) {
+        let may_go = self.may_go_for(model);
+        match self.verdict(model, &estimate, &machine, Pressure::Overdue, &may_go) {
             Verdict::MakeRoom(going) => leaving.extend(going),
             Verdict::Never(missing) => lacking = missing,
             Verdict::Start | Verdict::Wait => {}
@@ -177,12 +178,20 @@ impl State {
             })
             .collect();
         models.sort();
+        self.look_again = false;
+        let mut may_go = self.may_go_for("");
         for (_, model) in models {
-            self.admit(&model, actions);
+            let before = actions.len();
+            self.admit(&model, &may_go, actions);
+            if actions.len() > before {
+                may_go = self.may_go_for("");
+            }
         }
+        self.look_at = self.room_times().filter(|time| *time > self.now).min();
     }
 
-    fn admit(&mut self, model: &str, actions: &mut Vec<Action>) {
+    /// `may_go`: what [`State::may_go_for`] says of all.
+    fn admit(&mut self, model: &str, may_go: &BTreeSet<InstanceId>, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
         let Progress::Blocked { prepared, read, moved, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
@@ -195,14 +204,17 @@ impl State {
             (None, Restore::Always) => Pressure::Always,
             (None, _) => Pressure::None,
         };
-        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure);
+        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure, may_go);
         let stale = self.now.saturating_sub(*read) > FRESH;
         // What came back since is in neither the reading nor the ledger, and what was taken is in both: too
         // little is seen, or too much.
         let outdated = self.moved != *moved;
+        if matches!(verdict, Verdict::Wait) && for_a_request {
+            let elsewhere = self.may_run_elsewhere(model, prepared, pressure, may_go);
+            return self.look_elsewhere(model, elsewhere, stale, actions);
+        }
         let prepared = prepared.clone();
         match verdict {
-            Verdict::Wait if for_a_request => self.look_elsewhere(model, pressure, stale, actions),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
             _ if stale => self.prepare(model, None, false, actions),
             Verdict::Start | Verdict::Never(_) if outdated => self.prepare(model, None, true, actions),
@@ -220,14 +232,7 @@ impl State {
 
     /// Plans again, when the plan is no longer new, where the model would not have to wait on another GPU
     /// than the one that was best when its plan was made.
-    fn look_elsewhere(&mut self, model: &str, pressure: Pressure, stale: bool, actions: &mut Vec<Action>) {
-        let Some(entry) = self.models.get(model) else { return };
-        let Progress::Blocked { prepared, .. } = &entry.progress else { return };
-        let may_run = |estimate: &Estimate| {
-            let verdict = self.verdict(model, estimate, &prepared.machine, pressure);
-            matches!(verdict, Verdict::Start | Verdict::MakeRoom(_))
-        };
-        let may_run = elsewhere(&prepared.machine, &prepared.estimate).iter().any(may_run);
+    fn look_elsewhere(&mut self, model: &str, may_run: bool, stale: bool, actions: &mut Vec<Action>) {
         if may_run && stale {
             self.prepare(model, None, false, actions);
         } else if let Some(entry) = self.models.get_mut(model)
@@ -235,6 +240,20 @@ impl State {
         {
             *elsewhere = may_run;
         }
+    }
+
+    /// Whether it would not have to wait on another GPU.
+    fn may_run_elsewhere(
+        &self,
+        model: &str,
+        prepared: &Prepared,
+        pressure: Pressure,
+        may_go: &BTreeSet<InstanceId>,
+    ) -> bool {
+        elsewhere(&prepared.machine, &prepared.estimate).iter().any(|estimate| {
+            let verdict = self.verdict(model, estimate, &prepared.machine, pressure, may_go);
+            matches!(verdict, Verdict::Start | Verdict::MakeRoom(_))
+        })
     }
 
     /// Those who may have to leave for `model`, from whoever goes most easily to whoever is dearest.
@@ -258,20 +277,35 @@ impl State {
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
-    fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine, pressure: Pressure) -> Verdict {
+    fn verdict(
+        &self,
+        model: &str,
+        estimate: &Estimate,
+        machine: &Machine,
+        pressure: Pressure,
+        may_go: &BTreeSet<InstanceId>,
+    ) -> Verdict {
         // It would run in its own place.
         let own: BTreeSet<InstanceId> = self.held_by(model).collect();
         let without = |gone: &BTreeSet<InstanceId>| {
-            self.ledger.shortages(estimate, machine, &self.policy.budgets, &(gone | &own))
+            let gone = if own.is_empty() { Cow::Borrowed(gone) } else { Cow::Owned(gone | &own) };
+            self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone)
         };
         if without(&BTreeSet::new()).is_empty() {
             return Verdict::Start;
         }
+        // Those who have something of what it needs.
+        let pools = pools(estimate, machine);
+        let in_the_way = |id: &InstanceId| {
+            let mut parts = self.ledger.reservation(id).into_iter().flat_map(|held| &held.devices);
+            parts.any(|part| pool(&part.device, machine).is_none_or(|pool| pools.contains(&pool)))
+        };
         let others = || {
             let alive = self.instances.busy().filter(|(_, instance)| instance.state.is_alive());
-            alive.filter(|(_, instance)| instance.model != model && !self.is_pinned(&instance.model))
+            let others = alive.filter(|(id, instance)| instance.model != model && in_the_way(id));
+            others.filter(|(_, instance)| !self.is_pinned(&instance.model))
         };
-        let shortages = without(&self.may_go_for(model));
+        let shortages = without(may_go);
         if !shortages.is_empty() {
             return Verdict::Never(shortages);
         }
@@ -353,17 +387,30 @@ impl State {
             }
             _ => None,
         });
-        let waits: Vec<Duration> =
-            self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
+        let waits = self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since);
+        let (first, turn, now) = (waits.clone().min(), self.policy.turn, self.now);
+        // For instances that have had their turn, the next one who will have waited for one decides.
+        let next = waits.map(|since| since.saturating_add(turn)).filter(|time| *time > self.now).min();
         let ready = self.instances.busy_values().filter(|instance| instance.state == InstanceState::Ready);
-        let turn = self.policy.turn;
         let ready = ready.flat_map(move |instance| {
             let lingers = instance.used.saturating_add(self.policy.linger);
-            let turns: Vec<Duration> =
-                waits.iter().map(|since| (*since).max(instance.ready).saturating_add(turn)).collect();
-            let lingers = (!turns.is_empty() && instance.is_free()).then_some(lingers);
+            let had_its_turn = instance.ready.saturating_add(turn) <= now;
+            let first = first.map(|since| since.max(instance.ready).saturating_add(turn));
+            let lingers = (first.is_some() && instance.is_free()).then_some(lingers);
+            let turns = if had_its_turn { next } else { first };
             turns.into_iter().chain(lingers)
         });
         ready.chain(new_plans)
     }
+}
+
+/// Whose memory `device` uses; `None` when the machine no longer has it.
+fn pool(device: &DeviceId, machine: &Machine) -> Option<DeviceId> {
+    machine.devices.iter().find(|known| known.id == *device).map(loadmaster_core::Device::pool)
+}
+
+/// All memories that `estimate` needs something of.
+fn pools(estimate: &Estimate, machine: &Machine) -> Vec<DeviceId> {
+    let needed = estimate.devices.iter().filter(|part| part.total() > 0);
+    needed.filter_map(|part| pool(&part.device, machine)).collect()
 }
