@@ -30,6 +30,16 @@ pub(crate) struct Outlook {
     pub(crate) spare_percent: u64,
 }
 
+/// A way to make room on one GPU; the least is the best.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    /// The place in [`Outlook::order`] of the dearest who goes, counted from 1; 0 when nobody does.
+    dearest: usize,
+    /// What is free there then.
+    free: Reverse<u64>,
+    gone: BTreeSet<InstanceId>,
+}
+
 impl Outlook {
     /// The machine as it would be for the plan: `free` is what it may have of each device.
     pub(crate) fn machine(&self, real: &Machine, budgets: &Budgets) -> Machine {
@@ -54,19 +64,11 @@ impl Outlook {
             return None;
         }
         let ways = gpus(real).filter_map(|gpu| self.way_onto(gpu, real, budgets, best));
-        let (_, gone) = ways.min()?;
-        Some(self.without(&gone, real, budgets))
+        Some(self.without(&ways.min()?.gone, real, budgets))
     }
 
-    /// Who goes for `best` to run on `gpu`, behind what makes one way better than another: how dear the
-    /// last one of them is, and how much is free there.
-    fn way_onto(
-        &self,
-        gpu: &Device,
-        real: &Machine,
-        budgets: &Budgets,
-        best: &Estimate,
-    ) -> Option<((usize, Reverse<u64>), BTreeSet<InstanceId>)> {
+    /// Who goes for `best` to run on `gpu`; `None` when it cannot.
+    fn way_onto(&self, gpu: &Device, real: &Machine, budgets: &Budgets, best: &Estimate) -> Option<Way> {
         let needed: u64 = gpus(real).map(|gpu| best.reservation(&gpu.id)).sum();
         let room =
             |gone: &BTreeSet<InstanceId>| self.ledger.room(gpu, real, budgets, gone).unwrap_or(gpu.total);
@@ -74,13 +76,13 @@ impl Outlook {
         let enough = needed.saturating_add(SPARED_BY_PLANNERS.min(most.checked_sub(needed)?));
         let mut gone = self.own.clone();
         if room(&gone) >= enough {
-            return Some(((0, Reverse(room(&gone))), gone));
+            return Some(Way { dearest: 0, free: Reverse(room(&gone)), gone });
         }
         for (place, id) in self.order.iter().enumerate() {
             if self.ledger.reservation(id).is_some_and(|estimate| estimate.reservation(&gpu.id) > 0) {
                 gone.insert(id.clone());
                 if room(&gone) >= enough {
-                    return Some(((place + 1, Reverse(room(&gone))), gone));
+                    return Some(Way { dearest: place + 1, free: Reverse(room(&gone)), gone });
                 }
             }
         }

@@ -9,6 +9,7 @@ mod loads;
 mod machine;
 mod median;
 mod page;
+mod scheduler;
 mod server;
 mod serving;
 mod swap;
@@ -48,6 +49,12 @@ pub(crate) enum Benchmark {
     },
     /// Two models and room for one, under many clients, beside llama-server's own router
     Swap(swap::Arguments),
+    /// Patterns of requests over many models in virtual time, under our decisions and simpler ones
+    Scheduler {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+    },
     /// What the gateway adds to an answer, beside llama-server's own router
     Gateway(gateway::Arguments),
 }
@@ -59,6 +66,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Loads { date } => loads::run(&date),
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
+        Benchmark::Scheduler { date } => scheduler::run(&date),
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),

@@ -2,7 +2,6 @@
 //! `cargo run --release --example schedulers [-- PATTERN]`
 //!
 //! One JSON line for each pattern and scheduler. With an argument only the patterns whose name has it.
-#![expect(clippy::print_stdout, reason = "printing is what the example is for")]
 
 mod fifo;
 mod fleet;
@@ -21,6 +20,7 @@ use serde_json::json;
 
 use self::{fifo::Fifo, fleet::Fleet, lru::Lru, patterns::Pattern};
 
+#[expect(clippy::print_stdout, reason = "printing is what the example is for")]
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = env::args().nth(1).unwrap_or_default();
     for pattern in patterns::all().into_iter().filter(|pattern| pattern.name.contains(&wanted)) {

@@ -8,7 +8,7 @@ use std::{
 
 use loadmaster_core::{DeviceId, Estimate, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind};
 
-use super::{Cost, Happening, Scheduler, SimulatedModel, Simulation, Step};
+use super::{Cost, Happening, Scheduler, SimulatedModel, Simulation, Step, Waits};
 use crate::{
     OrchestratorError,
     decide::State,
@@ -43,7 +43,8 @@ pub(super) struct Decisions<'a> {
     planned: u64,
     /// When the state wants to be woken.
     wake: Option<Duration>,
-    cost: Cost,
+    /// How long each decision took in real time.
+    took: Vec<Duration>,
 }
 
 impl<'a> Decisions<'a> {
@@ -66,7 +67,7 @@ impl<'a> Decisions<'a> {
             plans: BTreeMap::new(),
             planned: 0,
             wake: None,
-            cost: Cost::default(),
+            took: Vec::new(),
         }
     }
 
@@ -175,7 +176,7 @@ impl Scheduler for Decisions<'_> {
         let begun = Instant::now();
         let actions = self.state.apply(now, input);
         self.wake = self.state.next_wake();
-        self.cost.note(begun.elapsed());
+        self.took.push(begun.elapsed());
         actions.into_iter().filter_map(|action| self.step(now, action)).collect()
     }
 
@@ -185,7 +186,7 @@ impl Scheduler for Decisions<'_> {
     }
 
     fn cost(&self) -> Cost {
-        self.cost
+        Cost { decisions: self.took.len() as u64, each: Waits::of(self.took.clone()) }
     }
 }
 

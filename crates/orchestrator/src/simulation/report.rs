@@ -37,12 +37,12 @@ pub struct Report {
     pub cost: Cost,
 }
 
-/// How long requests waited.
+/// How long requests waited, or whatever else took its time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waits {
     /// The sum of all of them over their number.
     pub mean: Duration,
-    /// The wait that half of them did not exceed.
+    /// The one that half of them did not exceed.
     pub median: Duration,
     /// The one that 95 of a hundred did not exceed.
     pub p95: Duration,
@@ -70,16 +70,6 @@ impl Waits {
 pub struct Cost {
     /// How many inputs were decided on.
     pub decisions: u64,
-    /// All of them together.
-    pub total: Duration,
-    /// The dearest.
-    pub longest: Duration,
-}
-
-impl Cost {
-    pub(super) fn note(&mut self, took: Duration) {
-        self.decisions += 1;
-        self.total = self.total.saturating_add(took);
-        self.longest = self.longest.max(took);
-    }
+    /// How long each took.
+    pub each: Waits,
 }

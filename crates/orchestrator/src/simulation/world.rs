@@ -139,7 +139,7 @@ impl<'a> World<'a> {
             Due::Loaded { instance } => Happening::Loaded { instance },
             Due::Unloaded { instance } => {
                 if let Some(place) = self.places.remove(&instance) {
-                    self.charge(&place, |used, bytes| used.saturating_sub(bytes));
+                    self.charge(&place, u64::saturating_sub);
                 }
                 Happening::Unloaded { instance }
             }
