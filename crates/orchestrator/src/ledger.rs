@@ -162,6 +162,11 @@ impl Ledger {
         })
     }
 
+    /// What is left of the smaller of a budget, if there is one, and the device's size, without those in `gone`.
+    pub(crate) fn limit(&self, device: &Device, budgets: &Budgets, gone: &BTreeSet<InstanceId>) -> u64 {
+        self.below(device, budgets.of(device).unwrap_or(u64::MAX), gone)
+    }
+
     /// What is left of the smaller of a budget and the device's size.
     fn below(&self, device: &Device, budget: u64, gone: &BTreeSet<InstanceId>) -> u64 {
         budget.min(device.total).saturating_sub(self.reserved(&device.id, gone))

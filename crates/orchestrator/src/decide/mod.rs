@@ -5,6 +5,8 @@
 //!
 //! - `queue`: requests that wait, and leases.
 //! - `room`: plans, and whom they make go.
+//! - `gpus`: where a plan for another GPU would do.
+//! - `glance`: who need not be looked at closely.
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
@@ -12,6 +14,8 @@
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 
 mod background;
+mod glance;
+mod gpus;
 mod lifecycle;
 mod queue;
 mod room;
@@ -62,6 +66,8 @@ enum Progress {
         read: Duration,
         /// [`State::moved`] when the machine was to be read.
         moved: u64,
+        /// [`State::moved`] when it was last known not to be impossible.
+        possible: Option<u64>,
         /// Whether it could run on another device than the one that it is planned for.
         elsewhere: bool,
     },

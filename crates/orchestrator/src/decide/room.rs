@@ -6,11 +6,11 @@ use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, Laun
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
+    glance::Glance,
     victims::{self, Candidate},
 };
 use crate::{
     OrchestratorError, Preview, Restore, Shortage,
-    outlook::elsewhere,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -22,7 +22,7 @@ const SPARE_PERCENT: u64 = 15;
 
 /// What may happen with a plan now.
 #[derive(Debug)]
-enum Verdict {
+pub(super) enum Verdict {
     Start,
     /// Those go first.
     MakeRoom(BTreeSet<InstanceId>),
@@ -34,7 +34,7 @@ enum Verdict {
 
 /// How hard a model presses for room.
 #[derive(Debug, Clone, Copy)]
-enum Pressure {
+pub(super) enum Pressure {
     /// Somebody has waited for it since then.
     Since(Duration),
     /// Nobody waits for it, but it shall always run.
@@ -148,7 +148,8 @@ impl State {
                     return;
                 }
                 let prepared = Box::new(prepared);
-                entry.progress = Progress::Blocked { prepared, read: now, moved, elsewhere: false };
+                entry.progress =
+                    Progress::Blocked { prepared, read: now, moved, possible: None, elsewhere: false };
             }
         }
     }
@@ -179,21 +180,20 @@ impl State {
             .collect();
         models.sort();
         self.look_again = false;
-        let mut may_go = self.may_go_for("");
+        let mut glance = self.glance();
         for (_, model) in models {
             let before = actions.len();
-            self.admit(&model, &may_go, actions);
+            self.admit(&model, &glance, actions);
             if actions.len() > before {
-                may_go = self.may_go_for("");
+                glance = self.glance();
             }
         }
         self.look_at = self.room_times().filter(|time| *time > self.now).min();
     }
 
-    /// `may_go`: what [`State::may_go_for`] says of all.
-    fn admit(&mut self, model: &str, may_go: &BTreeSet<InstanceId>, actions: &mut Vec<Action>) {
+    fn admit(&mut self, model: &str, glance: &Glance, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
-        let Progress::Blocked { prepared, read, moved, .. } = &entry.progress else { return };
+        let Progress::Blocked { prepared, read, moved, possible, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
         if !for_a_request && entry.wanted == Wanted::No {
             self.call_off(model);
@@ -204,13 +204,18 @@ impl State {
             (None, Restore::Always) => Pressure::Always,
             (None, _) => Pressure::None,
         };
-        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure, may_go);
+        let known_possible = *possible == Some(self.moved);
+        let verdict = if for_a_request && known_possible && glance.excludes(&prepared.estimate) {
+            Verdict::Wait
+        } else {
+            self.verdict(model, &prepared.estimate, &prepared.machine, pressure, &glance.may_go)
+        };
         let stale = self.now.saturating_sub(*read) > FRESH;
         // What came back since is in neither the reading nor the ledger, and what was taken is in both: too
         // little is seen, or too much.
         let outdated = self.moved != *moved;
         if matches!(verdict, Verdict::Wait) && for_a_request {
-            let elsewhere = self.may_run_elsewhere(model, prepared, pressure, may_go);
+            let elsewhere = self.may_run_elsewhere(model, prepared, pressure, glance);
             return self.look_elsewhere(model, elsewhere, stale, actions);
         }
         let prepared = prepared.clone();
@@ -230,54 +235,13 @@ impl State {
         }
     }
 
-    /// Plans again, when the plan is no longer new, where the model would not have to wait on another GPU
-    /// than the one that was best when its plan was made.
-    fn look_elsewhere(&mut self, model: &str, may_run: bool, stale: bool, actions: &mut Vec<Action>) {
-        if may_run && stale {
-            self.prepare(model, None, false, actions);
-        } else if let Some(entry) = self.models.get_mut(model)
-            && let Progress::Blocked { elsewhere, .. } = &mut entry.progress
-        {
-            *elsewhere = may_run;
-        }
-    }
-
-    /// Whether it would not have to wait on another GPU.
-    fn may_run_elsewhere(
-        &self,
-        model: &str,
-        prepared: &Prepared,
-        pressure: Pressure,
-        may_go: &BTreeSet<InstanceId>,
-    ) -> bool {
-        elsewhere(&prepared.machine, &prepared.estimate).iter().any(|estimate| {
-            let verdict = self.verdict(model, estimate, &prepared.machine, pressure, may_go);
-            matches!(verdict, Verdict::Start | Verdict::MakeRoom(_))
-        })
-    }
-
-    /// Those who may have to leave for `model`, from whoever goes most easily to whoever is dearest.
-    pub(super) fn leaving_order(&self, model: &str) -> Vec<InstanceId> {
-        let others = || {
-            let others = self.instances.busy().filter(|(_, instance)| instance.model != model);
-            others.filter(|(_, instance)| instance.state.is_alive() && !self.is_pinned(&instance.model))
-        };
-        let going = |instance: &InstanceEntry| {
-            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
-        };
-        let gone_soon = others().filter(|(_, instance)| going(instance)).map(|(id, _)| id.clone());
-        let candidate = |(id, instance)| self.candidate(Pressure::Overdue, id, instance);
-        let candidates = victims::in_order(others().filter_map(candidate).collect());
-        gone_soon.chain(candidates.into_iter().map(|candidate| candidate.id)).collect()
-    }
-
     /// The models that hold memory and never make room.
     fn pinned_ones(&self) -> Vec<String> {
         let alive = self.instances.busy_values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
-    fn verdict(
+    pub(super) fn verdict(
         &self,
         model: &str,
         estimate: &Estimate,
@@ -322,7 +286,12 @@ impl State {
     }
 
     /// `instance` as one that may go for who presses so hard.
-    fn candidate(&self, pressure: Pressure, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+    pub(super) fn candidate(
+        &self,
+        pressure: Pressure,
+        id: &InstanceId,
+        instance: &InstanceEntry,
+    ) -> Option<Candidate> {
         let (linger, may_interrupt) = match (pressure, &instance.state) {
             (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
             (Pressure::Since(since), InstanceState::Ready) => {
