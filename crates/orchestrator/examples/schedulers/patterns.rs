@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<Pattern> {
     {
         patterns.push(many("zipf", models, gpus, &Popularity::zipf(models)));
     }
+    patterns.extend([10, 100, 1000].map(settled));
     patterns.extend([office_hours(), images(), chains(1), chains(6), one_large()]);
     patterns
 }
@@ -117,6 +118,15 @@ fn many(kind: &str, count: usize, gpus: usize, popularity: &Popularity) -> Patte
     };
     let clients = (0..8 * gpus as u64).map(client).collect();
     pattern(format!("{kind}, {count} models, {gpus} GPU"), machine, models, clients, minutes)
+}
+
+/// Sixteen GPUs hold 48 models, which nineteen of twenty requests are for: what decisions cost when most of
+/// them are about what runs.
+fn settled(count: usize) -> Pattern {
+    let held = 48;
+    let mut pattern = many("favourites", count, 16, &Popularity::favourites(count, held, 0.05));
+    pattern.models = models(&pattern.machine, &[7], count);
+    pattern
 }
 
 /// Quiet for two minutes, then sixty requests within ten seconds, for three models of six.

@@ -58,6 +58,14 @@ impl Popularity {
         Self::of((0..models).map(|_| 1.0))
     }
 
+    /// The first few as often as each other, all others together with this share of all.
+    #[expect(clippy::cast_precision_loss, reason = "there are a thousand models at most")]
+    pub(crate) fn favourites(models: usize, few: usize, share: f64) -> Self {
+        let others = models.saturating_sub(few).max(1) as f64;
+        let rare = share / (1.0 - share) * few as f64 / others;
+        Self::of((0..models).map(|model| if model < few { 1.0 } else { rare }))
+    }
+
     fn of(weights: impl Iterator<Item = f64>) -> Self {
         let sums = weights.scan(0.0, |sum, weight| {
             *sum += weight;

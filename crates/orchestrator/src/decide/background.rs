@@ -10,7 +10,28 @@ use crate::{Restore, steps::Action};
 /// How many models at most wait to come back in case that there is room for them again.
 const COME_BACK: usize = 8;
 
+/// How many inputs are taken in between two searches for those who have nothing to do.
+const BETWEEN_RESTS: u64 = 32;
+
 impl State {
+    /// Every now and then, finds out who has nothing to do.
+    pub(super) fn let_rest(&mut self) {
+        self.inputs = self.inputs.wrapping_add(1);
+        if !self.inputs.is_multiple_of(BETWEEN_RESTS) {
+            return;
+        }
+        self.instances.rest(|instance| !instance.state.is_alive());
+        let instances = &self.instances;
+        self.models.rest(|entry| {
+            let alive =
+                |id| instances.get(id).is_some_and(|instance: &InstanceEntry| instance.state.is_alive());
+            entry.waiting.is_empty()
+                && matches!(entry.progress, Progress::None)
+                && entry.wanted == Wanted::No
+                && !entry.instance.as_ref().is_some_and(alive)
+        });
+    }
+
     /// Somebody wants `model` loaded, without a request for it.
     pub(super) fn load_asked(&mut self, model: &str) {
         if let Some(entry) = self.models.get_mut(model) {

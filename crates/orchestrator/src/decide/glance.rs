@@ -11,7 +11,7 @@ use std::{
 use loadmaster_core::{DeviceId, Estimate, InstanceId, InstanceState};
 
 use super::{ModelEntry, Progress, State, room::Pressure};
-use crate::steps::Prepared;
+use crate::steps::{Input, Prepared};
 
 /// What could be had at most.
 #[derive(Debug, Default)]
@@ -37,10 +37,10 @@ impl State {
     pub(super) fn glance(&self) -> Glance {
         let may_go = self.may_go_for("");
         let blocked = self.models.busy_values().filter_map(|entry| match &entry.progress {
-            Progress::Blocked { prepared, .. } => Some((entry, prepared)),
+            Progress::Blocked { prepared, .. } => Some((entry, &**prepared)),
             _ => None,
         });
-        let since = |(entry, _): (&ModelEntry, &Box<Prepared>)| entry.waits_since();
+        let since = |(entry, _): (&ModelEntry, &Prepared)| entry.waits_since();
         let longest: Duration = blocked.clone().filter_map(since).min().unwrap_or(self.now);
         let Some((_, prepared)) = blocked.clone().next() else {
             return Glance { may_go, ..Glance::default() };
@@ -54,5 +54,21 @@ impl State {
         let most =
             devices.map(|device| (device.id.clone(), self.ledger.limit(device, &self.policy.budgets, &gone)));
         Glance { most: most.collect(), may_go }
+    }
+
+    /// Whether one of those who wait for memory may get it by `input`, before anything is done about it.
+    /// What happens most often is not that: requests come for models that run, and end where others go on.
+    pub(super) fn may_make_room(&self, input: &Input) -> bool {
+        match input {
+            Input::Tick => false,
+            Input::LeaseAsked { model, .. } => {
+                let progress = self.models.get(model).map(|entry| &entry.progress);
+                matches!(progress, Some(Progress::Blocked { .. }))
+            }
+            Input::LeaseReturned { instance, .. } => {
+                self.instances.get(instance).is_some_and(|instance| instance.leases + instance.keeps <= 1)
+            }
+            _ => true,
+        }
     }
 }

@@ -163,9 +163,6 @@ pub(crate) struct State {
     look_at: Option<Duration>,
 }
 
-/// How many inputs are taken in between two searches for those who have nothing to do.
-const BETWEEN_RESTS: u64 = 32;
-
 impl State {
     pub(crate) fn new(policy: Policy) -> Self {
         Self { policy, ..Self::default() }
@@ -314,40 +311,6 @@ impl State {
             actions.push(Action::Closed);
         }
         actions
-    }
-
-    /// Every now and then, finds out who has nothing to do.
-    fn let_rest(&mut self) {
-        self.inputs = self.inputs.wrapping_add(1);
-        if !self.inputs.is_multiple_of(BETWEEN_RESTS) {
-            return;
-        }
-        self.instances.rest(|instance| !instance.state.is_alive());
-        let instances = &self.instances;
-        self.models.rest(|entry| {
-            let alive =
-                |id| instances.get(id).is_some_and(|instance: &InstanceEntry| instance.state.is_alive());
-            entry.waiting.is_empty()
-                && matches!(entry.progress, Progress::None)
-                && entry.wanted == Wanted::No
-                && !entry.instance.as_ref().is_some_and(alive)
-        });
-    }
-
-    /// Whether one of those who wait for memory may get it by `input`, before anything is done about it.
-    /// What happens most often is not that: requests come for models that run, and end where others go on.
-    fn may_make_room(&self, input: &Input) -> bool {
-        match input {
-            Input::Tick => false,
-            Input::LeaseAsked { model, .. } => {
-                let progress = self.models.get(model).map(|entry| &entry.progress);
-                matches!(progress, Some(Progress::Blocked { .. }))
-            }
-            Input::LeaseReturned { instance, .. } => {
-                self.instances.get(instance).is_some_and(|instance| instance.leases + instance.keeps <= 1)
-            }
-            _ => true,
-        }
     }
 
     /// Whatever the time and the state now allow, until it allows nothing more.
