@@ -162,6 +162,11 @@ impl Ledger {
         })
     }
 
+    /// What is left of the smaller of a budget, if there is one, and the device's size, without those in `gone`.
+    pub(crate) fn limit(&self, device: &Device, budgets: &Budgets, gone: &BTreeSet<InstanceId>) -> u64 {
+        self.below(device, budgets.of(device).unwrap_or(u64::MAX), gone)
+    }
+
     /// What is left of the smaller of a budget and the device's size.
     fn below(&self, device: &Device, budget: u64, gone: &BTreeSet<InstanceId>) -> u64 {
         budget.min(device.total).saturating_sub(self.reserved(&device.id, gone))
@@ -177,13 +182,11 @@ impl Ledger {
     ) -> Option<Shortage> {
         let members = machine.devices.iter().filter(|device| device.pool() == pool.id);
         let needed: u64 = members.map(|device| estimate.reservation(&device.id)).sum();
+        if needed == 0 {
+            return None;
+        }
         let available = self.free_in(pool, pool.free.unwrap_or(pool.total), machine, gone);
-        (needed > 0 && needed > available).then(|| Shortage {
-            device: pool.id.clone(),
-            needed,
-            available,
-            budget: None,
-        })
+        (needed > available).then(|| Shortage { device: pool.id.clone(), needed, available, budget: None })
     }
 
     /// What a pool of which `free` is free has beyond all reservations, those of `gone` given back.
@@ -195,8 +198,11 @@ impl Ledger {
     }
 
     fn reserved(&self, device: &DeviceId, gone: &BTreeSet<InstanceId>) -> u64 {
-        let stay = self.reservations.iter().filter(|(instance, _)| !gone.contains(instance));
-        stay.map(|(_, reservation)| reservation.estimate.reservation(device)).sum()
+        let on_device = self.reservations.iter().map(|(instance, reservation)| {
+            let bytes = reservation.estimate.reservation(device);
+            if bytes > 0 && !gone.contains(instance) { bytes } else { 0 }
+        });
+        on_device.sum()
     }
 
     /// What of our reservations the machine's free memory already lacks. Mapped weights are not

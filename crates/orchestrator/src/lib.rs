@@ -11,6 +11,8 @@
 //! memory and no process; the time comes with the input. The actor carries the actions out and feeds their outcomes back as
 //! inputs, one at a time. `ledger` holds the arithmetic of reservations.
 //!
+//! [`simulation`] plays the same decisions against a pattern of requests, in virtual time.
+//!
 //! `weigher` says what a plan takes: what `measurements` has where the same plan has run here before,
 //! and else what the backend estimates. What a start took is written there.
 //!
@@ -66,6 +68,7 @@ mod measurements;
 mod message;
 mod outlook;
 mod policy;
+pub mod simulation;
 mod status;
 mod steps;
 mod weigher;

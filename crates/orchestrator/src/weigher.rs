@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, Machine};
+use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, LaunchPlan, Machine};
 
 use crate::{
     MachineReader, OrchestratorError, Policy, ProcessMemory,
     actual::{actual, next_time},
     measurements::Measurements,
+    outlook::as_good,
     steps::{Preparation, Prepared},
 };
 
@@ -70,17 +71,37 @@ impl Weigher {
         policy: &Policy,
         machine: Machine,
     ) -> Result<Prepared, OrchestratorError> {
-        let plan = if let Some(plan) = &preparation.again {
-            Arc::clone(plan)
-        } else {
-            let outlook = preparation.outlook.machine(&machine, &policy.budgets);
-            Arc::new(backend.plan(&preparation.request, &outlook).await?)
+        if let Some(plan) = &preparation.again {
+            let estimate = self.estimate(backend, plan, &machine).await?;
+            return Ok(Prepared { plan: Arc::clone(plan), estimate, machine });
+        }
+        let outlook = &preparation.outlook;
+        let plan_for = async |seen: Machine| {
+            let plan = backend.plan(&preparation.request, &seen).await?;
+            let estimate = self.estimate(backend, &plan, &machine).await?;
+            Ok::<_, OrchestratorError>((Arc::new(plan), estimate))
         };
-        let estimate = match self.measurements.find(&plan, &machine) {
-            Some(measured) => measured,
-            None => backend.estimate_resources(&plan).await?,
-        };
+        let (mut plan, mut estimate) = plan_for(outlook.machine(&machine, &policy.budgets)).await?;
+        if let Some(gentle) = outlook.gentle(&machine, &policy.budgets, &estimate)
+            && let Ok((other, takes)) = plan_for(gentle).await
+            && as_good(&machine, &estimate, &takes)
+        {
+            (plan, estimate) = (other, takes);
+        }
         Ok(Prepared { plan, estimate, machine })
+    }
+
+    /// What the same plan took before, or what the backend estimates.
+    async fn estimate(
+        &self,
+        backend: &dyn Backend,
+        plan: &LaunchPlan,
+        machine: &Machine,
+    ) -> Result<Estimate, OrchestratorError> {
+        match self.measurements.find(plan, machine) {
+            Some(measured) => Ok(measured),
+            None => Ok(backend.estimate_resources(plan).await?),
+        }
     }
 
     /// The machine, once two readings agree: a driver may give memory back some time after the process

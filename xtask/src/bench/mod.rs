@@ -10,6 +10,7 @@ mod loads;
 mod machine;
 mod median;
 mod page;
+mod scheduler;
 mod server;
 mod serving;
 mod swap;
@@ -51,6 +52,12 @@ pub(crate) enum Benchmark {
     Swap(swap::Arguments),
     /// A long conversation, offloaded and brought back, beside starting over and llama-server's own router
     Conversation(conversation::Arguments),
+    /// Patterns of requests over many models in virtual time, under our decisions and simpler ones
+    Scheduler {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+    },
     /// What the gateway adds to an answer, beside llama-server's own router
     Gateway(gateway::Arguments),
 }
@@ -62,6 +69,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Loads { date } => loads::run(&date),
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
+        Benchmark::Scheduler { date } => scheduler::run(&date),
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),

@@ -1,13 +1,37 @@
 //! What happens without a request: preloading, restoring, unloading what nobody uses.
 
-use std::time::Duration;
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use loadmaster_core::{InstanceId, InstanceState};
+use loadmaster_core::{InstanceId, InstanceState, LaunchPlan};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted};
 use crate::{KeepAlive, Restore, steps::Action};
 
+/// How many models at most wait to come back in case that there is room for them again.
+const COME_BACK: usize = 8;
+
+/// How many inputs are taken in between two searches for those who have nothing to do.
+const BETWEEN_RESTS: u64 = 32;
+
 impl State {
+    /// Every now and then, finds out who has nothing to do.
+    pub(super) fn let_rest(&mut self) {
+        self.inputs = self.inputs.wrapping_add(1);
+        if !self.inputs.is_multiple_of(BETWEEN_RESTS) {
+            return;
+        }
+        self.instances.rest(|instance| !instance.state.is_alive());
+        let instances = &self.instances;
+        self.models.rest(|entry| {
+            let alive =
+                |id| instances.get(id).is_some_and(|instance: &InstanceEntry| instance.state.is_alive());
+            entry.waiting.is_empty()
+                && matches!(entry.progress, Progress::None)
+                && entry.wanted == Wanted::No
+                && !entry.instance.as_ref().is_some_and(alive)
+        });
+    }
+
     /// Somebody wants `model` loaded, without a request for it.
     pub(super) fn load_asked(&mut self, model: &str) {
         if let Some(entry) = self.models.get_mut(model) {
@@ -20,7 +44,7 @@ impl State {
         let over = |(id, instance): (&InstanceId, &InstanceEntry)| {
             (self.idle_end(instance)? <= self.now).then(|| id.clone())
         };
-        let over: Vec<InstanceId> = self.instances.iter().filter_map(over).collect();
+        let over: Vec<InstanceId> = self.instances.busy().filter_map(over).collect();
         for id in over {
             self.move_away(&id, actions);
         }
@@ -45,17 +69,46 @@ impl State {
             matches!(instance.state, InstanceState::Starting | InstanceState::Stopping)
         };
         if self.somebody_waits()
-            || self.models.values().any(under_way)
-            || self.instances.values().any(starting)
+            || self.models.busy_values().any(under_way)
+            || self.instances.busy_values().any(starting)
         {
             return;
         }
         let wanted = |(model, entry): (&String, &ModelEntry)| {
-            let absent = self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
-            (absent && self.is_wanted_now(entry)).then(|| (!entry.rules.pinned, model.clone()))
+            let wanted = self.is_wanted_now(entry) && entry.trouble.is_over(self.now);
+            let used = || entry.instance.as_ref().and_then(|id| Some(self.instances.get(id)?.used));
+            // What was used last is the likeliest to be asked for again.
+            (wanted && self.living_of(entry).is_none())
+                .then(|| (!entry.rules.pinned, Reverse(used()), model.clone()))
         };
-        if let Some((_, model)) = self.models.iter().filter_map(wanted).min() {
+        if let Some((_, _, model)) = self.models.busy().filter_map(wanted).min() {
             self.prepare(&model, None, true, actions);
+        }
+    }
+
+    /// Notes that `model` went for others and comes back when there is room. Of those that come back if they
+    /// happen to fit, only the last few do: with hundreds of models, somebody would be loaded for nothing
+    /// each time that anything ended.
+    pub(super) fn comes_back(&mut self, model: &str, plan: Arc<LaunchPlan>) {
+        let now = self.now;
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        entry.wanted = Wanted::NoRoom { tried: now };
+        entry.offloaded = Some(plan);
+        let displaced = |entry: &ModelEntry| {
+            entry.offloaded.is_some() && entry.rules.restore == Restore::WhenIdle && !entry.rules.preload
+        };
+        let used = |entry: &ModelEntry| Some(self.instances.get(entry.instance.as_ref()?)?.used);
+        let displaced = self.models.busy().filter(|(_, entry)| displaced(entry));
+        let mut displaced: Vec<_> = displaced.map(|(name, entry)| (used(entry), name.clone())).collect();
+        if displaced.len() <= COME_BACK {
+            return;
+        }
+        displaced.sort();
+        let longest_unused = displaced.swap_remove(0).1;
+        if let Some(entry) = self.models.get_mut(&longest_unused) {
+            (entry.wanted, entry.offloaded) = (Wanted::No, None);
         }
     }
 
@@ -74,7 +127,7 @@ impl State {
     fn restore_times(&self) -> impl Iterator<Item = Duration> {
         let idle = self
             .instances
-            .values()
+            .busy_values()
             .filter(|instance| instance.state == InstanceState::Ready && instance.is_free());
         idle.map(|instance| instance.used.saturating_add(self.policy.restore_after))
     }
@@ -91,7 +144,7 @@ impl State {
     /// Something ended: what found no room may find it now.
     pub(super) fn something_ended(&mut self, model: &str) {
         // Its own end, for the sake of another one, is no reason to come back.
-        for (_, entry) in self.models.iter_mut().filter(|(name, _)| *name != model) {
+        for (_, entry) in self.models.busy_mut().filter(|(name, _)| *name != model) {
             if let Wanted::NoRoom { .. } = entry.wanted {
                 entry.wanted = Wanted::Yes;
             }
@@ -99,9 +152,9 @@ impl State {
     }
 
     pub(super) fn idle_times(&self) -> impl Iterator<Item = Duration> {
-        let ends = self.instances.values().filter_map(|instance| self.idle_end(instance));
-        let drains = self.instances.values().filter_map(|instance| instance.drained_by);
-        let restores = self.models.values().any(|entry| {
+        let ends = self.instances.busy_values().filter_map(|instance| self.idle_end(instance));
+        let drains = self.instances.busy_values().filter_map(|instance| instance.drained_by);
+        let restores = self.models.busy_values().any(|entry| {
             matches!(entry.wanted, Wanted::NoRoom { .. }) && entry.rules.restore == Restore::Always
         });
         ends.chain(drains).chain(self.restore_times().filter(move |_| restores))

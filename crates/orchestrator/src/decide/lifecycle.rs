@@ -70,6 +70,7 @@ impl State {
                     actions.push(Action::Tell(Event::Measured { instance: id.clone(), predicted, actual }));
                 }
                 self.ledger.taken(id, facts.measured.as_ref());
+                self.moved += 1;
                 instance.facts = Some(facts);
                 (instance.ready, instance.used) = (now, now);
                 instance.watch.begin(now);
@@ -170,7 +171,7 @@ impl State {
             let draining = instance.state == InstanceState::Draining;
             (draining && (instance.is_free() || over)).then(|| id.clone())
         };
-        let drained: Vec<InstanceId> = self.instances.iter().filter_map(drained).collect();
+        let drained: Vec<InstanceId> = self.instances.busy().filter_map(drained).collect();
         for id in drained {
             self.begin_stop(&id, actions);
         }
@@ -246,6 +247,7 @@ impl State {
         debug_assert!(instance.state.may_become(&next), "{id}: {:?} -> {next:?}", instance.state);
         instance.state = next.clone();
         if !next.is_alive() {
+            self.moved += 1;
             instance.drained_by = None;
             let model = instance.model.clone();
             self.something_ended(&model);

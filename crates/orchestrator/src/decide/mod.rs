@@ -5,25 +5,27 @@
 //!
 //! - `queue`: requests that wait, and leases.
 //! - `room`: plans, and whom they make go.
+//! - `gpus`: where a plan for another GPU would do.
+//! - `glance`: who need not be looked at closely.
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
 //! - `watch`: whether what runs gets anything done.
+//! - `tracked`: maps that know which entries may have something to do.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 
 mod background;
+mod glance;
+mod gpus;
 mod lifecycle;
 mod queue;
 mod room;
+mod tracked;
 mod trouble;
 mod victims;
 mod watch;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
@@ -34,6 +36,8 @@ use crate::{
     outlook::Outlook,
     steps::{Action, Facts, Input, Prepared, Ticket},
 };
+
+use self::tracked::Tracked;
 
 /// A request that waits.
 #[derive(Debug)]
@@ -56,12 +60,20 @@ enum Progress {
     Planning {
         /// What is reserved for it since others were told to go.
         promised: Option<InstanceId>,
+        /// [`State::moved`] when the machine was to be read.
+        moved: u64,
     },
     /// It has a plan, and does not fit now.
     Blocked {
         prepared: Box<Prepared>,
         /// When the plan was made, and the machine read.
         read: Duration,
+        /// [`State::moved`] when the machine was to be read.
+        moved: u64,
+        /// [`State::moved`] when it was last known not to be impossible.
+        possible: Option<u64>,
+        /// Whether it could run on another device than the one that it is planned for.
+        elsewhere: bool,
     },
     /// Others leave to make room for it.
     MakingRoom {
@@ -142,12 +154,21 @@ impl InstanceEntry {
 pub(crate) struct State {
     policy: Policy,
     now: Duration,
-    models: BTreeMap<String, ModelEntry>,
-    instances: BTreeMap<InstanceId, InstanceEntry>,
+    models: Tracked<String, ModelEntry>,
+    instances: Tracked<InstanceId, InstanceEntry>,
     ledger: Ledger,
     /// Counts starts, so that no instance's name is used twice.
     starts: u64,
     closing: bool,
+    /// Counts how often an instance took its memory or gave it back: a reading of the machine from before
+    /// does not agree with the ledger.
+    moved: u64,
+    /// Counts inputs.
+    inputs: u64,
+    /// Whether something happened since the blocked were looked at that may let one of them in.
+    look_again: bool,
+    /// When the time alone may let one of them in.
+    look_at: Option<Duration>,
 }
 
 impl State {
@@ -183,20 +204,26 @@ impl State {
 
     /// What a plan for `model` may count on.
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
-        Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+        Outlook {
+            ledger: self.ledger.clone(),
+            own: BTreeSet::new(),
+            may_go: self.may_go_for(model),
+            order: self.leaving_order(model),
+            spare_percent: 0,
+        }
     }
 
     /// The same where `model` may run already, and would run anew in its own place.
     pub(crate) fn outlook_instead_of(&self, model: &str) -> Outlook {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(self.held_by(model));
+        outlook.own.extend(self.held_by(model));
         outlook
     }
 
     /// All reservations that `model` might get the place of some time: those of other models that are
     /// not pinned, whether they run or room is being made for them.
     fn may_go_for(&self, model: &str) -> BTreeSet<InstanceId> {
-        let others = self.models.iter().filter(|(name, entry)| *name != model && !entry.rules.pinned);
+        let others = self.models.busy().filter(|(name, entry)| *name != model && !entry.rules.pinned);
         others.flat_map(|(name, _)| self.held_by(name)).collect()
     }
 
@@ -204,7 +231,7 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
                 Some(promised)
             }
             _ => None,
@@ -271,6 +298,8 @@ impl State {
     /// stands still.
     pub(crate) fn apply(&mut self, now: Duration, input: Input) -> Vec<Action> {
         self.now = self.now.max(now);
+        self.let_rest();
+        self.look_again |= self.may_make_room(&input);
         let mut actions = Vec::new();
         match input {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
@@ -290,7 +319,7 @@ impl State {
             }
         }
         self.go_on(&mut actions);
-        if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
+        if self.closing && !self.instances.busy().any(|(_, entry)| entry.state.is_alive()) {
             actions.push(Action::Closed);
         }
         actions
@@ -308,7 +337,9 @@ impl State {
             if !self.closing {
                 self.plan_when_room_was_made(actions);
                 self.plan_what_is_asked_for(actions);
-                self.admit_the_blocked(actions);
+                if self.look_again || self.look_at.is_some_and(|time| time <= self.now) {
+                    self.admit_the_blocked(actions);
+                }
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
                 self.look_at_what_runs(actions);
@@ -316,12 +347,13 @@ impl State {
             if actions.len() == before {
                 return;
             }
+            self.look_again |= actions[before..].iter().any(|action| !matches!(action, Action::Grant { .. }));
         }
     }
 
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
-        let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
+        let times = self.queue_times().chain(self.look_at).chain(self.idle_times());
         let times = times.chain(self.trouble_times()).chain(self.watch_times());
         times.filter(|time| *time > self.now).min()
     }
@@ -346,7 +378,7 @@ impl State {
 
     /// Whether anybody waits for memory or for a plan.
     fn somebody_waits(&self) -> bool {
-        self.models.values().any(|entry| !entry.waiting.is_empty() && self.living_of(entry).is_none())
+        self.models.busy().any(|(_, entry)| !entry.waiting.is_empty() && self.living_of(entry).is_none())
     }
 
     fn living_of(&self, entry: &ModelEntry) -> Option<&InstanceEntry> {

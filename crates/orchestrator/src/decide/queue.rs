@@ -54,7 +54,7 @@ impl State {
     }
 
     pub(super) fn gave_up(&mut self, ticket: Ticket) {
-        for entry in self.models.values_mut() {
+        for entry in self.models.busy_values_mut() {
             entry.waiting.retain(|waiter| waiter.ticket != ticket);
         }
     }
@@ -62,7 +62,7 @@ impl State {
     /// Where a request stands among those who wait for the same model.
     pub(crate) fn place(&self, ticket: Ticket) -> Option<QueuePlace> {
         let holds = |entry: &&ModelEntry| entry.waiting.iter().any(|waiter| waiter.ticket == ticket);
-        let waiting = &self.models.values().find(holds)?.waiting;
+        let waiting = &self.models.busy_values().find(holds)?.waiting;
         let order = |waiter: &Waiter| waiter.order(self.now, self.policy.turn);
         let own = order(waiting.iter().find(|waiter| waiter.ticket == ticket)?);
         let before = waiting.iter().filter(|waiter| order(waiter) < own).count();
@@ -81,7 +81,7 @@ impl State {
     /// Turns away who has waited long enough.
     pub(super) fn expire_waiters(&mut self, actions: &mut Vec<Action>) {
         let now = self.now;
-        for (model, entry) in &mut self.models {
+        for (model, entry) in self.models.busy_mut() {
             let late: Vec<Waiter> = entry.waiting.extract_if(.., |waiter| waiter.until <= now).collect();
             actions.extend(late.into_iter().map(|waiter| Action::Refuse {
                 ticket: waiter.ticket,
@@ -97,7 +97,7 @@ impl State {
     /// they can still be taken elsewhere, told, or turned away.
     pub(super) fn grant(&mut self, actions: &mut Vec<Action>) {
         let (now, turn) = (self.now, self.policy.turn);
-        for entry in self.models.values_mut() {
+        for entry in self.models.busy_values_mut().filter(|entry| !entry.waiting.is_empty()) {
             let Some((id, instance)) =
                 entry.instance.as_ref().and_then(|id| Some((id, self.instances.get_mut(id)?)))
             else {
@@ -136,7 +136,7 @@ impl State {
     }
 
     pub(super) fn queue_times(&self) -> impl Iterator<Item = Duration> {
-        self.models.values().flat_map(|entry| entry.waiting.iter().map(|waiter| waiter.until))
+        self.models.busy_values().flat_map(|entry| entry.waiting.iter().map(|waiter| waiter.until))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Plans, and whom they make go.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
-use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
+use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
+    glance::Glance,
     victims::{self, Candidate},
 };
 use crate::{
@@ -21,7 +22,7 @@ const SPARE_PERCENT: u64 = 15;
 
 /// What may happen with a plan now.
 #[derive(Debug)]
-enum Verdict {
+pub(super) enum Verdict {
     Start,
     /// Those go first.
     MakeRoom(BTreeSet<InstanceId>),
@@ -33,7 +34,7 @@ enum Verdict {
 
 /// How hard a model presses for room.
 #[derive(Debug, Clone, Copy)]
-enum Pressure {
+pub(super) enum Pressure {
     /// Somebody has waited for it since then.
     Since(Duration),
     /// Nobody waits for it, but it shall always run.
@@ -52,7 +53,8 @@ impl State {
         let own = self.held_by(model).collect();
         let shortages = self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &own);
         let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
-        match self.verdict(model, &estimate, &machine, Pressure::Overdue) {
+        let may_go = self.may_go_for(model);
+        match self.verdict(model, &estimate, &machine, Pressure::Overdue, &may_go) {
             Verdict::MakeRoom(going) => leaving.extend(going),
             Verdict::Never(missing) => lacking = missing,
             Verdict::Start | Verdict::Wait => {}
@@ -63,12 +65,11 @@ impl State {
     /// Plans every model that somebody waits for and that nothing is done for yet.
     pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
         let asked = |(model, entry): (&String, &super::ModelEntry)| {
-            let idle = matches!(entry.progress, Progress::None)
-                && self.living_of(entry).is_none()
-                && entry.trouble.is_over(self.now);
-            (!entry.waiting.is_empty() && idle).then(|| model.clone())
+            let asked = !entry.waiting.is_empty() && matches!(entry.progress, Progress::None);
+            let may_start = || self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
+            (asked && may_start()).then(|| model.clone())
         };
-        let models: Vec<String> = self.models.iter().filter_map(asked).collect();
+        let models: Vec<String> = self.models.busy().filter_map(asked).collect();
         for model in models {
             self.prepare(&model, None, false, actions);
         }
@@ -85,7 +86,7 @@ impl State {
             }
             _ => None,
         };
-        let made: Vec<_> = self.models.iter().filter_map(made).collect();
+        let made: Vec<_> = self.models.busy().filter_map(made).collect();
         for (model, promised, needless) in made {
             if needless {
                 self.call_off(&model);
@@ -103,7 +104,7 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(promised.clone());
+        outlook.own.extend(promised.clone());
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
@@ -112,7 +113,7 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised: promised.clone() };
+        entry.progress = Progress::Planning { promised: promised.clone(), moved: self.moved };
         let request = entry.request.clone();
         let preparation = Preparation { request, again, outlook, settle, promised };
         actions.push(Action::Prepare(Box::new(preparation)));
@@ -125,11 +126,12 @@ impl State {
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        let planning = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Planning { .. });
         // Nobody waits for this plan any more: the model was stopped meanwhile.
-        if !self.models.get(model).is_some_and(planning) {
+        let Some(Progress::Planning { moved, .. }) = self.models.get(model).map(|entry| &entry.progress)
+        else {
             return;
-        }
+        };
+        let moved = *moved;
         self.call_off(model);
         let now = self.now;
         let Some(entry) = self.models.get_mut(model) else {
@@ -146,7 +148,9 @@ impl State {
                     self.refuse_all(model, &error, actions);
                     return;
                 }
-                entry.progress = Progress::Blocked { prepared: Box::new(prepared), read: now };
+                let prepared = Box::new(prepared);
+                entry.progress =
+                    Progress::Blocked { prepared, read: now, moved, possible: None, elsewhere: false };
             }
         }
     }
@@ -156,7 +160,7 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id) } | Progress::MakingRoom { promised: id, .. } =
+        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
             std::mem::replace(&mut entry.progress, Progress::None)
         {
             self.ledger.release(&id);
@@ -176,14 +180,21 @@ impl State {
             })
             .collect();
         models.sort();
+        self.look_again = false;
+        let mut glance = self.glance();
         for (_, model) in models {
-            self.admit(&model, actions);
+            let before = actions.len();
+            self.admit(&model, &glance, actions);
+            if actions.len() > before {
+                glance = self.glance();
+            }
         }
+        self.look_at = self.room_times().filter(|time| *time > self.now).min();
     }
 
-    fn admit(&mut self, model: &str, actions: &mut Vec<Action>) {
+    fn admit(&mut self, model: &str, glance: &Glance, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
-        let Progress::Blocked { prepared, read } = &entry.progress else { return };
+        let Progress::Blocked { prepared, read, moved, possible, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
         if !for_a_request && entry.wanted == Wanted::No {
             self.call_off(model);
@@ -194,13 +205,25 @@ impl State {
             (None, Restore::Always) => Pressure::Always,
             (None, _) => Pressure::None,
         };
-        let verdict = self.verdict(model, &prepared.estimate, &prepared.machine, pressure);
+        let known_possible = *possible == Some(self.moved);
+        let verdict = if for_a_request && known_possible && glance.excludes(&prepared.estimate) {
+            Verdict::Wait
+        } else {
+            self.verdict(model, &prepared.estimate, &prepared.machine, pressure, &glance.may_go)
+        };
         let stale = self.now.saturating_sub(*read) > FRESH;
+        // What came back since is in neither the reading nor the ledger, and what was taken is in both: too
+        // little is seen, or too much.
+        let outdated = self.moved != *moved;
+        if matches!(verdict, Verdict::Wait) && for_a_request {
+            let elsewhere = self.may_run_elsewhere(model, prepared, pressure, glance);
+            return self.look_elsewhere(model, elsewhere, stale, actions);
+        }
         let prepared = prepared.clone();
         match verdict {
-            Verdict::Wait if for_a_request => {}
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
             _ if stale => self.prepare(model, None, false, actions),
+            Verdict::Start | Verdict::Never(_) if outdated => self.prepare(model, None, true, actions),
             Verdict::Start => self.begin_start(model, *prepared, actions),
             Verdict::MakeRoom(leaving) => self.make_room(model, &prepared.estimate, leaving, actions),
             Verdict::Never(shortages) => {
@@ -215,24 +238,39 @@ impl State {
 
     /// The models that hold memory and never make room.
     fn pinned_ones(&self) -> Vec<String> {
-        let alive = self.instances.values().filter(|instance| instance.state.is_alive());
+        let alive = self.instances.busy_values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
 
-    fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine, pressure: Pressure) -> Verdict {
+    pub(super) fn verdict(
+        &self,
+        model: &str,
+        estimate: &Estimate,
+        machine: &Machine,
+        pressure: Pressure,
+        may_go: &BTreeSet<InstanceId>,
+    ) -> Verdict {
         // It would run in its own place.
         let own: BTreeSet<InstanceId> = self.held_by(model).collect();
         let without = |gone: &BTreeSet<InstanceId>| {
-            self.ledger.shortages(estimate, machine, &self.policy.budgets, &(gone | &own))
+            let gone = if own.is_empty() { Cow::Borrowed(gone) } else { Cow::Owned(gone | &own) };
+            self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone)
         };
         if without(&BTreeSet::new()).is_empty() {
             return Verdict::Start;
         }
-        let others = || {
-            let alive = self.instances.iter().filter(|(_, instance)| instance.state.is_alive());
-            alive.filter(|(_, instance)| instance.model != model && !self.is_pinned(&instance.model))
+        // Those who have something of what it needs.
+        let pools = pools(estimate, machine);
+        let in_the_way = |id: &InstanceId| {
+            let mut parts = self.ledger.reservation(id).into_iter().flat_map(|held| &held.devices);
+            parts.any(|part| pool(&part.device, machine).is_none_or(|pool| pools.contains(&pool)))
         };
-        let shortages = without(&self.may_go_for(model));
+        let others = || {
+            let alive = self.instances.busy().filter(|(_, instance)| instance.state.is_alive());
+            let others = alive.filter(|(id, instance)| instance.model != model && in_the_way(id));
+            others.filter(|(_, instance)| !self.is_pinned(&instance.model))
+        };
+        let shortages = without(may_go);
         if !shortages.is_empty() {
             return Verdict::Never(shortages);
         }
@@ -249,7 +287,12 @@ impl State {
     }
 
     /// `instance` as one that may go for who presses so hard.
-    fn candidate(&self, pressure: Pressure, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+    pub(super) fn candidate(
+        &self,
+        pressure: Pressure,
+        id: &InstanceId,
+        instance: &InstanceEntry,
+    ) -> Option<Candidate> {
         let (linger, may_interrupt) = match (pressure, &instance.state) {
             (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
             (Pressure::Since(since), InstanceState::Ready) => {
@@ -298,12 +341,9 @@ impl State {
                 continue;
             };
             let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
-            if let Some(entry) = self.models.get_mut(&victim)
-                && for_a_request
-                && entry.rules.restore != Restore::Never
-            {
-                entry.wanted = Wanted::NoRoom { tried: self.now };
-                entry.offloaded = Some(plan);
+            let restore = self.models.get(&victim).map(|entry| entry.rules.restore);
+            if for_a_request && restore.is_some_and(|restore| restore != Restore::Never) {
+                self.comes_back(&victim, plan);
             }
             self.move_away(&id, actions);
         }
@@ -311,16 +351,36 @@ impl State {
 
     pub(super) fn room_times(&self) -> impl Iterator<Item = Duration> {
         let blocked = |entry: &&super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
-        let waits: Vec<Duration> =
-            self.models.values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
-        let ready = self.instances.values().filter(|instance| instance.state == InstanceState::Ready);
-        let turn = self.policy.turn;
-        ready.flat_map(move |instance| {
+        let new_plans = self.models.busy_values().filter_map(|entry| match entry.progress {
+            Progress::Blocked { read, elsewhere: true, .. } => {
+                Some(read.saturating_add(FRESH + Duration::from_millis(1)))
+            }
+            _ => None,
+        });
+        let waits = self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since);
+        let (first, turn, now) = (waits.clone().min(), self.policy.turn, self.now);
+        // For instances that have had their turn, the next one who will have waited for one decides.
+        let next = waits.map(|since| since.saturating_add(turn)).filter(|time| *time > self.now).min();
+        let ready = self.instances.busy_values().filter(|instance| instance.state == InstanceState::Ready);
+        let ready = ready.flat_map(move |instance| {
             let lingers = instance.used.saturating_add(self.policy.linger);
-            let turns: Vec<Duration> =
-                waits.iter().map(|since| (*since).max(instance.ready).saturating_add(turn)).collect();
-            let lingers = (!turns.is_empty() && instance.is_free()).then_some(lingers);
+            let had_its_turn = instance.ready.saturating_add(turn) <= now;
+            let first = first.map(|since| since.max(instance.ready).saturating_add(turn));
+            let lingers = (first.is_some() && instance.is_free()).then_some(lingers);
+            let turns = if had_its_turn { next } else { first };
             turns.into_iter().chain(lingers)
-        })
+        });
+        ready.chain(new_plans)
     }
+}
+
+/// Whose memory `device` uses; `None` when the machine no longer has it.
+fn pool(device: &DeviceId, machine: &Machine) -> Option<DeviceId> {
+    machine.devices.iter().find(|known| known.id == *device).map(loadmaster_core::Device::pool)
+}
+
+/// All memories that `estimate` needs something of.
+fn pools(estimate: &Estimate, machine: &Machine) -> Vec<DeviceId> {
+    let needed = estimate.devices.iter().filter(|part| part.total() > 0);
+    needed.filter_map(|part| pool(&part.device, machine)).collect()
 }

@@ -106,7 +106,7 @@ impl State {
 
     /// When models may be started again that somebody waits for.
     pub(super) fn trouble_times(&self) -> impl Iterator<Item = Duration> {
-        let awaited = self.models.values().filter(|entry| {
+        let awaited = self.models.busy_values().filter(|entry| {
             matches!(entry.progress, Progress::None)
                 && (!entry.waiting.is_empty() || entry.wanted == Wanted::Yes)
         });

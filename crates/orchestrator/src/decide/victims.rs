@@ -30,13 +30,19 @@ impl Candidate {
     }
 }
 
+/// `candidates` from the cheapest to the dearest.
+pub(crate) fn in_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(Candidate::cost);
+    candidates
+}
+
 /// The cheapest of `candidates` without whom it fits, by `fits`; `None` when it does not fit without all
 /// of them. No member of the answer could stay.
 pub(crate) fn choose(
-    mut candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
     fits: impl Fn(&BTreeSet<InstanceId>) -> bool,
 ) -> Option<BTreeSet<InstanceId>> {
-    candidates.sort_by(Candidate::cost);
+    let candidates = in_order(candidates);
     let mut going = BTreeSet::new();
     let mut enough = fits(&going);
     for candidate in &candidates {

@@ -119,7 +119,7 @@ impl State {
     /// Looks at whatever it is time to look at.
     pub(super) fn look_at_what_runs(&mut self, actions: &mut Vec<Action>) {
         let (now, hang) = (self.now, self.policy.hang);
-        for (id, instance) in &mut self.instances {
+        for (id, instance) in self.instances.busy_mut() {
             if instance.next_look(hang).is_some_and(|due| due <= now) {
                 instance.watch.looking = true;
                 actions.push(Action::Look { instance: id.clone() });
@@ -147,7 +147,7 @@ impl State {
 
     pub(super) fn watch_times(&self) -> impl Iterator<Item = Duration> {
         let hang = self.policy.hang;
-        self.instances.values().filter_map(move |instance| instance.next_look(hang))
+        self.instances.busy_values().filter_map(move |instance| instance.next_look(hang))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Histories, played step by step.
 
+mod gpus;
 mod random;
 mod swaps;
 mod told;

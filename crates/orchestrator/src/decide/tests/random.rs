@@ -172,7 +172,7 @@ impl World {
                 Input::Exited { instance: instance.clone(), failure: Failure::new(FailureReason::Unknown) }
             }
             5 if pick < 60 => {
-                let waiting = state.models[&model].waiting.first()?.ticket;
+                let waiting = state.models.get(&model)?.waiting.first()?.ticket;
                 self.open.remove(&waiting);
                 Input::GaveUp { ticket: waiting }
             }

@@ -126,7 +126,7 @@ fn nothing_goes_for_a_request_that_went_away() {
         ],
     );
     assert_eq!(wakes(&state), None);
-    assert!(matches!(state.models["b"].progress, Progress::None));
+    assert!(matches!(state.models.get("b").unwrap().progress, Progress::None));
 }
 
 #[test]
@@ -236,4 +236,40 @@ fn preloaded_models_come_without_being_asked_for() {
         ],
     );
     assert_eq!(wakes(&state), None);
+}
+
+#[test]
+fn of_many_that_went_the_last_used_come_back_first_and_the_others_when_they_are_asked_for() {
+    let names: Vec<String> = (0..12).map(|number| format!("m{number:02}")).collect();
+    let mut state = state(&names.iter().map(String::as_str).collect::<Vec<_>>(), 100);
+    let mut restored = Vec::new();
+    for (ticket, name) in names.iter().enumerate() {
+        let at = Duration::from_secs(10 * ticket as u64);
+        let mut inputs = vec![ask(ticket as Ticket, name)];
+        while let Some(input) = inputs.pop() {
+            for action in state.apply(at, input) {
+                match action {
+                    Action::Prepare(preparation) => {
+                        let model = preparation.request.model.id;
+                        if preparation.again.is_some() {
+                            restored.push(model.clone());
+                        }
+                        inputs.push(prepared(&model, 60));
+                    }
+                    Action::Start { instance, .. } => inputs.push(ready(&instance, None)),
+                    Action::Grant { instance, keep, .. } => {
+                        inputs.push(Input::LeaseReturned { instance, keep });
+                    }
+                    Action::Stop { instance, .. } => {
+                        inputs.push(Input::StopDone { instance, outcome: Ok(()) });
+                    }
+                    Action::Refuse { error, .. } => panic!("{error}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+    // What is tried once the last one runs: whoever went last but one, and so on; `m10` went for it.
+    let tried = restored.split_off(restored.len() - 7);
+    assert_eq!(tried, ["m09", "m08", "m07", "m06", "m05", "m04", "m03"]);
 }

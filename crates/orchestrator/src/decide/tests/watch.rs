@@ -81,7 +81,7 @@ fn a_server_that_is_stopped_is_ended_and_started_again() {
             (175_012, prepared("a", 60), &["start a#2"]),
         ],
     );
-    assert_eq!(state.models["a"].trouble.reason(), Some(&hung));
+    assert_eq!(state.models.get("a").unwrap().trouble.reason(), Some(&hung));
 }
 
 #[test]
@@ -216,5 +216,5 @@ fn who_hangs_again_and_again_is_given_pauses() {
         }
         play(&mut state, vec![(now, stopped(&name), &[])]);
     }
-    assert_eq!(state.models["a"].trouble.deaths(), 3);
+    assert_eq!(state.models.get("a").unwrap().trouble.deaths(), 3);
 }
