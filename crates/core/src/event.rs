@@ -61,4 +61,25 @@ pub enum Event {
         /// Why.
         cause: String,
     },
+    /// An instance ends because its model was changed and would be run in another way now.
+    Outdated {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The configuration was read again, and what changed in it holds now.
+    Reloaded {
+        /// Models that can be asked for from now on.
+        added: Vec<String>,
+        /// Models that can not be asked for any more.
+        removed: Vec<String>,
+        /// Models that are loaded or treated in another way from now on.
+        changed: Vec<String>,
+        /// Models that stay as they were.
+        kept: Vec<String>,
+    },
+    /// The configuration was read again and is wrong: all stays as it was.
+    ReloadFailed {
+        /// What is wrong with it.
+        cause: String,
+    },
 }

@@ -77,6 +77,9 @@ pub enum OrchestratorError {
     /// The program is about to end.
     #[error("Loadmaster is shutting down")]
     Closing,
+    /// The model was taken away while the request waited for it.
+    #[error("'{0}' was taken out of the configuration before it was ready")]
+    Removed(String),
 }
 
 fn list(names: &[String]) -> String {
@@ -113,6 +116,7 @@ impl Remedy for OrchestratorError {
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),
             Self::CalledOff(_) => "Send the request again.".to_owned(),
             Self::Closing => "Start it again, then send the request again.".to_owned(),
+            Self::Removed(_) => "Ask for another model, or put it back into the configuration.".to_owned(),
         }
     }
 }

@@ -9,12 +9,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use loadmaster_core::{Failure, Instance, LoadRequest, Registry};
+use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
-    actor::Actor, message::Message, steps::Ticket,
+    MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status,
+    Wish, actor::Actor, message::Message, steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -133,6 +133,67 @@ impl Orchestrator {
     /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
     pub async fn status(&self) -> Result<Status, OrchestratorError> {
         self.ask(|reply| Message::Status { reply }).await
+    }
+
+    /// The same as [`Orchestrator::check`] for a model that need not have been added.
+    ///
+    /// # Errors
+    /// No backend serves it, or it cannot be planned.
+    pub async fn check_of(&self, request: LoadRequest) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::CheckOf { request, reply }).await?
+    }
+
+    /// Takes `model` away. Who waits for it is turned away, what it serves may finish within the drain
+    /// deadline, and then its server ends; this does not wait for that.
+    ///
+    /// # Errors
+    /// The model is unknown.
+    pub async fn remove(&self, model: &str) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Remove { model: model.to_owned(), reply }).await?
+    }
+
+    /// Loads and treats the model of that name in this way from now on. Rules hold at once. Where `request`
+    /// is another one, and the plan that comes of it is not the one that runs, the model's server finishes
+    /// what it has and the model is loaded anew; those who wait for it wait on. Does not wait for that.
+    ///
+    /// # Errors
+    /// The model is unknown, or no backend serves it.
+    pub async fn update(&self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Update { request, rules, reply }).await?
+    }
+
+    /// Keeps to `policy` from now on. Those who wait already wait as long as they were told, drains end when
+    /// they were to end, and measurements stay in the file they are in.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn set_policy(&self, policy: Policy) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::SetPolicy { policy: Box::new(policy), reply }).await
+    }
+
+    /// What is loaded, or was unloaded to make room and comes back; the latest used first. To be written
+    /// down, and given to [`Orchestrator::resume`] after a restart.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn residents(&self) -> Result<Vec<Resident>, OrchestratorError> {
+        self.ask(|reply| Message::Residents { reply }).await
+    }
+
+    /// Loads what was there before a restart, in this order, as soon as nothing waits for memory; by the
+    /// plan that it had, if that can still be and the model is still asked for in the same way. Those that
+    /// were not added are passed over.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn resume(&self, residents: Vec<Resident>) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Resume { residents, reply }).await
+    }
+
+    /// Tells all listeners of something that happened around the orchestrator.
+    pub fn tell(&self, event: Event) {
+        // The actor has ended when this fails, and nobody listens.
+        let _ = self.messages.send(Message::Happened { event });
     }
 
     /// What happens from now on.

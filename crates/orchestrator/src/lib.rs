@@ -77,5 +77,5 @@ pub use self::{
     ledger::Shortage,
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
-    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
+    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor},
 };

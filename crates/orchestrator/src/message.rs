@@ -4,7 +4,7 @@ use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
+    Lease, ModelRules, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status, Wish,
     actor::Running,
     steps::{Prepared, Ticket},
 };
@@ -69,6 +69,7 @@ pub(crate) enum Message {
     },
     Prepared {
         model: String,
+        edition: u64,
         outcome: Result<Prepared, OrchestratorError>,
     },
     Started {
@@ -86,6 +87,30 @@ pub(crate) enum Message {
     /// Something that no decision depends on.
     Happened {
         event: Event,
+    },
+    CheckOf {
+        request: LoadRequest,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Remove {
+        model: String,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Update {
+        request: LoadRequest,
+        rules: ModelRules,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    SetPolicy {
+        policy: Box<Policy>,
+        reply: Reply<()>,
+    },
+    Residents {
+        reply: Reply<Vec<Resident>>,
+    },
+    Resume {
+        residents: Vec<Resident>,
+        reply: Reply<()>,
     },
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind};
+use loadmaster_core::{
+    DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Shortage;
@@ -127,4 +129,13 @@ pub struct Preview {
     pub lacking: Vec<Shortage>,
     /// The machine that it was planned for.
     pub machine: Machine,
+}
+
+/// A model that is loaded, or was unloaded to make room and comes back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resident {
+    /// What was asked for.
+    pub request: LoadRequest,
+    /// What runs, or ran; where it is missing, a new plan is made.
+    pub plan: Option<LaunchPlan>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
 
-use crate::{OrchestratorError, Wish, outlook::Outlook};
+use crate::{ModelRules, OrchestratorError, Policy, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -27,6 +27,8 @@ pub(crate) struct Preparation {
     pub(crate) outlook: Outlook,
     /// Whether memory was given back a moment ago: two readings must agree then.
     pub(crate) settle: bool,
+    /// Which version of the model this is for; comes back with the outcome.
+    pub(crate) edition: u64,
 }
 
 /// What a started instance says of itself.
@@ -48,8 +50,8 @@ pub(crate) enum Input {
     GaveUp { ticket: Ticket },
     /// A request is over.
     LeaseReturned { instance: InstanceId, keep: bool },
-    /// A plan was made, or could not be.
-    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
+    /// A plan was made for that edition of the model, or could not be.
+    Prepared { model: String, edition: u64, outcome: Result<Prepared, OrchestratorError> },
     /// A start succeeded, or did not.
     Started { instance: InstanceId, outcome: Result<Facts, BackendError> },
     /// A process ended that nobody had told to.
@@ -64,6 +66,12 @@ pub(crate) enum Input {
     Tick,
     /// The program wants to end.
     CloseAsked,
+    /// A model may not be asked for any more.
+    ModelRemoved { model: String },
+    /// A model is to be loaded in another way, or treated in another way.
+    ModelChanged { request: LoadRequest, rules: ModelRules },
+    /// Other times, queues and budgets hold from now on.
+    PolicyChanged { policy: Box<Policy> },
 }
 
 /// Something to do.

@@ -1,5 +1,6 @@
 //! The task that owns all state: it feeds inputs to the decisions and carries their actions out.
 
+mod changes;
 mod instances;
 
 use std::{
@@ -116,7 +117,7 @@ impl Actor {
                 return None;
             }
             Message::Check { model, reply } => {
-                self.check(&model, reply);
+                self.check_of(self.state.request(&model).cloned(), reply);
                 return None;
             }
             Message::Preview { model, reply } => {
@@ -161,7 +162,7 @@ impl Actor {
                 self.tell(event);
                 return None;
             }
-            Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
+            Message::Prepared { model, edition, outcome } => Input::Prepared { model, edition, outcome },
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {
                 self.instances.remove(&instance);
@@ -170,6 +171,22 @@ impl Actor {
             Message::StopDone { instance, outcome } => {
                 self.instances.remove(&instance);
                 Input::StopDone { instance, outcome }
+            }
+            Message::CheckOf { request, reply } => {
+                self.check_of(Ok(request), reply);
+                return None;
+            }
+            Message::Remove { model, reply } => self.remove(model, reply),
+            Message::Update { request, rules, reply } => return self.update(request, rules, reply),
+            Message::SetPolicy { policy, reply } => self.set_policy(*policy, reply),
+            Message::Residents { reply } => {
+                let _ = reply.send(self.state.residents());
+                return None;
+            }
+            Message::Resume { residents, reply } => {
+                self.state.resume(residents);
+                let _ = reply.send(());
+                Input::Tick
             }
         })
     }
@@ -232,12 +249,16 @@ impl Actor {
 
     fn prepare(&self, preparation: Preparation) {
         let model = preparation.request.model.id.clone();
+        let edition = preparation.edition;
         let prepared = self.prepared(preparation);
-        self.later(async move { Message::Prepared { model, outcome: prepared.await } });
+        self.later(async move { Message::Prepared { model, edition, outcome: prepared.await } });
     }
 
-    fn check(&self, model: &str, reply: Reply<Result<(), OrchestratorError>>) {
-        let known = self.state.request(model).cloned();
+    fn check_of(
+        &self,
+        known: Result<LoadRequest, OrchestratorError>,
+        reply: Reply<Result<(), OrchestratorError>>,
+    ) {
         let found = known.and_then(|request| Ok((self.backend_for(&request)?, request)));
         tokio::spawn(async move {
             let outcome = match found {
@@ -258,7 +279,8 @@ impl Actor {
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
-        let prepared = self.prepared(Preparation { request, again: None, outlook, settle: false });
+        let prepared =
+            self.prepared(Preparation { request, again: None, outlook, settle: false, edition: 0 });
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {

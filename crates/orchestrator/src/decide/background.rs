@@ -10,7 +10,7 @@ use crate::{Restore, steps::Action};
 impl State {
     /// Somebody wants `model` loaded, without a request for it.
     pub(super) fn load_asked(&mut self, model: &str) {
-        if let Some(entry) = self.models.get_mut(model) {
+        if let Some(entry) = self.models.get_mut(model).filter(|entry| !entry.removed) {
             entry.wanted = Wanted::Yes;
         }
     }
@@ -48,9 +48,10 @@ impl State {
         }
         let wanted = |(model, entry): (&String, &ModelEntry)| {
             let absent = self.living_of(entry).is_none() && entry.trouble.is_over(self.now);
-            (absent && self.is_wanted_now(entry)).then(|| (!entry.rules.pinned, model.clone()))
+            let place = entry.resumed.unwrap_or(usize::MAX);
+            (absent && self.is_wanted_now(entry)).then(|| (!entry.rules.pinned, place, model.clone()))
         };
-        if let Some((_, model)) = self.models.iter().filter_map(wanted).min() {
+        if let Some((.., model)) = self.models.iter().filter_map(wanted).min() {
             self.prepare(&model, None, true, actions);
         }
     }

@@ -72,6 +72,7 @@ impl State {
                 (instance.ready, instance.used) = (now, now);
                 if let Some(entry) = self.models.get_mut(&model) {
                     (entry.wanted, entry.offloaded, entry.too_large) = (Wanted::No, None, None);
+                    entry.resumed = None;
                 }
                 self.change(id, InstanceState::Ready, actions);
             }
@@ -95,8 +96,12 @@ impl State {
             return;
         }
         entry.too_large = None;
+        // What came back as it was is planned anew before it is given up.
+        let plan_anew = entry.offloaded.take().is_some() && entry.waiting.is_empty();
         self.died(model, failure);
-        self.refuse_all(model, &error, actions);
+        if !plan_anew {
+            self.refuse_all(model, &error, actions);
+        }
     }
 
     pub(super) fn exited(&mut self, id: &InstanceId, failure: Failure, actions: &mut Vec<Action>) {
@@ -224,6 +229,10 @@ impl State {
         }
         let alive: Vec<InstanceId> = self.instances.keys().cloned().collect();
         for id in alive {
+            if self.policy.resume {
+                self.move_away(&id, actions);
+                continue;
+            }
             self.begin_drain(&id, actions);
         }
     }
@@ -237,6 +246,7 @@ impl State {
         if !next.is_alive() {
             instance.drained_by = None;
             let model = instance.model.clone();
+            self.compares_no_more(&model);
             self.something_ended(&model);
         }
         actions.push(Action::Tell(Event::State { instance: id.clone(), state: next }));

@@ -9,8 +9,10 @@
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
+//! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
 
 mod background;
+mod changes;
 mod lifecycle;
 mod queue;
 mod room;
@@ -65,6 +67,8 @@ enum Progress {
         promised: InstanceId,
         leaving: BTreeSet<InstanceId>,
     },
+    /// It runs and was changed: a plan is being made, to see whether it would run in another way now.
+    Comparing,
 }
 
 /// Whether a model shall be loaded although nobody asked for it.
@@ -95,6 +99,12 @@ struct ModelEntry {
     trouble: trouble::Trouble,
     /// The latest instance, dead ones too.
     instance: Option<InstanceId>,
+    /// Which version of `request` this is: plans for an earlier one are of no use.
+    edition: u64,
+    /// Whether it may not be asked for any more, and goes as soon as nothing of it runs.
+    removed: bool,
+    /// Its place among those that come back after a restart; the first one comes first.
+    resumed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -140,6 +150,8 @@ pub(crate) struct State {
     /// Counts starts, so that no instance's name is used twice.
     starts: u64,
     closing: bool,
+    /// Counts changes of models, so that no edition's number is used twice.
+    editions: u64,
 }
 
 impl State {
@@ -150,8 +162,12 @@ impl State {
     /// Adds a model that may be asked for.
     pub(crate) fn add(&mut self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
         let id = request.model.id.clone();
-        if self.models.contains_key(&id) {
-            return Err(OrchestratorError::DuplicateModel(id));
+        if let Some(entry) = self.models.get(&id) {
+            if !entry.removed {
+                return Err(OrchestratorError::DuplicateModel(id));
+            }
+            self.bring_back(request, rules);
+            return Ok(());
         }
         let entry = ModelEntry {
             request,
@@ -163,6 +179,9 @@ impl State {
             too_large: None,
             trouble: trouble::Trouble::default(),
             instance: None,
+            edition: self.editions,
+            removed: false,
+            resumed: None,
         };
         self.models.insert(id, entry);
         Ok(())
@@ -170,7 +189,7 @@ impl State {
 
     /// The request that a model was added with.
     pub(crate) fn request(&self, model: &str) -> Result<&LoadRequest, OrchestratorError> {
-        self.models.get(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
+        self.known(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
     }
 
     /// What a plan for `model` may count on.
@@ -234,13 +253,15 @@ impl State {
             Progress::MakingRoom { leaving, .. } => {
                 Some(WaitsFor::Room { leaving: leaving.iter().cloned().collect() })
             }
-            Progress::None if entry.waiting.is_empty() => None,
-            Progress::None => Some(match self.living_of(entry).map(|instance| &instance.state) {
-                Some(InstanceState::Starting) => WaitsFor::Start,
-                Some(InstanceState::Ready) => WaitsFor::Place,
-                Some(_) => WaitsFor::End,
-                None => WaitsFor::Pause,
-            }),
+            Progress::None | Progress::Comparing if entry.waiting.is_empty() => None,
+            Progress::None | Progress::Comparing => {
+                Some(match self.living_of(entry).map(|instance| &instance.state) {
+                    Some(InstanceState::Starting) => WaitsFor::Start,
+                    Some(InstanceState::Ready) => WaitsFor::Place,
+                    Some(_) => WaitsFor::End,
+                    None => WaitsFor::Pause,
+                })
+            }
         }
     }
 
@@ -268,7 +289,9 @@ impl State {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
             Input::GaveUp { ticket } => self.gave_up(ticket),
             Input::LeaseReturned { instance, keep } => self.lease_returned(&instance, keep),
-            Input::Prepared { model, outcome } => self.prepared(&model, outcome, &mut actions),
+            Input::Prepared { model, edition, outcome } => {
+                self.prepared(&model, edition, outcome, &mut actions);
+            }
             Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
             Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),
             Input::LoadAsked { model } => self.load_asked(&model),
@@ -276,6 +299,9 @@ impl State {
             Input::StopDone { instance, outcome } => self.stop_done(&instance, outcome, &mut actions),
             Input::Tick => {}
             Input::CloseAsked => self.close_asked(&mut actions),
+            Input::ModelRemoved { model } => self.model_removed(&model, &mut actions),
+            Input::ModelChanged { request, rules } => self.model_changed(request, rules, &mut actions),
+            Input::PolicyChanged { policy } => self.policy = *policy,
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
@@ -293,6 +319,7 @@ impl State {
             self.expire_waiters(actions);
             self.end_drains(actions);
             self.grant(actions);
+            self.forget_the_removed();
             if !self.closing {
                 self.plan_when_room_was_made(actions);
                 self.plan_what_is_asked_for(actions);
@@ -316,8 +343,13 @@ impl State {
     fn unknown(&self, model: &str) -> OrchestratorError {
         OrchestratorError::UnknownModel {
             model: model.to_owned(),
-            known: self.models.keys().cloned().collect(),
+            known: self.models.iter().filter(|(_, entry)| !entry.removed).map(|(id, _)| id.clone()).collect(),
         }
+    }
+
+    /// The model of that name, if it may be asked for.
+    fn known(&self, model: &str) -> Option<&ModelEntry> {
+        self.models.get(model).filter(|entry| !entry.removed)
     }
 
     fn is_pinned(&self, model: &str) -> bool {

@@ -113,28 +113,32 @@ impl State {
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
         entry.progress = Progress::Planning { promised };
-        let request = entry.request.clone();
-        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
+        let (request, edition) = (entry.request.clone(), entry.edition);
+        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
     }
 
     /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].
     pub(super) fn prepared(
         &mut self,
         model: &str,
+        edition: u64,
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        let planning = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Planning { .. });
-        // Nobody waits for this plan any more: the model was stopped meanwhile.
-        if !self.models.get(model).is_some_and(planning) {
-            return;
+        // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
+        let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
+        match entry.progress {
+            Progress::Planning { .. } => self.call_off(model),
+            Progress::Comparing => return self.compared(model, outcome, actions),
+            _ => return,
         }
-        self.call_off(model);
         let now = self.now;
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
         match outcome {
+            // The plan it had is of no use any more: it is planned anew.
+            Err(_) if entry.offloaded.take().is_some() => {}
             Err(error) => self.refuse_all(model, &error, actions),
             Ok(prepared) => {
                 if let Some((larger, error)) = &entry.too_large
@@ -198,6 +202,7 @@ impl State {
         let prepared = prepared.clone();
         match verdict {
             Verdict::Wait if for_a_request => {}
+            Verdict::Never(_) if !for_a_request && self.gives_its_plan_up(model) => self.call_off(model),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
             _ if stale => self.prepare(model, None, false, actions),
             Verdict::Start => self.begin_start(model, *prepared, actions),

@@ -1,5 +1,6 @@
 //! Histories, played step by step.
 
+mod changes;
 mod random;
 mod swaps;
 mod told;
@@ -48,7 +49,8 @@ fn prepared(model: &str, bytes: u64) -> Input {
         estimate: Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![part] },
         machine: Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false },
     };
-    Input::Prepared { model: model.to_owned(), outcome: Ok(prepared) }
+    // The edition of a model that was never changed.
+    Input::Prepared { model: model.to_owned(), edition: 0, outcome: Ok(prepared) }
 }
 
 fn ask(ticket: Ticket, model: &str) -> Input {
@@ -76,6 +78,10 @@ fn started(instance: &str) -> Input {
 fn ready(instance: &InstanceId, slots: Option<u32>) -> Input {
     let facts = Facts { pid: Some(7), endpoint: "unix:/x".to_owned(), measured: None, slots };
     Input::Started { instance: instance.clone(), outcome: Ok(facts) }
+}
+
+fn ready_with(instance: &str, slots: u32) -> Input {
+    ready(&id(instance), Some(slots))
 }
 
 fn failed(instance: &str, reason: FailureReason) -> Input {
