@@ -77,6 +77,14 @@ pub enum OrchestratorError {
     /// The program is about to end.
     #[error("Loadmaster is shutting down")]
     Closing,
+    /// Somebody named a device that this machine does not have.
+    #[error("There is no device '{device}'; there is {}", list(known))]
+    UnknownDevice {
+        /// The name.
+        device: String,
+        /// The devices that there are.
+        known: Vec<String>,
+    },
 }
 
 fn list(names: &[String]) -> String {
@@ -112,6 +120,10 @@ impl Remedy for OrchestratorError {
             Self::Backend(error) => error.remedy(),
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),
             Self::CalledOff(_) => "Send the request again.".to_owned(),
+            Self::UnknownDevice { .. } => {
+                "Name one of these; `loadmaster probe` shows what they are, and which other names they have."
+                    .to_owned()
+            }
             Self::Closing => "Start it again, then send the request again.".to_owned(),
         }
     }

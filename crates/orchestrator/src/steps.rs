@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
 
-use crate::{OrchestratorError, Wish, outlook::Outlook};
+use crate::{Budgets, OrchestratorError, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -64,6 +64,8 @@ pub(crate) enum Input {
     Tick,
     /// The program wants to end.
     CloseAsked,
+    /// What may be taken of each device is another now; the machine as it is.
+    BudgetsChanged { budgets: Budgets, machine: Machine },
 }
 
 /// Something to do.

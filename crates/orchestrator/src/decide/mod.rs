@@ -9,8 +9,10 @@
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
+//! - `budgets`: what may be taken of each device, changed at run time.
 
 mod background;
+mod budgets;
 mod lifecycle;
 mod queue;
 mod room;
@@ -52,6 +54,8 @@ enum Progress {
     Planning {
         /// What is reserved for it since others were told to go.
         promised: Option<InstanceId>,
+        /// Whether what it is planned for has changed meanwhile: it is planned again.
+        outdated: bool,
     },
     /// It has a plan, and does not fit now.
     Blocked {
@@ -175,7 +179,12 @@ impl State {
 
     /// What a plan for `model` may count on.
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
-        Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+        Outlook {
+            ledger: self.ledger.clone(),
+            may_go: self.may_go_for(model),
+            budgets: self.policy.budgets.clone(),
+            spare_percent: 0,
+        }
     }
 
     /// The same where `model` may run already, and would run anew in its own place.
@@ -196,7 +205,7 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
                 Some(promised)
             }
             _ => None,
@@ -219,6 +228,7 @@ impl State {
             reserved: self.ledger.totals(),
             closing: self.closing,
             last_event: 0,
+            budgets: self.policy.budgets.clone(),
         }
     }
 
@@ -276,6 +286,9 @@ impl State {
             Input::StopDone { instance, outcome } => self.stop_done(&instance, outcome, &mut actions),
             Input::Tick => {}
             Input::CloseAsked => self.close_asked(&mut actions),
+            Input::BudgetsChanged { budgets, machine } => {
+                self.budgets_changed(budgets, &machine, &mut actions);
+            }
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {

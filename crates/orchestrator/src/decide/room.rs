@@ -33,7 +33,7 @@ enum Verdict {
 
 /// How hard a model presses for room.
 #[derive(Debug, Clone, Copy)]
-enum Pressure {
+pub(super) enum Pressure {
     /// Somebody has waited for it since then.
     Since(Duration),
     /// Nobody waits for it, but it shall always run.
@@ -112,7 +112,7 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised };
+        entry.progress = Progress::Planning { promised, outdated: false };
         let request = entry.request.clone();
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
     }
@@ -124,9 +124,15 @@ impl State {
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        let planning = |entry: &super::ModelEntry| matches!(entry.progress, Progress::Planning { .. });
         // Nobody waits for this plan any more: the model was stopped meanwhile.
-        if !self.models.get(model).is_some_and(planning) {
+        let Some(Progress::Planning { promised, outdated }) =
+            self.models.get(model).map(|entry| &entry.progress)
+        else {
+            return;
+        };
+        if *outdated {
+            let promised = promised.clone();
+            self.prepare(model, promised, true, actions);
             return;
         }
         self.call_off(model);
@@ -155,7 +161,7 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id) } | Progress::MakingRoom { promised: id, .. } =
+        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
             std::mem::replace(&mut entry.progress, Progress::None)
         {
             self.ledger.release(&id);
@@ -213,7 +219,7 @@ impl State {
     }
 
     /// The models that hold memory and never make room.
-    fn pinned_ones(&self) -> Vec<String> {
+    pub(super) fn pinned_ones(&self) -> Vec<String> {
         let alive = self.instances.values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
@@ -235,10 +241,7 @@ impl State {
         if !shortages.is_empty() {
             return Verdict::Never(shortages);
         }
-        let leaving = others().filter(|(_, instance)| {
-            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
-        });
-        let leaving: BTreeSet<InstanceId> = leaving.map(|(id, _)| id.clone()).collect();
+        let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
         let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(pressure, id, instance);
         match victims::choose(others().filter_map(may_go).collect(), fits) {
@@ -248,7 +251,12 @@ impl State {
     }
 
     /// `instance` as one that may go for who presses so hard.
-    fn candidate(&self, pressure: Pressure, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+    pub(super) fn candidate(
+        &self,
+        pressure: Pressure,
+        id: &InstanceId,
+        instance: &InstanceEntry,
+    ) -> Option<Candidate> {
         let (linger, may_interrupt) = match (pressure, &instance.state) {
             (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
             (Pressure::Since(since), InstanceState::Ready) => {
@@ -292,19 +300,24 @@ impl State {
         let event = Event::MakingRoom { model: model.to_owned(), leaving: leaving.iter().cloned().collect() };
         actions.push(Action::Tell(event));
         for id in leaving {
-            let Some(instance) = self.instances.get(&id).filter(|one| one.state == InstanceState::Ready)
-            else {
+            if self.instances.get(&id).is_none_or(|one| one.state != InstanceState::Ready) {
                 continue;
-            };
-            let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
-            if let Some(entry) = self.models.get_mut(&victim)
-                && for_a_request
-                && entry.rules.restore != Restore::Never
-            {
-                entry.wanted = Wanted::NoRoom { tried: self.now };
-                entry.offloaded = Some(plan);
+            }
+            if for_a_request {
+                self.offload(&id);
             }
             self.move_away(&id, actions);
+        }
+    }
+
+    /// Notes that an instance which is about to be moved away comes back as it is, if its rules say so.
+    pub(super) fn offload(&mut self, id: &InstanceId) {
+        let Some(instance) = self.instances.get(id) else { return };
+        if let Some(entry) = self.models.get_mut(&instance.model)
+            && entry.rules.restore != Restore::Never
+        {
+            entry.wanted = Wanted::NoRoom { tried: self.now };
+            entry.offloaded = Some(Arc::clone(&instance.plan));
         }
     }
 

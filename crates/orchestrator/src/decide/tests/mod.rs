@@ -1,12 +1,13 @@
 //! Histories, played step by step.
 
+mod budgets;
 mod random;
 mod swaps;
 mod told;
 
 use loadmaster_core::{
-    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
-    Machine, Model, ModelKind,
+    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Event, Failure,
+    FailureReason, Machine, Model, ModelKind,
 };
 
 use super::*;
