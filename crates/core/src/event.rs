@@ -1,8 +1,10 @@
 //! What happens, told to whoever listens.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Estimate, InstanceId, InstanceState, Kept};
+use crate::{DeviceId, Estimate, InstanceId, InstanceState, Kept};
 
 /// Something that happened in the orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,5 +83,21 @@ pub enum Event {
     ReloadFailed {
         /// What is wrong with it.
         cause: String,
+    },
+    /// What may be taken of each device is another from now on.
+    BudgetsChanged {
+        /// The budgets by device, as people write them.
+        budgets: BTreeMap<String, String>,
+        /// The instances that are moved away because they take more than that.
+        leaving: Vec<InstanceId>,
+    },
+    /// What runs takes more of a device than its budget, and does not leave: it is pinned, or held.
+    OverBudget {
+        /// The device.
+        device: DeviceId,
+        /// Bytes beyond the budget.
+        beyond: u64,
+        /// The pinned models that hold memory.
+        pinned: Vec<String>,
     },
 }

@@ -80,6 +80,14 @@ pub enum OrchestratorError {
     /// The model was taken away while the request waited for it.
     #[error("'{0}' was taken out of the configuration before it was ready")]
     Removed(String),
+    /// Somebody named a device that this machine does not have.
+    #[error("There is no device '{device}'; there is {}", list(known))]
+    UnknownDevice {
+        /// The name.
+        device: String,
+        /// The devices that there are.
+        known: Vec<String>,
+    },
 }
 
 fn list(names: &[String]) -> String {
@@ -115,6 +123,10 @@ impl Remedy for OrchestratorError {
             Self::Backend(error) => error.remedy(),
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),
             Self::CalledOff(_) => "Send the request again.".to_owned(),
+            Self::UnknownDevice { .. } => {
+                "Name one of these; `loadmaster probe` shows what they are, and which other names they have."
+                    .to_owned()
+            }
             Self::Closing => "Start it again, then send the request again.".to_owned(),
             Self::Removed(_) => "Ask for another model, or put it back into the configuration.".to_owned(),
         }

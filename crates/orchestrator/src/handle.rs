@@ -13,8 +13,8 @@ use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status,
-    Wish, actor::Actor, message::Message, steps::Ticket,
+    Budgets, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Resident,
+    Status, Wish, actor::Actor, message::Message, steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -127,6 +127,27 @@ impl Orchestrator {
         self.ask(|reply| Message::Stop { ticket, model: model.to_owned(), reply }).await?
     }
 
+    /// Replaces all budgets. Where they are less than what runs takes, the cheapest of it that is not pinned
+    /// is moved away: what is idle at once, what is busy when it has finished what it has. It comes back when
+    /// there is room again. Where they are more, what waits goes on. A budget for a device that is not there
+    /// limits nothing, and is warned of.
+    ///
+    /// Returns when the new budgets hold for whatever begins from now on.
+    ///
+    /// # Errors
+    /// The machine could not be read; nothing is changed then.
+    pub async fn set_budgets(&self, budgets: Budgets) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::SetBudgets { budgets, reply }).await?
+    }
+
+    /// Refuses budgets for devices that are not there, unless they have one already: a card may be unplugged.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::UnknownDevice`]; or the machine could not be read.
+    pub async fn check_budgets(&self, budgets: Budgets) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::CheckBudgets { budgets, reply }).await?
+    }
+
     /// All models and their instances.
     ///
     /// # Errors
@@ -162,7 +183,7 @@ impl Orchestrator {
         self.ask(|reply| Message::Update { request, rules, reply }).await?
     }
 
-    /// Keeps to `policy` from now on. Those who wait already wait as long as they were told, drains end when
+    /// Keeps to `policy` from now on, but for its budgets: [`Orchestrator::set_budgets`] changes them. Those who wait already wait as long as they were told, drains end when
     /// they were to end, and measurements stay in the file they are in.
     ///
     /// # Errors

@@ -130,6 +130,26 @@ impl Ledger {
         shortages
     }
 
+    /// What is reserved beyond the budgets when those in `gone` are gone: of each such device what it needs
+    /// and what it may have. What is really free does not matter here.
+    pub(crate) fn beyond(
+        &self,
+        machine: &Machine,
+        budgets: &Budgets,
+        gone: &BTreeSet<InstanceId>,
+    ) -> Vec<Shortage> {
+        let beyond = |device: &Device| {
+            let (budget, needed) = (budgets.of(device)?, self.reserved(&device.id, gone));
+            (needed > budget).then(|| Shortage {
+                device: device.id.clone(),
+                needed,
+                available: budget,
+                budget: Some(budget),
+            })
+        };
+        machine.devices.iter().filter_map(beyond).collect()
+    }
+
     /// What `device` has for a plan when those in `gone` are; `None` when nobody knows and nothing limits.
     pub(crate) fn room(
         &self,

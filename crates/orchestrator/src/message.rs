@@ -1,10 +1,10 @@
 //! What is sent to the actor.
 
-use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest};
+use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Lease, ModelRules, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status, Wish,
+    Budgets, Lease, ModelRules, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status, Wish,
     actor::Running,
     steps::{Prepared, Ticket},
 };
@@ -111,6 +111,21 @@ pub(crate) enum Message {
     Resume {
         residents: Vec<Resident>,
         reply: Reply<()>,
+    },
+    /// The machine is read first: what a budget is depends on its devices.
+    SetBudgets {
+        budgets: Budgets,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    /// The machine was read.
+    BudgetsRead {
+        budgets: Budgets,
+        machine: Machine,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    CheckBudgets {
+        budgets: Budgets,
+        reply: Reply<Result<(), OrchestratorError>>,
     },
 }
 

@@ -14,16 +14,17 @@ use crate::{Budgets, ledger::Ledger};
 pub(crate) struct Outlook {
     pub(crate) ledger: Ledger,
     pub(crate) may_go: BTreeSet<InstanceId>,
+    pub(crate) budgets: Budgets,
     /// Percent of it that the plan shall do without: it ran out of memory a moment ago.
     pub(crate) spare_percent: u64,
 }
 
 impl Outlook {
     /// The machine as it would be for the plan: `free` is what it may have of each device.
-    pub(crate) fn machine(&self, real: &Machine, budgets: &Budgets) -> Machine {
+    pub(crate) fn machine(&self, real: &Machine) -> Machine {
         let mut machine = real.clone();
         for device in &mut machine.devices {
-            let room = self.ledger.room(device, real, budgets, &self.may_go);
+            let room = self.ledger.room(device, real, &self.budgets, &self.may_go);
             let spared = room.map(|room| room - room / 100 * self.spare_percent.min(100));
             device.free = spared.or(device.free);
         }

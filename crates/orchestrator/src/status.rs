@@ -7,7 +7,7 @@ use loadmaster_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Shortage;
+use crate::{Budgets, Shortage};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -112,6 +112,9 @@ pub struct Status {
     pub closing: bool,
     /// The latest event of which this tells.
     pub last_event: u64,
+    /// What may be taken of each device.
+    #[serde(default)]
+    pub budgets: Budgets,
 }
 
 /// What loading a model would take, whether it would fit now, and who would make room.

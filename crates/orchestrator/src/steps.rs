@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
 
-use crate::{ModelRules, OrchestratorError, Policy, Wish, outlook::Outlook};
+use crate::{Budgets, ModelRules, OrchestratorError, Policy, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -70,8 +70,10 @@ pub(crate) enum Input {
     ModelRemoved { model: String },
     /// A model is to be loaded in another way, or treated in another way.
     ModelChanged { request: LoadRequest, rules: ModelRules },
-    /// Other times, queues and budgets hold from now on.
+    /// Other times and queues hold from now on.
     PolicyChanged { policy: Box<Policy> },
+    /// What may be taken of each device is another now; the machine as it is.
+    BudgetsChanged { budgets: Budgets, machine: Machine },
 }
 
 /// Something to do.

@@ -37,21 +37,22 @@ impl Weigher {
         Self { machine, measurements: Arc::new(Measurements::open(policy.measurements.clone())) }
     }
 
+    /// The machine now.
+    pub(crate) async fn machine(&self) -> Result<Machine, OrchestratorError> {
+        self.machine.read().await
+    }
+
     /// Reads the machine, plans, and estimates: by what the same plan took before, else by the backend.
     pub(crate) async fn before(
         &self,
         backend: &dyn Backend,
         preparation: &Preparation,
-        policy: &Policy,
     ) -> Result<Prepared, OrchestratorError> {
         let machine = if preparation.settle { self.settled().await? } else { self.machine.read().await? };
-        for device in policy.budgets.unmatched(&machine) {
-            tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
-        }
         let plan = if let Some(plan) = &preparation.again {
             Arc::clone(plan)
         } else {
-            let outlook = preparation.outlook.machine(&machine, &policy.budgets);
+            let outlook = preparation.outlook.machine(&machine);
             Arc::new(backend.plan(&preparation.request, &outlook).await?)
         };
         let estimate = match self.measurements.find(&plan, &machine) {

@@ -1,10 +1,11 @@
 //! The task that owns all state: it feeds inputs to the decisions and carries their actions out.
 
+mod budgets;
 mod changes;
 mod instances;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -48,6 +49,8 @@ pub(crate) struct Actor {
     instances: HashMap<InstanceId, Running>,
     begun: Instant,
     closed: bool,
+    /// The budgets for devices that are not there, of which was warned.
+    warned: BTreeSet<String>,
 }
 
 impl Actor {
@@ -73,6 +76,7 @@ impl Actor {
             instances: HashMap::new(),
             begun: Instant::now(),
             closed: false,
+            warned: BTreeSet::new(),
         }
     }
 
@@ -162,7 +166,12 @@ impl Actor {
                 self.tell(event);
                 return None;
             }
-            Message::Prepared { model, edition, outcome } => Input::Prepared { model, edition, outcome },
+            Message::Prepared { model, edition, outcome } => {
+                if let Ok(prepared) = &outcome {
+                    self.warn_of_strangers(&prepared.machine);
+                }
+                Input::Prepared { model, edition, outcome }
+            }
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {
                 self.instances.remove(&instance);
@@ -187,6 +196,22 @@ impl Actor {
                 self.state.resume(residents);
                 let _ = reply.send(());
                 Input::Tick
+            }
+            Message::SetBudgets { budgets, reply } => {
+                self.read_for_budgets(budgets, reply);
+                return None;
+            }
+            Message::BudgetsRead { budgets, machine, reply } => {
+                self.warned.clear();
+                // Answered when they hold: the inbox is read one by one.
+                self.decide(Input::BudgetsChanged { budgets, machine: machine.clone() });
+                self.warn_of_strangers(&machine);
+                let _ = reply.send(Ok(()));
+                return None;
+            }
+            Message::CheckBudgets { budgets, reply } => {
+                self.check_budgets(budgets, reply);
+                return None;
             }
         })
     }
@@ -295,8 +320,8 @@ impl Actor {
         preparation: Preparation,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&preparation.request);
-        let (weigher, policy) = (Arc::clone(&self.weigher), Arc::clone(&self.policy));
-        async move { weigher.before(&*backend?, &preparation, &policy).await }
+        let weigher = Arc::clone(&self.weigher);
+        async move { weigher.before(&*backend?, &preparation).await }
     }
 
     /// Numbers an event and tells all listeners.

@@ -6,7 +6,7 @@ use loadmaster_core::{Event, InstanceState, LoadRequest};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, trouble::Trouble};
 use crate::{
-    ModelRules, OrchestratorError, Resident, Restore,
+    ModelRules, OrchestratorError, Policy, Resident, Restore,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -73,7 +73,7 @@ impl State {
             return;
         }
         match std::mem::replace(&mut entry.progress, Progress::None) {
-            Progress::Planning { promised } => self.prepare(&model, promised, true, actions),
+            Progress::Planning { promised, .. } => self.prepare(&model, promised, true, actions),
             // It is planned when the room is made.
             room @ Progress::MakingRoom { .. } => entry.progress = room,
             // Planned anew for those who wait, if there are any.
@@ -81,6 +81,12 @@ impl State {
                 self.compare(&model, actions);
             }
         }
+    }
+
+    /// Other times and queues hold from now on; budgets have an input of their own.
+    pub(super) fn policy_changed(&mut self, policy: Policy) {
+        let budgets = std::mem::take(&mut self.policy.budgets);
+        self.policy = Policy { budgets, ..policy };
     }
 
     /// Asks for the plan that `model` would be run by now, if it runs.

@@ -9,9 +9,11 @@
 //! - `lifecycle`: instances from their start to their end.
 //! - `trouble`: models whose servers die.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
+//! - `budgets`: what may be taken of each device, changed at run time.
 //! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
 
 mod background;
+mod budgets;
 mod changes;
 mod lifecycle;
 mod queue;
@@ -54,6 +56,8 @@ enum Progress {
     Planning {
         /// What is reserved for it since others were told to go.
         promised: Option<InstanceId>,
+        /// Whether what it is planned for has changed meanwhile: it is planned again.
+        outdated: bool,
     },
     /// It has a plan, and does not fit now.
     Blocked {
@@ -194,7 +198,12 @@ impl State {
 
     /// What a plan for `model` may count on.
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
-        Outlook { ledger: self.ledger.clone(), may_go: self.may_go_for(model), spare_percent: 0 }
+        Outlook {
+            ledger: self.ledger.clone(),
+            may_go: self.may_go_for(model),
+            budgets: self.policy.budgets.clone(),
+            spare_percent: 0,
+        }
     }
 
     /// The same where `model` may run already, and would run anew in its own place.
@@ -215,7 +224,7 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised) } => {
+            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
                 Some(promised)
             }
             _ => None,
@@ -238,6 +247,7 @@ impl State {
             reserved: self.ledger.totals(),
             closing: self.closing,
             last_event: 0,
+            budgets: self.policy.budgets.clone(),
         }
     }
 
@@ -301,7 +311,10 @@ impl State {
             Input::CloseAsked => self.close_asked(&mut actions),
             Input::ModelRemoved { model } => self.model_removed(&model, &mut actions),
             Input::ModelChanged { request, rules } => self.model_changed(request, rules, &mut actions),
-            Input::PolicyChanged { policy } => self.policy = *policy,
+            Input::PolicyChanged { policy } => self.policy_changed(*policy),
+            Input::BudgetsChanged { budgets, machine } => {
+                self.budgets_changed(budgets, &machine, &mut actions);
+            }
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {

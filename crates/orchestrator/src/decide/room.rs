@@ -33,7 +33,7 @@ enum Verdict {
 
 /// How hard a model presses for room.
 #[derive(Debug, Clone, Copy)]
-enum Pressure {
+pub(super) enum Pressure {
     /// Somebody has waited for it since then.
     Since(Duration),
     /// Nobody waits for it, but it shall always run.
@@ -112,7 +112,7 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised };
+        entry.progress = Progress::Planning { promised, outdated: false };
         let (request, edition) = (entry.request.clone(), entry.edition);
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
     }
@@ -127,7 +127,11 @@ impl State {
     ) {
         // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
         let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
-        match entry.progress {
+        match &entry.progress {
+            Progress::Planning { promised, outdated: true } => {
+                let promised = promised.clone();
+                return self.prepare(model, promised, true, actions);
+            }
             Progress::Planning { .. } => self.call_off(model),
             Progress::Comparing => return self.compared(model, outcome, actions),
             _ => return,
@@ -159,7 +163,7 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id) } | Progress::MakingRoom { promised: id, .. } =
+        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
             std::mem::replace(&mut entry.progress, Progress::None)
         {
             self.ledger.release(&id);
@@ -218,7 +222,7 @@ impl State {
     }
 
     /// The models that hold memory and never make room.
-    fn pinned_ones(&self) -> Vec<String> {
+    pub(super) fn pinned_ones(&self) -> Vec<String> {
         let alive = self.instances.values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
@@ -240,10 +244,7 @@ impl State {
         if !shortages.is_empty() {
             return Verdict::Never(shortages);
         }
-        let leaving = others().filter(|(_, instance)| {
-            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
-        });
-        let leaving: BTreeSet<InstanceId> = leaving.map(|(id, _)| id.clone()).collect();
+        let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
         let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(pressure, id, instance);
         match victims::choose(others().filter_map(may_go).collect(), fits) {
@@ -253,7 +254,12 @@ impl State {
     }
 
     /// `instance` as one that may go for who presses so hard.
-    fn candidate(&self, pressure: Pressure, id: &InstanceId, instance: &InstanceEntry) -> Option<Candidate> {
+    pub(super) fn candidate(
+        &self,
+        pressure: Pressure,
+        id: &InstanceId,
+        instance: &InstanceEntry,
+    ) -> Option<Candidate> {
         let (linger, may_interrupt) = match (pressure, &instance.state) {
             (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
             (Pressure::Since(since), InstanceState::Ready) => {
@@ -297,19 +303,24 @@ impl State {
         let event = Event::MakingRoom { model: model.to_owned(), leaving: leaving.iter().cloned().collect() };
         actions.push(Action::Tell(event));
         for id in leaving {
-            let Some(instance) = self.instances.get(&id).filter(|one| one.state == InstanceState::Ready)
-            else {
+            if self.instances.get(&id).is_none_or(|one| one.state != InstanceState::Ready) {
                 continue;
-            };
-            let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
-            if let Some(entry) = self.models.get_mut(&victim)
-                && for_a_request
-                && entry.rules.restore != Restore::Never
-            {
-                entry.wanted = Wanted::NoRoom { tried: self.now };
-                entry.offloaded = Some(plan);
+            }
+            if for_a_request {
+                self.offload(&id);
             }
             self.move_away(&id, actions);
+        }
+    }
+
+    /// Notes that an instance which is about to be moved away comes back as it is, if its rules say so.
+    pub(super) fn offload(&mut self, id: &InstanceId) {
+        let Some(instance) = self.instances.get(id) else { return };
+        if let Some(entry) = self.models.get_mut(&instance.model)
+            && entry.rules.restore != Restore::Never
+        {
+            entry.wanted = Wanted::NoRoom { tried: self.now };
+            entry.offloaded = Some(Arc::clone(&instance.plan));
         }
     }
 

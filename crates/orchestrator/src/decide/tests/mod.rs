@@ -1,13 +1,14 @@
 //! Histories, played step by step.
 
+mod budgets;
 mod changes;
 mod random;
 mod swaps;
 mod told;
 
 use loadmaster_core::{
-    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
-    Machine, Model, ModelKind,
+    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Event, Failure,
+    FailureReason, Machine, Model, ModelKind,
 };
 
 use super::*;
