@@ -1,10 +1,11 @@
 //! Random histories: whatever happens in whatever order, the promises hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::Resident;
 
 const BUDGET: u64 = 100;
 const MODELS: [(&str, u64); 4] = [("a", 40), ("b", 60), ("c", 70), ("d", 10)];
@@ -21,7 +22,12 @@ struct World {
     /// Leases that requests hold, by instance.
     held: Vec<(InstanceId, bool)>,
     open: BTreeSet<Ticket>,
-    alive: BTreeSet<InstanceId>,
+    /// What lives, and the bytes that it takes.
+    alive: BTreeMap<InstanceId, u64>,
+    /// The bytes that a model takes since it was changed.
+    changed: BTreeMap<String, u64>,
+    /// Models that were taken away.
+    removed: BTreeSet<String>,
 }
 
 impl World {
@@ -40,12 +46,23 @@ impl World {
         for action in actions {
             match action {
                 Action::Prepare(preparation) => {
-                    let model = preparation.request.model.id;
-                    self.pending.push(prepared(&model, bytes_of(&model)));
+                    let request = preparation.request;
+                    let model = &request.model.id;
+                    let asked = request.settings.get("bytes").and_then(serde_json::Value::as_u64);
+                    let bytes = match &preparation.again {
+                        Some(plan) => plan.settings["bytes"].as_u64().expect("it is ours"),
+                        None => asked.unwrap_or(bytes_of(model)),
+                    };
+                    let Input::Prepared { model, outcome, .. } = prepared(model, bytes) else { return };
+                    let edition = preparation.edition;
+                    self.pending.push(Input::Prepared { model, edition, outcome });
                 }
-                Action::Start { instance, .. } => {
-                    assert!(self.alive.insert(instance.clone()), "{instance} was started twice");
-                    let taken: u64 = self.alive.iter().map(|id| bytes_of(&id.to_string()[..1])).sum();
+                Action::Start { instance, prepared } => {
+                    let (model, bytes) = (&prepared.plan.model.id, prepared.plan.settings["bytes"].as_u64());
+                    assert!(!self.removed.contains(model), "{instance} was started and is taken away");
+                    assert_eq!(bytes, Some(self.bytes_of(model)), "{instance} is what it was once");
+                    assert_eq!(self.alive.insert(instance.clone(), self.bytes_of(model)), None, "twice");
+                    let taken: u64 = self.alive.values().sum();
                     assert!(taken <= BUDGET, "{taken} of {BUDGET}: {:?}", self.alive);
                     self.pending.push(match luck % 5 {
                         0 => failed(&instance.to_string(), FailureReason::Unknown),
@@ -55,14 +72,14 @@ impl World {
                 }
                 Action::Grant { ticket, instance, keep } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
-                    assert!(self.alive.contains(&instance), "{instance} was granted and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was granted and is dead");
                     self.held.push((instance, keep));
                 }
                 Action::Refuse { ticket, .. } | Action::AnswerStop { ticket, .. } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
                 }
                 Action::Stop { instance, .. } => {
-                    assert!(self.alive.contains(&instance), "{instance} was stopped and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was stopped and is dead");
                     // A start that is called off reports nothing more.
                     self.pending.retain(
                         |input| !matches!(input, Input::Started { instance: id, .. } if *id == instance),
@@ -86,8 +103,42 @@ impl World {
         }
     }
 
+    fn bytes_of(&self, model: &str) -> u64 {
+        self.changed.get(model).copied().unwrap_or(bytes_of(model))
+    }
+
+    /// A model is changed, taken away, or added again.
+    fn change(&mut self, state: &mut State, model: String, pick: u8) -> Input {
+        let bytes = 10 + u64::from(pick);
+        let changed = request(&model).with("bytes", bytes);
+        match (self.removed.contains(&model), pick % 4) {
+            (true, _) => {
+                let rules = rules(pick);
+                state.add(changed.clone(), rules).expect("it was taken away");
+                let plan = state.models[&model].instance.is_none().then(|| plan_of(&model, bytes));
+                // As after a restart.
+                state.resume(vec![Resident { request: changed, plan }]);
+                self.removed.remove(&model);
+                self.changed.insert(model, bytes);
+                Input::Tick
+            }
+            (false, 0) => {
+                self.removed.insert(model.clone());
+                Input::ModelRemoved { model }
+            }
+            (false, 1) => {
+                let request = state.request(&model).expect("it is there").clone();
+                Input::ModelChanged { request, rules: rules(pick) }
+            }
+            (false, _) => {
+                self.changed.insert(model, bytes);
+                Input::ModelChanged { request: changed, rules: rules(pick) }
+            }
+        }
+    }
+
     /// The next thing that happens.
-    fn next(&mut self, state: &State, ticket: Ticket, kind: u8, pick: u8) -> Option<Input> {
+    fn next(&mut self, state: &mut State, ticket: Ticket, kind: u8, pick: u8) -> Option<Input> {
         let place = usize::from(pick);
         let model = MODELS[place % MODELS.len()].0.to_owned();
         let wait = (pick > 200).then(|| Duration::from_millis(u64::from(pick)));
@@ -111,7 +162,7 @@ impl World {
                 Input::Exited { instance: instance.clone(), failure: Failure::new(FailureReason::Unknown) }
             }
             5 if pick < 60 => {
-                let waiting = state.models[&model].waiting.first()?.ticket;
+                let waiting = state.models.get(&model)?.waiting.first()?.ticket;
                 self.open.remove(&waiting);
                 Input::GaveUp { ticket: waiting }
             }
@@ -120,10 +171,21 @@ impl World {
                 Input::Tick
             }
             7 if pick < 40 => Input::LoadAsked { model },
+            8 if pick < 60 => self.change(state, model, pick),
+            9 if pick < 20 => {
+                let turn = Duration::from_secs(u64::from(pick));
+                Input::PolicyChanged { policy: Box::new(Policy { turn, ..policy(BUDGET) }) }
+            }
             _ if !self.pending.is_empty() => self.pending.swap_remove(place % self.pending.len()),
             _ => return None,
         })
     }
+}
+
+fn plan_of(model: &str, bytes: u64) -> LaunchPlan {
+    let mut plan = LaunchPlan::new("test", request(model).model);
+    plan.settings.insert("bytes".to_owned(), bytes.into());
+    plan
 }
 
 fn rules(seed: u8) -> ModelRules {
@@ -143,7 +205,7 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
     }
     let mut world = World::default();
     for (number, (kind, pick)) in steps.iter().enumerate() {
-        if let Some(input) = world.next(&state, number as Ticket, *kind, *pick) {
+        if let Some(input) = world.next(&mut state, number as Ticket, *kind, *pick) {
             world.apply(&mut state, input, *pick);
         }
     }
@@ -161,6 +223,9 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
             world.apply(&mut state, Input::Tick, 3);
         }
     }
+    let models = state.status().models.into_iter().map(|model| model.id);
+    let known: BTreeSet<String> = models.filter(|model| state.request(model).is_ok()).collect();
+    assert!(known.is_disjoint(&world.removed) && known.len() + world.removed.len() == MODELS.len());
     assert!(world.open.is_empty(), "never answered: {:?} {state:#?}", world.open);
     assert!(world.now < 3_600_000 * 2, "it took too long: {}", world.now);
     world.apply(&mut state, Input::CloseAsked, 3);
