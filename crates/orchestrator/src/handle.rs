@@ -14,7 +14,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     Budgets, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Resident,
-    Status, Wish, actor::Actor, message::Message, steps::Ticket,
+    Status, Wish,
+    actor::Actor,
+    message::{Change, Message},
+    steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -161,7 +164,7 @@ impl Orchestrator {
     /// # Errors
     /// No backend serves it, or it cannot be planned.
     pub async fn check_of(&self, request: LoadRequest) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::CheckOf { request, reply }).await?
+        self.ask(|reply| Message::Change(Change::CheckOf { request, reply })).await?
     }
 
     /// Takes `model` away. Who waits for it is turned away, what it serves may finish within the drain
@@ -170,7 +173,7 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown.
     pub async fn remove(&self, model: &str) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Remove { model: model.to_owned(), reply }).await?
+        self.ask(|reply| Message::Change(Change::Remove { model: model.to_owned(), reply })).await?
     }
 
     /// Loads and treats the model of that name in this way from now on. Rules hold at once. Where `request`
@@ -180,7 +183,7 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown, or no backend serves it.
     pub async fn update(&self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Update { request, rules, reply }).await?
+        self.ask(|reply| Message::Change(Change::Update { request, rules, reply })).await?
     }
 
     /// Keeps to `policy` from now on, but for its budgets: [`Orchestrator::set_budgets`] changes them. Those who wait already wait as long as they were told, drains end when
@@ -189,7 +192,7 @@ impl Orchestrator {
     /// # Errors
     /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
     pub async fn set_policy(&self, policy: Policy) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::SetPolicy { policy: Box::new(policy), reply }).await
+        self.ask(|reply| Message::Change(Change::SetPolicy { policy: Box::new(policy), reply })).await
     }
 
     /// What is loaded, or was unloaded to make room and comes back; the latest used first. To be written
@@ -198,7 +201,7 @@ impl Orchestrator {
     /// # Errors
     /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
     pub async fn residents(&self) -> Result<Vec<Resident>, OrchestratorError> {
-        self.ask(|reply| Message::Residents { reply }).await
+        self.ask(|reply| Message::Change(Change::Residents { reply })).await
     }
 
     /// Loads what was there before a restart, in this order, as soon as nothing waits for memory; by the
@@ -208,7 +211,7 @@ impl Orchestrator {
     /// # Errors
     /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
     pub async fn resume(&self, residents: Vec<Resident>) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Resume { residents, reply }).await
+        self.ask(|reply| Message::Change(Change::Resume { residents, reply })).await
     }
 
     /// Tells all listeners of something that happened around the orchestrator.

@@ -88,30 +88,7 @@ pub(crate) enum Message {
     Happened {
         event: Event,
     },
-    CheckOf {
-        request: LoadRequest,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Remove {
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Update {
-        request: LoadRequest,
-        rules: ModelRules,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    SetPolicy {
-        policy: Box<Policy>,
-        reply: Reply<()>,
-    },
-    Residents {
-        reply: Reply<Vec<Resident>>,
-    },
-    Resume {
-        residents: Vec<Resident>,
-        reply: Reply<()>,
-    },
+    Change(Change),
     /// The machine is read first: what a budget is depends on its devices.
     SetBudgets {
         budgets: Budgets,
@@ -127,6 +104,17 @@ pub(crate) enum Message {
         budgets: Budgets,
         reply: Reply<Result<(), OrchestratorError>>,
     },
+}
+
+/// What changes models and rules while all goes on, and what is kept of them over a restart.
+#[derive(Debug)]
+pub(crate) enum Change {
+    CheckOf { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
+    Remove { model: String, reply: Reply<Result<(), OrchestratorError>> },
+    Update { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
+    SetPolicy { policy: Box<Policy>, reply: Reply<()> },
+    Residents { reply: Reply<Vec<Resident>> },
+    Resume { residents: Vec<Resident>, reply: Reply<()> },
 }
 
 /// Sends to an actor that may have ended.

@@ -5,16 +5,42 @@ use std::sync::Arc;
 use loadmaster_core::LoadRequest;
 
 use super::Actor;
-use crate::{ModelRules, OrchestratorError, Policy, message::Reply, steps::Input};
+use crate::{
+    ModelRules, OrchestratorError, Policy,
+    message::{Change, Reply},
+    steps::Input,
+};
 
 impl Actor {
-    pub(super) fn remove(&self, model: String, reply: Reply<Result<(), OrchestratorError>>) -> Input {
-        // Who asked may have gone, here and below.
+    /// Answers, and says what is to be decided.
+    pub(super) fn change(&mut self, change: Change) -> Option<Input> {
+        Some(match change {
+            Change::CheckOf { request, reply } => {
+                self.check_of(Ok(request), reply);
+                return None;
+            }
+            Change::Remove { model, reply } => self.remove(model, reply),
+            Change::Update { request, rules, reply } => return self.update(request, rules, reply),
+            Change::SetPolicy { policy, reply } => self.set_policy(*policy, reply),
+            Change::Residents { reply } => {
+                // Who asked may have gone, here and below.
+                let _ = reply.send(self.state.residents());
+                return None;
+            }
+            Change::Resume { residents, reply } => {
+                self.state.resume(residents);
+                let _ = reply.send(());
+                Input::Tick
+            }
+        })
+    }
+
+    fn remove(&self, model: String, reply: Reply<Result<(), OrchestratorError>>) -> Input {
         let _ = reply.send(self.state.request(&model).map(drop));
         Input::ModelRemoved { model }
     }
 
-    pub(super) fn update(
+    fn update(
         &self,
         request: LoadRequest,
         rules: ModelRules,
@@ -27,7 +53,7 @@ impl Actor {
         changed.then(|| Input::ModelChanged { request, rules })
     }
 
-    pub(super) fn set_policy(&mut self, policy: Policy, reply: Reply<()>) -> Input {
+    fn set_policy(&mut self, policy: Policy, reply: Reply<()>) -> Input {
         self.policy = Arc::new(policy.clone());
         let _ = reply.send(());
         Input::PolicyChanged { policy: Box::new(policy) }

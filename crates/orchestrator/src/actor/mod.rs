@@ -181,22 +181,7 @@ impl Actor {
                 self.instances.remove(&instance);
                 Input::StopDone { instance, outcome }
             }
-            Message::CheckOf { request, reply } => {
-                self.check_of(Ok(request), reply);
-                return None;
-            }
-            Message::Remove { model, reply } => self.remove(model, reply),
-            Message::Update { request, rules, reply } => return self.update(request, rules, reply),
-            Message::SetPolicy { policy, reply } => self.set_policy(*policy, reply),
-            Message::Residents { reply } => {
-                let _ = reply.send(self.state.residents());
-                return None;
-            }
-            Message::Resume { residents, reply } => {
-                self.state.resume(residents);
-                let _ = reply.send(());
-                Input::Tick
-            }
+            Message::Change(change) => return self.change(change),
             Message::SetBudgets { budgets, reply } => {
                 self.read_for_budgets(budgets, reply);
                 return None;

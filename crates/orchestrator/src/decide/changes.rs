@@ -91,10 +91,7 @@ impl State {
 
     /// Asks for the plan that `model` would be run by now, if it runs.
     fn compare(&mut self, model: &str, actions: &mut Vec<Action>) {
-        let runs = |(_, instance): &(_, &InstanceEntry)| {
-            matches!(instance.state, InstanceState::Starting | InstanceState::Ready)
-        };
-        if self.living(model).filter(runs).is_none() {
+        if !self.living(model).is_some_and(|(_, instance)| instance.stays()) {
             return;
         }
         let outlook = self.outlook_instead_of(model);
@@ -120,8 +117,13 @@ impl State {
                 let cause = error.to_string();
                 actions.push(Action::Tell(Event::Refused { model: model.to_owned(), cause }));
             }
-            Ok(prepared) if prepared.plan == instance.plan => {}
-            Ok(_) if !matches!(instance.state, InstanceState::Starting | InstanceState::Ready) => {}
+            Ok(prepared) if prepared.plan == instance.plan => {
+                let (id, edition) = (id.clone(), self.models.get(model).map(|entry| entry.edition));
+                if let (Some(instance), Some(edition)) = (self.instances.get_mut(&id), edition) {
+                    instance.edition = edition;
+                }
+            }
+            Ok(_) if !instance.stays() => {}
             Ok(_) => {
                 let id = id.clone();
                 if let Some(entry) = self.models.get_mut(model) {
@@ -146,15 +148,11 @@ impl State {
     pub(crate) fn residents(&self) -> Vec<Resident> {
         let resident = |entry: &ModelEntry| {
             let instance = self.living_of(entry);
-            let stays = |instance: &&InstanceEntry| {
-                matches!(instance.state, InstanceState::Starting | InstanceState::Ready)
-            };
-            let plan = match instance.filter(stays) {
-                Some(instance) => Some(&instance.plan),
+            let plan = match instance.filter(|instance| instance.stays()) {
+                Some(instance) => Some(&instance.plan).filter(|_| instance.edition == entry.edition),
                 None if entry.wanted == Wanted::No => return None,
                 None => entry.offloaded.as_ref(),
             };
-            let plan = plan.filter(|_| !matches!(entry.progress, Progress::Comparing));
             let used = instance.map(|instance| instance.used);
             let (request, plan) = (entry.request.clone(), plan.map(|plan| (**plan).clone()));
             Some((used, entry.resumed, Resident { request, plan }))
@@ -182,6 +180,13 @@ impl State {
     pub(super) fn gives_its_plan_up(&mut self, model: &str) -> bool {
         let entry = self.models.get_mut(model).filter(|entry| entry.resumed.is_some());
         entry.is_some_and(|entry| entry.offloaded.take().is_some())
+    }
+}
+
+impl InstanceEntry {
+    /// Whether it runs or starts, and is not about to end.
+    fn stays(&self) -> bool {
+        matches!(self.state, InstanceState::Starting | InstanceState::Ready)
     }
 }
 

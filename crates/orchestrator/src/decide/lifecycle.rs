@@ -23,6 +23,7 @@ impl State {
         if let Some(earlier) = entry.instance.replace(id.clone()) {
             self.instances.remove(&earlier);
         }
+        let edition = entry.edition;
         let estimate = prepared.estimate.clone();
         self.ledger.reserve(id.clone(), estimate.clone());
         let instance = InstanceEntry {
@@ -39,6 +40,7 @@ impl State {
             drained_by: None,
             comes_back: false,
             stop_tickets: Vec::new(),
+            edition,
         };
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));

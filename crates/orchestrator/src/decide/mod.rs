@@ -134,6 +134,8 @@ struct InstanceEntry {
     comes_back: bool,
     /// Who waits for its end.
     stop_tickets: Vec<Ticket>,
+    /// The edition of its model that its plan is for.
+    edition: u64,
 }
 
 impl InstanceEntry {

@@ -320,7 +320,9 @@ impl State {
             && entry.rules.restore != Restore::Never
         {
             entry.wanted = Wanted::NoRoom { tried: self.now };
-            entry.offloaded = Some(Arc::clone(&instance.plan));
+            // What was changed meanwhile comes back by a plan of its own.
+            let same = instance.edition == entry.edition;
+            entry.offloaded = same.then(|| Arc::clone(&instance.plan));
         }
     }
 

@@ -416,3 +416,38 @@ fn conversations_are_kept_at_the_end_where_all_comes_back() {
         ],
     );
 }
+
+// Found by a random history: it came back as it had been before the change.
+#[test]
+fn what_makes_room_while_it_is_compared_comes_back_as_it_is_now() {
+    let always = ModelRules { restore: Restore::Always, ..ModelRules::default() };
+    let mut state = state(&["a", "b"], 100);
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (1, returned("a#1"), &[]),
+            (
+                100,
+                Input::ModelChanged { request: request("a").with("bytes", 50), rules: always },
+                &["prepare a"],
+            ),
+        ],
+    );
+    assert_eq!(state.residents()[0].plan, None, "what runs is not what is asked for");
+    play(
+        &mut state,
+        vec![
+            (100, ask(2, "b"), &["prepare b"]),
+            (100, prepared("b", 60), &["stop a#1 saved"]),
+            (100, stopped("a#1"), &["prepare b"]),
+            (100, prepared("b", 60), &["start b#2"]),
+            (100, started("b#2"), &["grant 2 b#2"]),
+            (101, returned("b#2"), &[]),
+            (101, stop(3, "b"), &["stop b#2"]),
+            (101, stopped("b#2"), &["stopped 3 true", "prepare a"]),
+        ],
+    );
+}
