@@ -96,6 +96,7 @@ impl From<OrchestratorError> for ApiError {
             OrchestratorError::WaitedTooLong { .. } => (StatusCode::SERVICE_UNAVAILABLE, "waited_too_long"),
             OrchestratorError::CrashLoop { .. } => (StatusCode::SERVICE_UNAVAILABLE, "crash_loop"),
             OrchestratorError::CalledOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "called_off"),
+            OrchestratorError::Removed(_) => (StatusCode::NOT_FOUND, "model_removed"),
             OrchestratorError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             OrchestratorError::Backend(
                 BackendError::ModelMissing { .. } | BackendError::ModelUnreadable { .. },

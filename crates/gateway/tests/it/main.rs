@@ -3,6 +3,7 @@
 
 mod control;
 mod fake;
+mod reload;
 mod upstream;
 mod waiting;
 

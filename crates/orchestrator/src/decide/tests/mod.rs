@@ -3,6 +3,7 @@
 mod budgets;
 mod changes;
 mod random;
+mod resume;
 mod swaps;
 mod told;
 
