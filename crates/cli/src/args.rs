@@ -2,6 +2,7 @@
 
 mod load;
 mod network;
+mod reload;
 mod ways;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use loadmaster_orchestrator::Budget;
 pub(crate) use self::{
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
+    reload::{ReloadArgs, ResumeArgs},
 };
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -162,6 +164,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Predict what a model takes of each device, and what would fit
     Estimate(EstimateArgs),
+    /// Let a running `loadmaster serve` read its configuration again
+    Reload(ReloadArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
 }
@@ -175,6 +179,7 @@ impl Command {
             Self::Start(start) => &start.listen,
             Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
+            Self::Reload(reload) => &reload.listen,
             _ => return None,
         };
         args.listen.as_deref()
@@ -187,6 +192,14 @@ impl Command {
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
             _ => ServerArgs::default(),
+        }
+    }
+
+    /// Whether it loads again what was loaded before, if it was said.
+    pub(crate) fn resume(&self) -> Option<bool> {
+        match self {
+            Self::Serve(serve) => serve.resume.resume,
+            _ => None,
         }
     }
 
@@ -233,11 +246,13 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// A model to serve, named after its file; may be repeated. It is loaded when it is asked for
+    /// A model to serve beside those of the configuration, named after its file; may be repeated
     #[arg(long = "model", value_name = "FILE")]
     pub(crate) models: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]

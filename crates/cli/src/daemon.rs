@@ -39,6 +39,7 @@ fn refused(status: StatusCode, body: &str) -> Failed {
     let cause = text("message").unwrap_or_else(|| format!("Loadmaster answered {status}"));
     let failed = match text("code").as_deref() {
         Some("insufficient_memory") => Failed::memory(cause),
+        Some("bad_configuration") => Failed::usage(cause),
         _ if status == StatusCode::NOT_FOUND => Failed::not_found(cause),
         _ => Failed::because(cause),
     };
