@@ -19,6 +19,10 @@ mod orphans;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod reload;
+#[cfg(unix)]
+mod resume;
+#[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
 pub(crate) mod swaps;
