@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// `[models.NAME]` with the real model.
 fn section(name: &str, settings: &str) -> String {
     let file = smollm2();
-    format!("[models.{name}]\nfile = {file:?}\n[models.{name}.settings]\ncontext_length = 2048\n{settings}\n")
+    let file = file.display();
+    format!("[models.{name}]\nfile = '{file}'\n[models.{name}.settings]\ncontext_length = 2048\n{settings}\n")
 }
 
 /// Puts a new file in the place of the old one, as editors do.

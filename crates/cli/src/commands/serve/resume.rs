@@ -142,12 +142,13 @@ impl Recording {
             return;
         }
         let (file, new) = (self.file.clone(), contents.clone());
-        match tokio::task::spawn_blocking(move || write(&file, &new)).await {
-            Ok(Ok(())) => self.written = Some(contents),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, file = %self.file.display(), "what is loaded was not written down")
+        let written = tokio::task::spawn_blocking(move || write(&file, &new)).await;
+        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => self.written = Some(contents),
+            Err(error) => {
+                let file = self.file.display();
+                tracing::warn!(%error, "what is loaded was not written down in {file}");
             }
-            Err(error) => tracing::warn!(%error, "what is loaded was not written down"),
         }
     }
 }
