@@ -30,6 +30,8 @@
 //! - What had to go for a request comes back as its [`ModelRules`] say, with the plan it had.
 //! - A start that runs out of memory is tried once more with a smaller plan.
 //!
+//! - Models are added, changed and taken away while all goes on: what comes to the same plan is not touched,
+//!   what is served may finish, and who waits for a changed model waits on.
 //! - Conversations are kept over an unloading, where the backend can ([`Backend::save`]).
 //! - A model whose server dies again and again is given pauses, and in the end its requests are told so.
 //!
