@@ -23,6 +23,10 @@ fn prepared_for(count: u64, model: &str, bytes: u64) -> Input {
     }
 }
 
+fn ready_with(instance: &str, slots: u32) -> Input {
+    ready(&id(instance), Some(slots))
+}
+
 #[test]
 fn what_is_taken_away_finishes_what_it_has_and_is_forgotten() {
     let mut state = state(&["a", "b"], 100);

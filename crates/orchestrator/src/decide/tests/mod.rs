@@ -82,10 +82,6 @@ fn ready(instance: &InstanceId, slots: Option<u32>) -> Input {
     Input::Started { instance: instance.clone(), outcome: Ok(facts) }
 }
 
-fn ready_with(instance: &str, slots: u32) -> Input {
-    ready(&id(instance), Some(slots))
-}
-
 fn failed(instance: &str, reason: FailureReason) -> Input {
     let failure = Box::new(Failure::new(reason));
     let error = BackendError::StartFailed { model: instance[..1].to_owned(), failure };
