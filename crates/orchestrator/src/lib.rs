@@ -60,12 +60,15 @@ mod budget;
 mod decide;
 mod error;
 mod handle;
+mod held;
+mod hold;
 mod ledger;
 mod machine;
 mod measurements;
 mod message;
 mod outlook;
 mod policy;
+mod shortage;
 mod status;
 mod steps;
 mod weigher;
@@ -74,8 +77,9 @@ pub use self::{
     budget::{Budget, Budgets},
     error::OrchestratorError,
     handle::{Lease, Orchestrator, Waiting},
-    ledger::Shortage,
+    hold::{AwaitedHold, Hold, HoldRequest, HoldStatus},
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
+    shortage::Shortage,
     status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
 };

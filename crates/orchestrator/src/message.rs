@@ -1,10 +1,10 @@
 //! What is sent to the actor.
 
-use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest, Machine};
+use loadmaster_core::{BackendError, Event, Failure, HoldId, InstanceId, LoadRequest, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Budgets, Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
+    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
     actor::Running,
     steps::{Prepared, Ticket},
 };
@@ -96,6 +96,23 @@ pub(crate) enum Message {
     BudgetsRead {
         budgets: Budgets,
         machine: Machine,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Hold {
+        hold: HoldId,
+        request: HoldRequest,
+        reply: Reply<Result<Hold, OrchestratorError>>,
+    },
+    HoldRead {
+        hold: HoldId,
+        outcome: Result<Machine, OrchestratorError>,
+    },
+    /// Who had a hold, or waited for one, has gone.
+    HoldDropped {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
         reply: Reply<Result<(), OrchestratorError>>,
     },
     CheckBudgets {

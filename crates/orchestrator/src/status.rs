@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind};
+use loadmaster_core::{
+    DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgets, Shortage};
+use crate::{Budgets, HoldStatus, Shortage};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +80,13 @@ pub enum WaitsFor {
     End,
     /// Its servers died again and again: a pause before the next start.
     Pause,
+    /// It does not fit beside what is held for other programs.
+    Hold {
+        /// All that is held, or waited for.
+        holds: Vec<HoldId>,
+        /// Each device that has too little now.
+        shortages: Vec<Shortage>,
+    },
 }
 
 /// Where a request stands among those who wait for the same model.
@@ -113,6 +122,9 @@ pub struct Status {
     /// What may be taken of each device.
     #[serde(default)]
     pub budgets: Budgets,
+    /// Memory that is held for other programs, or that they wait for.
+    #[serde(default)]
+    pub holds: Vec<HoldStatus>,
 }
 
 /// What loading a model would take, whether it would fit now, and who would make room.
@@ -130,4 +142,7 @@ pub struct Preview {
     pub lacking: Vec<Shortage>,
     /// The machine that it was planned for.
     pub machine: Machine,
+    /// The holds that it has to wait for; empty when it fits without their end.
+    #[serde(default)]
+    pub holds: Vec<HoldId>,
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
+use loadmaster_core::{
+    BackendError, Estimate, Event, Failure, HoldId, InstanceId, LaunchPlan, LoadRequest, Machine,
+};
 
-use crate::{Budgets, OrchestratorError, Wish, outlook::Outlook};
+use crate::{Budgets, HoldRequest, OrchestratorError, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -66,6 +68,14 @@ pub(crate) enum Input {
     CloseAsked,
     /// What may be taken of each device is another now; the machine as it is.
     BudgetsChanged { budgets: Budgets, machine: Machine },
+    /// Memory shall be held for another program.
+    HoldAsked { hold: HoldId, request: HoldRequest },
+    /// The machine was read for a hold.
+    HoldRead { hold: HoldId, outcome: Result<Machine, OrchestratorError> },
+    /// Who had a hold, or waited for it, has gone.
+    HoldDropped { hold: HoldId },
+    /// Somebody ends a hold; who waits for it is told.
+    HoldReleased { hold: HoldId },
 }
 
 /// Something to do.
@@ -87,4 +97,18 @@ pub(crate) enum Action {
     Tell(Event),
     /// Nothing runs any more: the actor may end.
     Closed,
+    /// Read the machine for a hold; answer with [`Input::HoldRead`].
+    Read(Reading),
+    /// Give who asked for it the hold.
+    GrantHold { hold: HoldId },
+    /// Turn away who asked for the hold.
+    RefuseHold { hold: HoldId, error: OrchestratorError },
+}
+
+/// The machine, read for a hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) hold: HoldId,
+    /// Whether memory was given back a moment ago: two readings must agree then.
+    pub(crate) settle: bool,
 }

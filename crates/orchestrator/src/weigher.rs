@@ -37,9 +37,9 @@ impl Weigher {
         Self { machine, measurements: Arc::new(Measurements::open(policy.measurements.clone())) }
     }
 
-    /// The machine now.
-    pub(crate) async fn machine(&self) -> Result<Machine, OrchestratorError> {
-        self.machine.read().await
+    /// The machine now; with `settle` once two readings agree.
+    pub(crate) async fn machine(&self, settle: bool) -> Result<Machine, OrchestratorError> {
+        if settle { self.settled().await } else { self.machine.read().await }
     }
 
     /// Reads the machine, plans, and estimates: by what the same plan took before, else by the backend.
@@ -48,7 +48,7 @@ impl Weigher {
         backend: &dyn Backend,
         preparation: &Preparation,
     ) -> Result<Prepared, OrchestratorError> {
-        let machine = if preparation.settle { self.settled().await? } else { self.machine.read().await? };
+        let machine = self.machine(preparation.settle).await?;
         let plan = if let Some(plan) = &preparation.again {
             Arc::clone(plan)
         } else {

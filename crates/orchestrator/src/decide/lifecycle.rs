@@ -217,6 +217,7 @@ impl State {
 
     pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {
         self.closing = true;
+        self.close_holds(actions);
         let models: Vec<String> = self.models.keys().cloned().collect();
         for model in models {
             self.call_off(&model);
