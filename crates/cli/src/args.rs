@@ -1,5 +1,6 @@
 //! What the command understands.
 
+mod hold;
 mod load;
 mod network;
 mod ways;
@@ -11,6 +12,7 @@ use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
 
 pub(crate) use self::{
+    hold::{BudgetArgs, HoldArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
 };
@@ -77,7 +79,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) log: Option<String>,
 }
 
-/// Where `serve` listens, and where `ps`, `start`, `plan` and `stop` find it.
+/// Where `serve` listens, and where the commands find it that speak to it.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct ListenArgs {
     /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
@@ -156,6 +158,10 @@ pub(crate) enum Command {
     Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
+    /// Show what may be taken of each device, or change it while Loadmaster serves
+    Budget(BudgetArgs),
+    /// Run a program that needs memory: models make room before it starts, and come back when it has ended
+    Hold(HoldArgs),
     /// Show what this machine has: CPU, memory, GPUs, backends
     Probe(ProbeArgs),
     /// Show what a GGUF file is, here or at a URL
@@ -175,6 +181,8 @@ impl Command {
             Self::Start(start) => &start.listen,
             Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
+            Self::Budget(budget) => &budget.listen,
+            Self::Hold(hold) => &hold.listen,
             _ => return None,
         };
         args.listen.as_deref()
