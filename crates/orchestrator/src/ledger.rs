@@ -253,6 +253,12 @@ impl Ledger {
         free.saturating_add(ours).saturating_add(by_holds).saturating_sub(reserved).saturating_sub(held)
     }
 
+    /// What programs that are not ours take of `pool`; nothing where nobody says.
+    pub(crate) fn foreign_in(&self, pool: &DeviceId, machine: &Machine) -> u64 {
+        let pool = machine.device(pool.as_str());
+        pool.and_then(|pool| Some(self.foreign(pool, pool.free?, machine))).unwrap_or(0)
+    }
+
     /// What programs that are not ours take of a pool of which `free` is free.
     fn foreign(&self, pool: &Device, free: u64, machine: &Machine) -> u64 {
         let members = machine.devices.iter().filter(|device| device.pool() == pool.id);

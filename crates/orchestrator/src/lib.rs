@@ -68,6 +68,7 @@ mod measurements;
 mod message;
 mod outlook;
 mod policy;
+mod returns;
 mod shortage;
 mod status;
 mod steps;

@@ -4,7 +4,8 @@ use loadmaster_core::{BackendError, Event, Failure, HoldId, InstanceId, LoadRequ
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
+    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Preview, ProcessMemory, QueuePlace,
+    Status, Wish,
     actor::Running,
     steps::{Prepared, Ticket},
 };
@@ -114,6 +115,16 @@ pub(crate) enum Message {
     Release {
         hold: HoldId,
         reply: Reply<Result<(), OrchestratorError>>,
+    },
+    /// A server is about to be stopped.
+    Leaving {
+        instance: InstanceId,
+        machine: Machine,
+        process: ProcessMemory,
+    },
+    Looked {
+        machine: Option<Machine>,
+        changes: u64,
     },
     CheckBudgets {
         budgets: Budgets,

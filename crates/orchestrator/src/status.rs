@@ -125,6 +125,9 @@ pub struct Status {
     /// Memory that is held for other programs, or that they wait for.
     #[serde(default)]
     pub holds: Vec<HoldStatus>,
+    /// What should have come back of each device when servers ended, and did not, in bytes.
+    #[serde(default)]
+    pub not_returned: BTreeMap<DeviceId, u64>,
 }
 
 /// What loading a model would take, whether it would fit now, and who would make room.

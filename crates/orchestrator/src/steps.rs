@@ -6,7 +6,7 @@ use loadmaster_core::{
     BackendError, Estimate, Event, Failure, HoldId, InstanceId, LaunchPlan, LoadRequest, Machine,
 };
 
-use crate::{Budgets, HoldRequest, OrchestratorError, Wish, outlook::Outlook};
+use crate::{Budgets, HoldRequest, OrchestratorError, ProcessMemory, Wish, outlook::Outlook};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -76,6 +76,10 @@ pub(crate) enum Input {
     HoldDropped { hold: HoldId },
     /// Somebody ends a hold; who waits for it is told.
     HoldReleased { hold: HoldId },
+    /// A server is about to be stopped; the machine, and what its process has.
+    Leaving { instance: InstanceId, machine: Machine, process: ProcessMemory },
+    /// The machine was read, if it could be, for memory that should have come back.
+    Looked { machine: Option<Machine>, changes: u64 },
 }
 
 /// Something to do.
@@ -103,6 +107,8 @@ pub(crate) enum Action {
     GrantHold { hold: HoldId },
     /// Turn away who asked for the hold.
     RefuseHold { hold: HoldId, error: OrchestratorError },
+    /// Read the machine for memory that should have come back; answer with [`Input::Looked`].
+    Look { changes: u64 },
 }
 
 /// The machine, read for a hold.

@@ -77,15 +77,25 @@ impl Weigher {
         }
     }
 
+    /// The machine, and what the instance's process has of it, just before it is stopped; `None` where nobody
+    /// can tell.
+    pub(crate) async fn leaving(&self, instance: &Instance) -> Option<(Machine, ProcessMemory)> {
+        let process = self.process(instance.pid?).await?;
+        Some((self.machine.read().await.ok()?, process))
+    }
+
+    /// What a process takes now, if its drivers say so in time.
+    async fn process(&self, pid: u32) -> Option<ProcessMemory> {
+        let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
+        asked.ok().flatten()
+    }
+
     /// What an instance takes now: what its server said when it started, and what its process takes
     /// beyond that. Remembers it. `None` when its server said nothing.
     pub(crate) async fn after(&self, instance: &Instance, prepared: &Prepared) -> Option<Estimate> {
         let buffers = instance.measured.clone()?;
         let process = match instance.pid {
-            Some(pid) => {
-                let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
-                asked.ok().flatten().unwrap_or_default()
-            }
+            Some(pid) => self.process(pid).await.unwrap_or_default(),
             None => ProcessMemory::default(),
         };
         let took = actual(buffers, &process, &prepared.machine);

@@ -3,8 +3,20 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 10] =
-    ["run", "serve", "ps", "start", "plan", "stop", "probe", "inspect", "estimate", "completions"];
+const COMMANDS: [&str; 12] = [
+    "run",
+    "serve",
+    "ps",
+    "start",
+    "plan",
+    "stop",
+    "budget",
+    "hold",
+    "probe",
+    "inspect",
+    "estimate",
+    "completions",
+];
 
 fn help(arguments: &[&str]) -> String {
     let home = empty_folder();

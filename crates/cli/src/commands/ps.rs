@@ -35,6 +35,9 @@ fn shown(status: &Status) -> String {
             let _ = write!(text, "\n{} crashed: {failure}\n  help: {}\n", model.id, failure.remedy());
         }
     }
+    for (device, bytes) in &status.not_returned {
+        let _ = write!(text, "\n{} of {device} did not come back when servers ended\n", Bytes(*bytes));
+    }
     for hold in &status.holds {
         let _ = write!(text, "\n{}\n", told(hold));
     }

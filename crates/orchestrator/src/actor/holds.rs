@@ -13,6 +13,12 @@ impl Actor {
         self.later(async move { Message::HoldRead { hold, outcome: weigher.machine(settle).await } });
     }
 
+    /// Reads the machine for memory that should have come back.
+    pub(super) fn look(&self, changes: u64) {
+        let weigher = Arc::clone(&self.weigher);
+        self.later(async move { Message::Looked { machine: weigher.machine(true).await.ok(), changes } });
+    }
+
     pub(super) fn grant_hold(&mut self, id: HoldId) {
         let hold = Hold::new(id, self.messages.clone());
         // Who asked may have gone meanwhile: the hold is dropped then, and releases itself.

@@ -210,6 +210,8 @@ impl Actor {
                 let _ = reply.send(if known { Ok(()) } else { Err(OrchestratorError::UnknownHold(hold)) });
                 Input::HoldReleased { hold }
             }
+            Message::Leaving { instance, machine, process } => Input::Leaving { instance, machine, process },
+            Message::Looked { machine, changes } => Input::Looked { machine, changes },
             Message::CheckBudgets { budgets, reply } => {
                 self.check_budgets(budgets, reply);
                 return None;
@@ -257,6 +259,7 @@ impl Actor {
             }
             Action::Tell(event) => self.tell(event),
             Action::Closed => self.closed = true,
+            Action::Look { changes } => self.look(changes),
             Action::Read(reading) => self.read_for_hold(reading),
             Action::GrantHold { hold } => self.grant_hold(hold),
             Action::RefuseHold { hold, error } => {

@@ -205,6 +205,7 @@ impl State {
         let tickets = std::mem::take(&mut instance.stop_tickets);
         // Also when it would not end: what it still holds is missing from the machine's free memory.
         self.ledger.release(id);
+        self.has_left(id);
         let next = match &outcome {
             Ok(()) => InstanceState::Stopped,
             Err(error) => InstanceState::Crashed { failure: failure_of(error) },

@@ -11,12 +11,14 @@
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 //! - `budgets`: what may be taken of each device, changed at run time.
 //! - `holds`: memory that is held for other programs.
+//! - `returns`: memory that should have come back, and did not.
 
 mod background;
 mod budgets;
 mod holds;
 mod lifecycle;
 mod queue;
+mod returns;
 mod room;
 mod trouble;
 mod victims;
@@ -33,6 +35,7 @@ use crate::{
     InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status, WaitsFor,
     ledger::{Gone, Ledger},
     outlook::Outlook,
+    returns::Returns,
     steps::{Action, Facts, Input, Prepared, Ticket},
 };
 
@@ -58,6 +61,8 @@ enum Progress {
         promised: Option<InstanceId>,
         /// Whether what it is planned for has changed meanwhile: it is planned again.
         outdated: bool,
+        /// The ledger's count of changes, when the machine is read with patience.
+        settled: Option<u64>,
     },
     /// It has a plan, and does not fit now.
     Blocked {
@@ -148,6 +153,9 @@ pub(crate) struct State {
     closing: bool,
     /// Memory that is held for other programs, or shall be.
     holds: BTreeMap<HoldId, holds::HoldEntry>,
+    /// Memory that did not come back.
+    returns: Returns,
+    looks: returns::Looks,
 }
 
 impl State {
@@ -234,6 +242,7 @@ impl State {
             last_event: 0,
             budgets: self.policy.budgets.clone(),
             holds: self.hold_statuses(),
+            not_returned: self.returns.missing(),
         }
     }
 
@@ -304,6 +313,8 @@ impl State {
             Input::HoldRead { hold, outcome } => self.read_for_hold(hold, outcome, &mut actions),
             Input::HoldDropped { hold } => self.end_hold(hold, &mut actions),
             Input::HoldReleased { hold } => self.hold_released(hold, &mut actions),
+            Input::Leaving { instance, machine, process } => self.is_leaving(instance, &machine, &process),
+            Input::Looked { machine, changes } => self.looked(machine.as_ref(), changes, &mut actions),
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
@@ -330,6 +341,7 @@ impl State {
                 again = self.admit_the_holds(actions);
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
+                self.look_when_it_is_quiet(actions);
             }
             if actions.len() == before && !again {
                 return;
@@ -340,7 +352,7 @@ impl State {
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
-        let times = times.chain(self.trouble_times()).chain(self.hold_times());
+        let times = times.chain(self.trouble_times()).chain(self.hold_times()).chain(self.look_time());
         times.filter(|time| *time > self.now).min()
     }
 

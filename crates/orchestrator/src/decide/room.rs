@@ -120,7 +120,8 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised, outdated: false };
+        entry.progress =
+            Progress::Planning { promised, outdated: false, settled: settle.then(|| self.ledger.changes()) };
         let request = entry.request.clone();
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle })));
     }
@@ -133,13 +134,16 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         // Nobody waits for this plan any more: the model was stopped meanwhile.
-        let Some(Progress::Planning { promised, outdated }) =
+        let Some(Progress::Planning { promised, outdated, settled }) =
             self.models.get(model).map(|entry| &entry.progress)
         else {
             return;
         };
-        if *outdated {
-            let promised = promised.clone();
+        let (promised, outdated, settled) = (promised.clone(), *outdated, *settled);
+        if let (Some(changes), Ok(Prepared { machine, .. })) = (settled, &outcome) {
+            self.look_for_returns(machine, changes, actions);
+        }
+        if outdated {
             self.prepare(model, promised, true, actions);
             return;
         }

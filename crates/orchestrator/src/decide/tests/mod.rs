@@ -3,6 +3,7 @@
 mod budgets;
 mod holds;
 mod random;
+mod returns;
 mod swaps;
 mod told;
 
@@ -126,6 +127,7 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::Read(reading) if reading.settle => format!("read for {} settled", reading.hold),
         Action::Read(reading) => format!("read for {}", reading.hold),
         Action::GrantHold { hold } => format!("grant {hold}"),
+        Action::Look { .. } => "look".to_owned(),
         Action::RefuseHold { hold, error } => format!("refuse {hold}: {error}"),
     };
     actions.iter().map(line).filter(|line| !line.is_empty()).collect()

@@ -86,6 +86,9 @@ impl World {
                     };
                     self.pending.push(Input::HoldRead { hold, outcome });
                 }
+                Action::Look { changes } => {
+                    self.pending.push(Input::Looked { machine: Some(machine_of(TOTAL)), changes });
+                }
                 Action::GrantHold { hold } => {
                     let bytes = self.open_holds.remove(&hold).expect("it waited");
                     self.holds.insert(hold, bytes);
