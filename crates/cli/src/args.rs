@@ -1,5 +1,6 @@
 //! What the command understands.
 
+mod hold;
 mod load;
 mod network;
 mod reload;
@@ -12,6 +13,7 @@ use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
 
 pub(crate) use self::{
+    hold::{BudgetArgs, HoldArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
     reload::{ReloadArgs, ResumeArgs},
@@ -79,7 +81,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) log: Option<String>,
 }
 
-/// Where `serve` listens, and where `ps`, `start`, `plan` and `stop` find it.
+/// Where `serve` listens, and where the commands find it that speak to it.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct ListenArgs {
     /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
@@ -158,6 +160,10 @@ pub(crate) enum Command {
     Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
+    /// Show what may be taken of each device, or change it while Loadmaster serves
+    Budget(BudgetArgs),
+    /// Run a program that needs memory: models make room before it starts, and come back when it has ended
+    Hold(HoldArgs),
     /// Show what this machine has: CPU, memory, GPUs, backends
     Probe(ProbeArgs),
     /// Show what a GGUF file is, here or at a URL
@@ -180,6 +186,8 @@ impl Command {
             Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
             Self::Reload(reload) => &reload.listen,
+            Self::Budget(budget) => &budget.listen,
+            Self::Hold(hold) => &hold.listen,
             _ => return None,
         };
         args.listen.as_deref()

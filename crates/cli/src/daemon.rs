@@ -2,28 +2,58 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{Failed, config::Config};
 
 /// Asks the Loadmaster that listens where the configuration says; returns the body of its answer.
 pub(crate) async fn ask(config: &Config, method: Method, path: &str) -> Result<String, Failed> {
+    send(config, method, path, None).await?.text().await.map_err(|error| unanswered(config, &error))
+}
+
+/// The same, with a body.
+pub(crate) async fn tell(
+    config: &Config,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<String, Failed> {
+    send(config, method, path, Some(body)).await?.text().await.map_err(|error| unanswered(config, &error))
+}
+
+/// The same, for an answer whose body comes by and by.
+pub(crate) async fn send(
+    config: &Config,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Response, Failed> {
     let address = reachable(config.listen);
-    let failed = |error: reqwest::Error| {
-        if error.is_connect() {
-            return Failed::because(format!("Loadmaster does not serve at {address}"))
-                .remedy("Start it with `loadmaster serve`, or name its address with --listen.");
-        }
-        Failed::because(format!("Loadmaster at {address} did not answer: {error}"))
-            .remedy("Check what listens there.")
-    };
+    let failed = |error: reqwest::Error| unanswered(config, &error);
     // A proxy for the outside world has no business on this machine, nor have its certificates.
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
-    let answer = client.request(method, format!("http://{address}{path}")).send().await.map_err(failed)?;
+    let mut request = client.request(method, format!("http://{address}{path}"));
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let answer = request.send().await.map_err(failed)?;
     let status = answer.status();
-    let body = answer.text().await.map_err(failed)?;
-    if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
+    if status.is_success() {
+        return Ok(answer);
+    }
+    Err(refused(status, &answer.text().await.map_err(failed)?))
+}
+
+fn unanswered(config: &Config, error: &reqwest::Error) -> Failed {
+    let address = reachable(config.listen);
+    if error.is_connect() {
+        return Failed::because(format!("Loadmaster does not serve at {address}"))
+            .remedy("Start it with `loadmaster serve`, or name its address with --listen.");
+    }
+    Failed::because(format!("Loadmaster at {address} did not answer: {error}"))
+        .remedy("Check what listens there.")
 }
 
 /// Reads what Loadmaster answered.
@@ -33,8 +63,8 @@ pub(crate) fn read<T: DeserializeOwned>(body: &str) -> Result<T, Failed> {
 }
 
 /// An error in the API's shape, told in words.
-fn refused(status: StatusCode, body: &str) -> Failed {
-    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+pub(crate) fn refused(status: StatusCode, body: &str) -> Failed {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |name: &str| json["error"][name].as_str().map(str::to_owned);
     let cause = text("message").unwrap_or_else(|| format!("Loadmaster answered {status}"));
     let failed = match text("code").as_deref() {

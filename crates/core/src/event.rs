@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceId, Estimate, InstanceId, InstanceState, Kept};
+use crate::{DeviceId, Estimate, HoldId, InstanceId, InstanceState, Kept};
 
 /// Something that happened in the orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,5 +99,42 @@ pub enum Event {
         beyond: u64,
         /// The pinned models that hold memory.
         pinned: Vec<String>,
+    },
+    /// Memory is to be held for another program; instances make room for it, and it is reserved from now on.
+    HoldWaits {
+        /// The hold.
+        hold: HoldId,
+        /// What it is for.
+        note: String,
+        /// The instances that go, or were about to.
+        leaving: Vec<InstanceId>,
+    },
+    /// Memory is held for another program.
+    HoldGranted {
+        /// The hold.
+        hold: HoldId,
+        /// What it is for.
+        note: String,
+        /// Bytes of each device.
+        devices: BTreeMap<DeviceId, u64>,
+    },
+    /// Memory cannot be held for another program.
+    HoldRefused {
+        /// The hold.
+        hold: HoldId,
+        /// Why.
+        cause: String,
+    },
+    /// Memory is no longer held for another program, or is no longer wanted.
+    HoldReleased {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// A server ended, and its memory did not all come back; or more of it, or all, has come back now.
+    NotReturned {
+        /// The device.
+        device: DeviceId,
+        /// Bytes that are missing still.
+        bytes: u64,
     },
 }

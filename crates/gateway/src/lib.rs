@@ -15,6 +15,9 @@
 //! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room |
 //! | `POST /api/v1/reload` | reads the configuration again, where the program has one ([`router_with`]) |
 //! | `GET /api/v1/events` | what happens, as server-sent events |
+//! | `GET /api/v1/budgets` | what may be taken of each device; `PUT` replaces it |
+//! | `POST /api/v1/holds` | holds memory for another program; with `?while=connected` as long as the connection |
+//! | `GET /api/v1/holds`, `DELETE /api/v1/holds/{id}` | what is held; ends a hold |
 //! | `GET /healthz`, `/readyz` | answers while the program lives; while it takes requests |
 //! | `GET /metrics` | figures for Prometheus |
 //!
@@ -30,13 +33,16 @@
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 
 mod browser_guard;
+mod budgets;
 mod control;
 mod counts;
 mod error;
 mod events;
 mod exchange;
 mod forward;
+mod holds;
 mod journal;
+mod json_body;
 mod metrics;
 mod models;
 mod plan;
@@ -52,7 +58,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{any, get, post},
+    routing::{any, delete, get, post},
 };
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use tokio::net::TcpListener;
@@ -122,6 +128,9 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>) -> Router {
         .route("/api/v1/plan/{model}", get(plan::plan))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/reload", post(reload::reload))
+        .route("/api/v1/budgets", get(budgets::get).put(budgets::put))
+        .route("/api/v1/holds", get(holds::list).post(holds::take))
+        .route("/api/v1/holds/{id}", delete(holds::release))
         .route("/healthz", get(control::healthz))
         .route("/readyz", get(control::readyz))
         .route("/metrics", get(metrics::metrics))

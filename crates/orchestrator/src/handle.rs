@@ -9,12 +9,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use loadmaster_core::{Event, Failure, Instance, LoadRequest, Registry};
+use loadmaster_core::{Event, Failure, HoldId, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    Budgets, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Resident,
-    Status, Wish,
+    AwaitedHold, Budgets, HoldRequest, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview,
+    QueuePlace, Resident, Status, Wish,
     actor::Actor,
     message::{Change, Message},
     steps::Ticket,
@@ -64,7 +64,7 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown, or cannot be planned.
     pub async fn check(&self, model: &str) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Check { model: model.to_owned(), reply }).await?
+        self.ask(|reply| Message::Change(Change::Check { model: model.to_owned(), reply })).await?
     }
 
     /// A lease on `model`; starts it first if it does not run. Dropping the future gives the place up.
@@ -149,6 +149,26 @@ impl Orchestrator {
     /// [`OrchestratorError::UnknownDevice`]; or the machine could not be read.
     pub async fn check_budgets(&self, budgets: Budgets) -> Result<(), OrchestratorError> {
         self.ask(|reply| Message::CheckBudgets { budgets, reply }).await?
+    }
+
+    /// Holds memory for a program that is not ours, and waits until there is room for it: models are moved out
+    /// of the way, and come back as their rules say when the hold is over. Dropping the future gives it up.
+    ///
+    /// The future ends with an error when it can never fit, however much makes room, or waited too long.
+    pub fn hold(&self, request: HoldRequest) -> AwaitedHold {
+        let id = HoldId::new(self.ticket() + 1);
+        let (reply, answer) = oneshot::channel();
+        // The actor has ended when this fails, and the answer is that.
+        let _ = self.messages.send(Message::Hold { hold: id, request, reply });
+        AwaitedHold::new(id, answer, self.messages.clone())
+    }
+
+    /// Ends a hold, whoever has it.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::UnknownHold`].
+    pub async fn release(&self, hold: HoldId) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Release { hold, reply }).await?
     }
 
     /// All models and their instances.

@@ -62,12 +62,16 @@ mod budget;
 mod decide;
 mod error;
 mod handle;
+mod held;
+mod hold;
 mod ledger;
 mod machine;
 mod measurements;
 mod message;
 mod outlook;
 mod policy;
+mod returns;
+mod shortage;
 mod status;
 mod steps;
 mod weigher;
@@ -76,8 +80,9 @@ pub use self::{
     budget::{Budget, Budgets},
     error::OrchestratorError,
     handle::{Lease, Orchestrator, Waiting},
-    ledger::Shortage,
+    hold::{AwaitedHold, Hold, HoldRequest, HoldStatus},
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{ModelRules, Policy, Priority, Restore, Wish},
+    shortage::Shortage,
     status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor},
 };

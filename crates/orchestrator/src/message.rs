@@ -1,10 +1,11 @@
 //! What is sent to the actor.
 
-use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest, Machine};
+use loadmaster_core::{BackendError, Event, Failure, HoldId, InstanceId, LoadRequest, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Budgets, Lease, ModelRules, OrchestratorError, Policy, Preview, QueuePlace, Resident, Status, Wish,
+    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Policy, Preview, ProcessMemory,
+    QueuePlace, Resident, Status, Wish,
     actor::Running,
     steps::{Prepared, Ticket},
 };
@@ -37,10 +38,6 @@ pub(crate) enum Message {
         keep: bool,
     },
     Load {
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
-    Check {
         model: String,
         reply: Reply<Result<(), OrchestratorError>>,
     },
@@ -100,6 +97,33 @@ pub(crate) enum Message {
         machine: Machine,
         reply: Reply<Result<(), OrchestratorError>>,
     },
+    Hold {
+        hold: HoldId,
+        request: HoldRequest,
+        reply: Reply<Result<Hold, OrchestratorError>>,
+    },
+    HoldRead {
+        hold: HoldId,
+        outcome: Result<Machine, OrchestratorError>,
+    },
+    /// Who had a hold, or waited for one, has gone.
+    HoldDropped {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    /// A server is about to be stopped.
+    Leaving {
+        instance: InstanceId,
+        machine: Machine,
+        process: ProcessMemory,
+    },
+    Looked {
+        machine: Option<Machine>,
+        changes: u64,
+    },
     CheckBudgets {
         budgets: Budgets,
         reply: Reply<Result<(), OrchestratorError>>,
@@ -109,6 +133,7 @@ pub(crate) enum Message {
 /// What changes models and rules while all goes on, and what is kept of them over a restart.
 #[derive(Debug)]
 pub(crate) enum Change {
+    Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
     CheckOf { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
     Remove { model: String, reply: Reply<Result<(), OrchestratorError>> },
     Update { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },

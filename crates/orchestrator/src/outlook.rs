@@ -1,10 +1,11 @@
 //! What a planner may count on: what is free, and what could be made free.
 
-use std::collections::BTreeSet;
+use loadmaster_core::Machine;
 
-use loadmaster_core::{InstanceId, Machine};
-
-use crate::{Budgets, ledger::Ledger};
+use crate::{
+    Budgets,
+    ledger::{Gone, Ledger},
+};
 
 /// The ledger at the moment a plan is asked for, and who may be moved out of the way for it.
 ///
@@ -13,7 +14,7 @@ use crate::{Budgets, ledger::Ledger};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outlook {
     pub(crate) ledger: Ledger,
-    pub(crate) may_go: BTreeSet<InstanceId>,
+    pub(crate) may_go: Gone,
     pub(crate) budgets: Budgets,
     /// Percent of it that the plan shall do without: it ran out of memory a moment ago.
     pub(crate) spare_percent: u64,

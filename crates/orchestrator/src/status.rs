@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use loadmaster_core::{
-    DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
+    DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgets, Shortage};
+use crate::{Budgets, HoldStatus, Shortage};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +80,13 @@ pub enum WaitsFor {
     End,
     /// Its servers died again and again: a pause before the next start.
     Pause,
+    /// It does not fit beside what is held for other programs.
+    Hold {
+        /// All that is held, or waited for.
+        holds: Vec<HoldId>,
+        /// Each device that has too little now.
+        shortages: Vec<Shortage>,
+    },
 }
 
 /// Where a request stands among those who wait for the same model.
@@ -115,6 +122,12 @@ pub struct Status {
     /// What may be taken of each device.
     #[serde(default)]
     pub budgets: Budgets,
+    /// Memory that is held for other programs, or that they wait for.
+    #[serde(default)]
+    pub holds: Vec<HoldStatus>,
+    /// What should have come back of each device when servers ended, and did not, in bytes.
+    #[serde(default)]
+    pub not_returned: BTreeMap<DeviceId, u64>,
 }
 
 /// What loading a model would take, whether it would fit now, and who would make room.
@@ -132,6 +145,9 @@ pub struct Preview {
     pub lacking: Vec<Shortage>,
     /// The machine that it was planned for.
     pub machine: Machine,
+    /// The holds that it has to wait for; empty when it fits without their end.
+    #[serde(default)]
+    pub holds: Vec<HoldId>,
 }
 
 /// A model that is loaded, or was unloaded to make room and comes back.

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use loadmaster_core::{BackendError, Estimate, Event, Failure, InstanceId, LaunchPlan, LoadRequest, Machine};
+use loadmaster_core::{
+    BackendError, Estimate, Event, Failure, HoldId, InstanceId, LaunchPlan, LoadRequest, Machine,
+};
 
-use crate::{Budgets, ModelRules, OrchestratorError, Policy, Wish, outlook::Outlook};
+use crate::{
+    Budgets, HoldRequest, ModelRules, OrchestratorError, Policy, ProcessMemory, Wish, outlook::Outlook,
+};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -74,6 +78,18 @@ pub(crate) enum Input {
     PolicyChanged { policy: Box<Policy> },
     /// What may be taken of each device is another now; the machine as it is.
     BudgetsChanged { budgets: Budgets, machine: Machine },
+    /// Memory shall be held for another program.
+    HoldAsked { hold: HoldId, request: HoldRequest },
+    /// The machine was read for a hold.
+    HoldRead { hold: HoldId, outcome: Result<Machine, OrchestratorError> },
+    /// Who had a hold, or waited for it, has gone.
+    HoldDropped { hold: HoldId },
+    /// Somebody ends a hold; who waits for it is told.
+    HoldReleased { hold: HoldId },
+    /// A server is about to be stopped; the machine, and what its process has.
+    Leaving { instance: InstanceId, machine: Machine, process: ProcessMemory },
+    /// The machine was read, if it could be, for memory that should have come back.
+    Looked { machine: Option<Machine>, changes: u64 },
 }
 
 /// Something to do.
@@ -95,4 +111,20 @@ pub(crate) enum Action {
     Tell(Event),
     /// Nothing runs any more: the actor may end.
     Closed,
+    /// Read the machine for a hold; answer with [`Input::HoldRead`].
+    Read(Reading),
+    /// Give who asked for it the hold.
+    GrantHold { hold: HoldId },
+    /// Turn away who asked for the hold.
+    RefuseHold { hold: HoldId, error: OrchestratorError },
+    /// Read the machine for memory that should have come back; answer with [`Input::Looked`].
+    Look { changes: u64 },
+}
+
+/// The machine, read for a hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) hold: HoldId,
+    /// Whether memory was given back a moment ago: two readings must agree then.
+    pub(crate) settle: bool,
 }

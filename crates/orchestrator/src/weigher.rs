@@ -37,9 +37,9 @@ impl Weigher {
         Self { machine, measurements: Arc::new(Measurements::open(policy.measurements.clone())) }
     }
 
-    /// The machine now.
-    pub(crate) async fn machine(&self) -> Result<Machine, OrchestratorError> {
-        self.machine.read().await
+    /// The machine now; with `settle` once two readings agree.
+    pub(crate) async fn machine(&self, settle: bool) -> Result<Machine, OrchestratorError> {
+        if settle { self.settled().await } else { self.machine.read().await }
     }
 
     /// Reads the machine, plans, and estimates: by what the same plan took before, else by the backend.
@@ -48,7 +48,7 @@ impl Weigher {
         backend: &dyn Backend,
         preparation: &Preparation,
     ) -> Result<Prepared, OrchestratorError> {
-        let machine = if preparation.settle { self.settled().await? } else { self.machine.read().await? };
+        let machine = self.machine(preparation.settle).await?;
         let plan = if let Some(plan) = &preparation.again {
             Arc::clone(plan)
         } else {
@@ -77,15 +77,25 @@ impl Weigher {
         }
     }
 
+    /// The machine, and what the instance's process has of it, just before it is stopped; `None` where nobody
+    /// can tell.
+    pub(crate) async fn leaving(&self, instance: &Instance) -> Option<(Machine, ProcessMemory)> {
+        let process = self.process(instance.pid?).await?;
+        Some((self.machine.read().await.ok()?, process))
+    }
+
+    /// What a process takes now, if its drivers say so in time.
+    async fn process(&self, pid: u32) -> Option<ProcessMemory> {
+        let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
+        asked.ok().flatten()
+    }
+
     /// What an instance takes now: what its server said when it started, and what its process takes
     /// beyond that. Remembers it. `None` when its server said nothing.
     pub(crate) async fn after(&self, instance: &Instance, prepared: &Prepared) -> Option<Estimate> {
         let buffers = instance.measured.clone()?;
         let process = match instance.pid {
-            Some(pid) => {
-                let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
-                asked.ok().flatten().unwrap_or_default()
-            }
+            Some(pid) => self.process(pid).await.unwrap_or_default(),
             None => ProcessMemory::default(),
         };
         let took = actual(buffers, &process, &prepared.machine);

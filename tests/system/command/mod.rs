@@ -15,6 +15,8 @@ mod chat;
 #[cfg(unix)]
 mod daemon;
 #[cfg(unix)]
+mod hold;
+#[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod permissions;

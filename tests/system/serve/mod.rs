@@ -13,11 +13,13 @@ mod cancel;
 #[cfg(unix)]
 mod crashes;
 #[cfg(unix)]
+pub(crate) mod holds;
+#[cfg(unix)]
 mod ladder;
 #[cfg(target_os = "linux")]
 mod orphans;
 #[cfg(unix)]
-mod process;
+pub(crate) mod process;
 #[cfg(unix)]
 mod reload;
 #[cfg(unix)]

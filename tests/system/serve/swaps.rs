@@ -42,7 +42,7 @@ fn ask(daemon: &Daemon, model: &str) -> Answer {
 }
 
 /// The state of a model's instance: `ready`, `stopped`, or nothing when it never had one.
-fn state(daemon: &Daemon, model: &str) -> Option<String> {
+pub(super) fn state(daemon: &Daemon, model: &str) -> Option<String> {
     let status = daemon.status();
     let models = status["models"].as_array().expect("it is a list");
     let found = models.iter().find(|entry| entry["id"] == model).expect("it is served");

@@ -15,7 +15,7 @@ impl Actor {
     pub(super) fn read_for_budgets(&self, budgets: Budgets, reply: Reply<Result<(), OrchestratorError>>) {
         let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
         tokio::spawn(async move {
-            match weigher.machine().await {
+            match weigher.machine(false).await {
                 Ok(machine) => send(&messages, Message::BudgetsRead { budgets, machine, reply }),
                 // Who asked may have gone.
                 Err(error) => drop(reply.send(Err(error))),
@@ -28,7 +28,7 @@ impl Actor {
         let weigher = Arc::clone(&self.weigher);
         let known = self.state.budgets().clone();
         tokio::spawn(async move {
-            let outcome = weigher.machine().await.and_then(|machine| {
+            let outcome = weigher.machine(false).await.and_then(|machine| {
                 let stranger =
                     budgets.unmatched(&machine).into_iter().find(|name| !known.0.contains_key(*name));
                 stranger.map_or(Ok(()), |name| {

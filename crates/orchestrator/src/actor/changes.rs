@@ -15,6 +15,10 @@ impl Actor {
     /// Answers, and says what is to be decided.
     pub(super) fn change(&mut self, change: Change) -> Option<Input> {
         Some(match change {
+            Change::Check { model, reply } => {
+                self.check_of(self.state.request(&model).cloned(), reply);
+                return None;
+            }
             Change::CheckOf { request, reply } => {
                 self.check_of(Ok(request), reply);
                 return None;

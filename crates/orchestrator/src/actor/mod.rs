@@ -2,6 +2,7 @@
 
 mod budgets;
 mod changes;
+mod holds;
 mod instances;
 
 use std::{
@@ -9,14 +10,14 @@ use std::{
     sync::Arc,
 };
 
-use loadmaster_core::{Backend, Event, Instance, InstanceId, LoadRequest, Registry};
+use loadmaster_core::{Backend, Event, HoldId, Instance, InstanceId, LoadRequest, Registry};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::Instant,
 };
 
 use crate::{
-    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
+    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
     decide::State,
     message::{Message, Reply, send},
     steps::{Action, Input, Preparation, Prepared, Ticket},
@@ -51,6 +52,8 @@ pub(crate) struct Actor {
     closed: bool,
     /// The budgets for devices that are not there, of which was warned.
     warned: BTreeSet<String>,
+    /// Who waits for a hold.
+    holds: HashMap<HoldId, Reply<Result<Hold, OrchestratorError>>>,
 }
 
 impl Actor {
@@ -77,6 +80,7 @@ impl Actor {
             begun: Instant::now(),
             closed: false,
             warned: BTreeSet::new(),
+            holds: HashMap::new(),
         }
     }
 
@@ -118,10 +122,6 @@ impl Actor {
             }
             Message::Status { reply } => {
                 let _ = reply.send(Status { last_event: self.last_event, ..self.state.status() });
-                return None;
-            }
-            Message::Check { model, reply } => {
-                self.check_of(self.state.request(&model).cloned(), reply);
                 return None;
             }
             Message::Preview { model, reply } => {
@@ -194,6 +194,22 @@ impl Actor {
                 let _ = reply.send(Ok(()));
                 return None;
             }
+            Message::Hold { hold, request, reply } => {
+                self.holds.insert(hold, reply);
+                Input::HoldAsked { hold, request }
+            }
+            Message::HoldRead { hold, outcome } => Input::HoldRead { hold, outcome },
+            Message::HoldDropped { hold } => {
+                self.holds.remove(&hold);
+                Input::HoldDropped { hold }
+            }
+            Message::Release { hold, reply } => {
+                let known = self.state.knows_hold(hold);
+                let _ = reply.send(if known { Ok(()) } else { Err(OrchestratorError::UnknownHold(hold)) });
+                Input::HoldReleased { hold }
+            }
+            Message::Leaving { instance, machine, process } => Input::Leaving { instance, machine, process },
+            Message::Looked { machine, changes } => Input::Looked { machine, changes },
             Message::CheckBudgets { budgets, reply } => {
                 self.check_budgets(budgets, reply);
                 return None;
@@ -241,6 +257,14 @@ impl Actor {
             }
             Action::Tell(event) => self.tell(event),
             Action::Closed => self.closed = true,
+            Action::Look { changes } => self.look(changes),
+            Action::Read(reading) => self.read_for_hold(reading),
+            Action::GrantHold { hold } => self.grant_hold(hold),
+            Action::RefuseHold { hold, error } => {
+                if let Some(reply) = self.holds.remove(&hold) {
+                    let _ = reply.send(Err(error));
+                }
+            }
         }
         None
     }

@@ -27,7 +27,7 @@ impl State {
             leaving: going.iter().cloned().collect(),
         }));
         let gone = &going | &self.leaving();
-        for over in self.ledger.beyond(machine, &self.policy.budgets, &gone) {
+        for over in self.ledger.beyond(machine, &self.policy.budgets, &gone.clone().into()) {
             actions.push(Action::Tell(Event::OverBudget {
                 beyond: over.needed.saturating_sub(over.available),
                 device: over.device,
@@ -53,7 +53,7 @@ impl State {
         let candidates: Vec<Candidate> =
             movable.filter_map(|(id, instance)| self.candidate(Pressure::Overdue, id, instance)).collect();
         let beyond = |going: &BTreeSet<InstanceId>| -> BTreeMap<DeviceId, u64> {
-            let over = self.ledger.beyond(machine, &self.policy.budgets, &(going | &leaving));
+            let over = self.ledger.beyond(machine, &self.policy.budgets, &(going | &leaving).into());
             over.into_iter().map(|Shortage { device, needed, .. }| (device, needed)).collect()
         };
         // Pinned ones may be too much by themselves: then no more than they stay.

@@ -109,6 +109,11 @@ impl State {
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
+        let comparing = |entry: &ModelEntry| matches!(entry.progress, Progress::Comparing);
+        // Nobody waits for this plan any more: the model was stopped or ended meanwhile.
+        if !self.models.get(model).is_some_and(comparing) {
+            return;
+        }
         self.call_off(model);
         let Some((id, instance)) = self.living(model) else { return };
         match outcome {

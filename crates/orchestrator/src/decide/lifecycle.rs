@@ -212,6 +212,7 @@ impl State {
         let tickets = std::mem::take(&mut instance.stop_tickets);
         // Also when it would not end: what it still holds is missing from the machine's free memory.
         self.ledger.release(id);
+        self.has_left(id);
         let next = match &outcome {
             Ok(()) => InstanceState::Stopped,
             Err(error) => InstanceState::Crashed { failure: failure_of(error) },
@@ -224,6 +225,7 @@ impl State {
 
     pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {
         self.closing = true;
+        self.close_holds(actions);
         let models: Vec<String> = self.models.keys().cloned().collect();
         for model in models {
             self.call_off(&model);

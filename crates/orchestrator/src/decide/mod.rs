@@ -11,12 +11,16 @@
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
 //! - `budgets`: what may be taken of each device, changed at run time.
 //! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
+//! - `holds`: memory that is held for other programs.
+//! - `returns`: memory that should have come back, and did not.
 
 mod background;
 mod budgets;
 mod changes;
+mod holds;
 mod lifecycle;
 mod queue;
+mod returns;
 mod room;
 mod trouble;
 mod victims;
@@ -27,12 +31,13 @@ use std::{
     time::Duration,
 };
 
-use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
+use loadmaster_core::{Estimate, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
     InstanceStatus, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status, WaitsFor,
-    ledger::Ledger,
+    ledger::{Gone, Ledger},
     outlook::Outlook,
+    returns::Returns,
     steps::{Action, Facts, Input, Prepared, Ticket},
 };
 
@@ -58,6 +63,8 @@ enum Progress {
         promised: Option<InstanceId>,
         /// Whether what it is planned for has changed meanwhile: it is planned again.
         outdated: bool,
+        /// The ledger's count of changes, when the machine is read with patience.
+        settled: Option<u64>,
     },
     /// It has a plan, and does not fit now.
     Blocked {
@@ -158,6 +165,11 @@ pub(crate) struct State {
     closing: bool,
     /// Counts changes of models, so that no edition's number is used twice.
     editions: u64,
+    /// Memory that is held for other programs, or shall be.
+    holds: BTreeMap<HoldId, holds::HoldEntry>,
+    /// Memory that did not come back.
+    returns: Returns,
+    looks: returns::Looks,
 }
 
 impl State {
@@ -202,7 +214,7 @@ impl State {
     pub(crate) fn outlook(&self, model: &str) -> Outlook {
         Outlook {
             ledger: self.ledger.clone(),
-            may_go: self.may_go_for(model),
+            may_go: Gone { instances: self.may_go_for(model), holds: self.holds_behind(model) },
             budgets: self.policy.budgets.clone(),
             spare_percent: 0,
         }
@@ -211,7 +223,7 @@ impl State {
     /// The same where `model` may run already, and would run anew in its own place.
     pub(crate) fn outlook_instead_of(&self, model: &str) -> Outlook {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(self.held_by(model));
+        outlook.may_go.instances.extend(self.held_by(model));
         outlook
     }
 
@@ -241,7 +253,7 @@ impl State {
             id: id.clone(),
             kind: entry.request.model.kind,
             waiting: entry.waiting.len(),
-            waits_for: self.waits_for(entry),
+            waits_for: self.waits_for(id, entry),
             instance: entry.instance.as_ref().and_then(|id| self.instance_status(id)),
         });
         Status {
@@ -250,17 +262,25 @@ impl State {
             closing: self.closing,
             last_event: 0,
             budgets: self.policy.budgets.clone(),
+            holds: self.hold_statuses(),
+            not_returned: self.returns.missing(),
         }
     }
 
-    fn waits_for(&self, entry: &ModelEntry) -> Option<WaitsFor> {
+    fn waits_for(&self, model: &str, entry: &ModelEntry) -> Option<WaitsFor> {
         match &entry.progress {
             Progress::Planning { .. } => Some(WaitsFor::Plan),
             Progress::Blocked { prepared, .. } => {
                 let Prepared { estimate, machine, .. } = &**prepared;
-                let gone = BTreeSet::new();
-                let shortages = self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone);
-                Some(WaitsFor::Memory { shortages })
+                let shortages =
+                    |gone: &Gone| self.ledger.shortages(estimate, machine, &self.policy.budgets, gone);
+                let even = Gone { instances: self.may_go_for(model), holds: self.holds_behind(model) };
+                let shortages_now = shortages(&Gone::default());
+                Some(if shortages(&even).is_empty() {
+                    WaitsFor::Memory { shortages: shortages_now }
+                } else {
+                    WaitsFor::Hold { holds: self.all_holds().into_iter().collect(), shortages: shortages_now }
+                })
             }
             Progress::MakingRoom { leaving, .. } => {
                 Some(WaitsFor::Room { leaving: leaving.iter().cloned().collect() })
@@ -317,6 +337,12 @@ impl State {
             Input::BudgetsChanged { budgets, machine } => {
                 self.budgets_changed(budgets, &machine, &mut actions);
             }
+            Input::HoldAsked { hold, request } => self.hold_asked(hold, request, &mut actions),
+            Input::HoldRead { hold, outcome } => self.read_for_hold(hold, outcome, &mut actions),
+            Input::HoldDropped { hold } => self.end_hold(hold, &mut actions),
+            Input::HoldReleased { hold } => self.hold_released(hold, &mut actions),
+            Input::Leaving { instance, machine, process } => self.is_leaving(instance, &machine, &process),
+            Input::Looked { machine, changes } => self.looked(machine.as_ref(), changes, &mut actions),
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.values().any(|entry| entry.state.is_alive()) {
@@ -328,10 +354,11 @@ impl State {
     /// Whatever the time and the state now allow, until it allows nothing more.
     fn go_on(&mut self, actions: &mut Vec<Action>) {
         loop {
-            let before = actions.len();
+            let (before, mut again) = (actions.len(), false);
             // Who does not want to wait gets what is there.
             self.grant(actions);
             self.expire_waiters(actions);
+            self.expire_holds(actions);
             self.end_drains(actions);
             self.grant(actions);
             self.forget_the_removed();
@@ -339,10 +366,13 @@ impl State {
                 self.plan_when_room_was_made(actions);
                 self.plan_what_is_asked_for(actions);
                 self.admit_the_blocked(actions);
+                self.read_when_room_was_made(actions);
+                again = self.admit_the_holds(actions);
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
+                self.look_when_it_is_quiet(actions);
             }
-            if actions.len() == before {
+            if actions.len() == before && !again {
                 return;
             }
         }
@@ -351,7 +381,7 @@ impl State {
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let times = self.queue_times().chain(self.room_times()).chain(self.idle_times());
-        let times = times.chain(self.trouble_times());
+        let times = times.chain(self.trouble_times()).chain(self.hold_times()).chain(self.look_time());
         times.filter(|time| *time > self.now).min()
     }
 
@@ -380,7 +410,8 @@ impl State {
 
     /// Whether anybody waits for memory or for a plan.
     fn somebody_waits(&self) -> bool {
-        self.models.values().any(|entry| !entry.waiting.is_empty() && self.living_of(entry).is_none())
+        self.some_hold_waits()
+            || self.models.values().any(|entry| !entry.waiting.is_empty() && self.living_of(entry).is_none())
     }
 
     fn living_of(&self, entry: &ModelEntry) -> Option<&InstanceEntry> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use loadmaster_core::{Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
+use loadmaster_core::{Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     OrchestratorError, Preview, Restore, Shortage,
+    ledger::Gone,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -49,15 +50,22 @@ impl State {
     pub(crate) fn preview(&self, prepared: Prepared) -> Preview {
         let Prepared { plan, estimate, machine } = prepared;
         let model = &plan.model.id;
-        let own = self.held_by(model).collect();
-        let shortages = self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &own);
+        let own: BTreeSet<InstanceId> = self.held_by(model).collect();
+        let shortages_without =
+            |gone: Gone| self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &gone);
+        let shortages = shortages_without(own.clone().into());
         let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
+        let holds = if shortages_without((&self.may_go_for(model) | &own).into()).is_empty() {
+            Vec::new()
+        } else {
+            self.all_holds().into_iter().collect()
+        };
         match self.verdict(model, &estimate, &machine, Pressure::Overdue) {
             Verdict::MakeRoom(going) => leaving.extend(going),
             Verdict::Never(missing) => lacking = missing,
             Verdict::Start | Verdict::Wait => {}
         }
-        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine }
+        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine, holds }
     }
 
     /// Plans every model that somebody waits for and that nothing is done for yet.
@@ -103,7 +111,7 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let mut outlook = self.outlook(model);
-        outlook.may_go.extend(promised.clone());
+        outlook.may_go.instances.extend(promised.clone());
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
@@ -112,7 +120,8 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised, outdated: false };
+        entry.progress =
+            Progress::Planning { promised, outdated: false, settled: settle.then(|| self.ledger.changes()) };
         let (request, edition) = (entry.request.clone(), entry.edition);
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
     }
@@ -127,15 +136,18 @@ impl State {
     ) {
         // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
         let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
-        match &entry.progress {
-            Progress::Planning { promised, outdated: true } => {
-                let promised = promised.clone();
-                return self.prepare(model, promised, true, actions);
-            }
-            Progress::Planning { .. } => self.call_off(model),
-            Progress::Comparing => return self.compared(model, outcome, actions),
-            _ => return,
+        let Progress::Planning { promised, outdated, settled } = &entry.progress else {
+            return self.compared(model, outcome, actions);
+        };
+        let (promised, outdated, settled) = (promised.clone(), *outdated, *settled);
+        if let (Some(changes), Ok(Prepared { machine, .. })) = (settled, &outcome) {
+            self.look_for_returns(machine, changes, actions);
         }
+        if outdated {
+            self.prepare(model, promised, true, actions);
+            return;
+        }
+        self.call_off(model);
         let now = self.now;
         let Some(entry) = self.models.get_mut(model) else {
             return;
@@ -230,9 +242,12 @@ impl State {
     fn verdict(&self, model: &str, estimate: &Estimate, machine: &Machine, pressure: Pressure) -> Verdict {
         // It would run in its own place.
         let own: BTreeSet<InstanceId> = self.held_by(model).collect();
-        let without = |gone: &BTreeSet<InstanceId>| {
-            self.ledger.shortages(estimate, machine, &self.policy.budgets, &(gone | &own))
+        let shortages = |gone: &BTreeSet<InstanceId>, holds: BTreeSet<HoldId>| {
+            let gone = Gone { instances: gone | &own, holds };
+            self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone)
         };
+        let behind = self.holds_behind(model);
+        let without = |gone: &BTreeSet<InstanceId>| shortages(gone, behind.clone());
         if without(&BTreeSet::new()).is_empty() {
             return Verdict::Start;
         }
@@ -240,9 +255,10 @@ impl State {
             let alive = self.instances.iter().filter(|(_, instance)| instance.state.is_alive());
             alive.filter(|(_, instance)| instance.model != model && !self.is_pinned(&instance.model))
         };
-        let shortages = without(&self.may_go_for(model));
-        if !shortages.is_empty() {
-            return Verdict::Never(shortages);
+        // Holds end: nobody is turned away because of them.
+        let lacking = shortages(&self.may_go_for(model), self.all_holds());
+        if !lacking.is_empty() {
+            return Verdict::Never(lacking);
         }
         let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
@@ -328,8 +344,13 @@ impl State {
 
     pub(super) fn room_times(&self) -> impl Iterator<Item = Duration> {
         let blocked = |entry: &&super::ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
-        let waits: Vec<Duration> =
-            self.models.values().filter(blocked).filter_map(super::ModelEntry::waits_since).collect();
+        let waits: Vec<Duration> = self
+            .models
+            .values()
+            .filter(blocked)
+            .filter_map(super::ModelEntry::waits_since)
+            .chain(self.holds_wait_since())
+            .collect();
         let ready = self.instances.values().filter(|instance| instance.state == InstanceState::Ready);
         let turn = self.policy.turn;
         ready.flat_map(move |instance| {

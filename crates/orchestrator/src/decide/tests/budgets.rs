@@ -2,9 +2,8 @@
 
 use super::*;
 
-fn budget(bytes: u64) -> Input {
-    let Input::Prepared { outcome: Ok(prepared), .. } = prepared("a", 0) else { panic!("prepared") };
-    Input::BudgetsChanged { budgets: policy(bytes).budgets, machine: prepared.machine }
+pub(super) fn budget(bytes: u64) -> Input {
+    Input::BudgetsChanged { budgets: policy(bytes).budgets, machine: machine_of(1 << 40) }
 }
 
 /// `a` of 40 is idle and `b` of 50 serves one request.

@@ -2,8 +2,10 @@
 
 mod budgets;
 mod changes;
+mod holds;
 mod random;
 mod resume;
+mod returns;
 mod swaps;
 mod told;
 
@@ -13,7 +15,7 @@ use loadmaster_core::{
 };
 
 use super::*;
-use crate::{Budget, Budgets, Restore, Wish};
+use crate::{Budget, Budgets, Restore, Wish, steps::Reading};
 
 const MIB: u64 = 1 << 20;
 
@@ -33,23 +35,31 @@ fn state(models: &[&str], budget: u64) -> State {
     state
 }
 
-fn prepared(model: &str, bytes: u64) -> Input {
-    let host = DeviceId::host();
-    let part = DeviceEstimate { weights: bytes, ..DeviceEstimate::on(host.clone()) };
+/// A machine with so much memory, of which nobody knows what is free.
+fn machine_of(total: u64) -> Machine {
     let device = Device {
-        id: host,
+        id: DeviceId::host(),
         name: "RAM".into(),
         kind: DeviceKind::Host,
-        aliases: vec![],
-        total: 1 << 40,
+        aliases: vec!["ram".into()],
+        total,
         free: None,
     };
+    Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false }
+}
+
+fn prepared(model: &str, bytes: u64) -> Input {
+    prepared_on(machine_of(1 << 40), model, bytes)
+}
+
+fn prepared_on(machine: Machine, model: &str, bytes: u64) -> Input {
+    let part = DeviceEstimate { weights: bytes, ..DeviceEstimate::on(DeviceId::host()) };
     let mut plan = LaunchPlan::new("test", request(model).model);
     plan.settings.insert("bytes".to_owned(), bytes.into());
     let prepared = Prepared {
         plan: Arc::new(plan),
         estimate: Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![part] },
-        machine: Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false },
+        machine,
     };
     // The edition of a model that was never changed.
     Input::Prepared { model: model.to_owned(), edition: 0, outcome: Ok(prepared) }
@@ -117,6 +127,11 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::AnswerStop { ticket, outcome } => format!("stopped {ticket} {}", outcome.is_ok()),
         Action::Tell(_) => String::new(),
         Action::Closed => "closed".to_owned(),
+        Action::Read(reading) if reading.settle => format!("read for {} settled", reading.hold),
+        Action::Read(reading) => format!("read for {}", reading.hold),
+        Action::GrantHold { hold } => format!("grant {hold}"),
+        Action::Look { .. } => "look".to_owned(),
+        Action::RefuseHold { hold, error } => format!("refuse {hold}: {error}"),
     };
     actions.iter().map(line).filter(|line| !line.is_empty()).collect()
 }

@@ -48,8 +48,8 @@ fn a_preview_of_what_runs_counts_with_its_own_place() {
     runs(&mut state, "a", 60);
     let preview = preview(&state, "a", 70);
     assert!(preview.shortages.is_empty() && preview.leaving.is_empty(), "{preview:?}");
-    assert!(state.outlook_instead_of("a").may_go.contains(&id("a#1")));
-    assert!(!state.outlook("a").may_go.contains(&id("a#1")));
+    assert!(state.outlook_instead_of("a").may_go.instances.contains(&id("a#1")));
+    assert!(!state.outlook("a").may_go.instances.contains(&id("a#1")));
 }
 
 #[test]
