@@ -3,6 +3,7 @@
 
 mod control;
 mod fake;
+mod holds;
 mod upstream;
 mod waiting;
 
