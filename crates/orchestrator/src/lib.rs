@@ -31,6 +31,8 @@
 //! - A start that runs out of memory is tried once more with a smaller plan.
 //!
 //! - Conversations are kept over an unloading, where the backend can ([`Backend::save`]).
+//! - Budgets change at run time ([`Orchestrator::set_budgets`]), and memory is held for programs that are not
+//!   ours ([`Orchestrator::hold`]): models are moved out of the way, and come back.
 //! - A model whose server dies again and again is given pauses, and in the end its requests are told so.
 //!
 //! [`Backend::save`]: loadmaster_core::Backend::save
