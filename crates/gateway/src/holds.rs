@@ -212,7 +212,10 @@ impl Connected {
     /// What an event means for this stream.
     fn told(&mut self, event: Event) -> Option<String> {
         match event {
-            Event::HoldWaits { hold, leaving, .. } if hold == self.id => {
+            // One that is granted meanwhile waits no more.
+            Event::HoldWaits { hold, leaving, .. }
+                if hold == self.id && matches!(self.progress, Progress::Awaited(_)) =>
+            {
                 Some(self.line("making-room", &[("leaving", json!(leaving))]))
             }
             Event::HoldReleased { hold } if hold == self.id && self.said == Some("granted") => {

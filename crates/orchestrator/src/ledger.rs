@@ -387,6 +387,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_is_charged_once_while_its_program_takes_it() {
+        let mut ledger = Ledger::default();
+        let (hold, devices) = (HoldId::new(1), BTreeMap::from([(DeviceId::host(), 4 * GIB)]));
+        ledger.hold(hold, devices.clone());
+        let left = |ledger: &Ledger, free: u64, left: u64| {
+            let more = takes(&[("host", left + 1, 0)]);
+            check(ledger, &takes(&[("host", left, 0)]), &machine(free), "", &[]);
+            check(ledger, &more, &machine(free), "", &[("host", left)]);
+        };
+        // It waits: what others take is not its program's.
+        left(&ledger, 10 * GIB, 6 * GIB);
+        left(&ledger, 9 * GIB, 5 * GIB);
+        ledger.grant_hold(hold, &devices, &machine(10 * GIB));
+        for (free, expected) in [(10, 6), (7, 6), (6, 6), (5, 5)] {
+            left(&ledger, free * GIB, expected * GIB);
+        }
+        ledger.release_hold(hold);
+        left(&ledger, 10 * GIB, 10 * GIB);
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
     fn a_device_that_is_gone_has_nothing() {
         check(&Ledger::default(), &takes(&[("gpu7", 1, 0)]), &machine(GIB), "", &[("gpu7", 0)]);
     }

@@ -33,6 +33,8 @@
 //! - Models are added, changed and taken away while all goes on: what comes to the same plan is not touched,
 //!   what is served may finish, and who waits for a changed model waits on.
 //! - Conversations are kept over an unloading, where the backend can ([`Backend::save`]).
+//! - Budgets change at run time ([`Orchestrator::set_budgets`]), and memory is held for programs that are not
+//!   ours ([`Orchestrator::hold`]): models are moved out of the way, and come back.
 //! - A model whose server dies again and again is given pauses, and in the end its requests are told so.
 //!
 //! [`Backend::save`]: loadmaster_core::Backend::save

@@ -126,8 +126,8 @@ impl Returns {
         }
         let after = self.missing();
         let pools: BTreeSet<&DeviceId> = before.keys().chain(after.keys()).collect();
-        let changed = pools.into_iter().filter(|pool| before.get(*pool) != after.get(*pool));
-        changed.map(|pool| (pool.clone(), after.get(pool).copied().unwrap_or(0))).collect()
+        let others = pools.into_iter().filter(|pool| before.get(*pool) != after.get(*pool));
+        others.map(|pool| (pool.clone(), after.get(pool).copied().unwrap_or(0))).collect()
     }
 }
 

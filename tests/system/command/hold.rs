@@ -12,6 +12,7 @@ use super::{Ended, empty_folder, ended};
 use crate::{
     serve::{
         client::model_id,
+        holds::{daemon_of_more_than_half, more_than_half},
         process::{send, wait_gone},
     },
     support::{Daemon, loadmaster, wait_until},

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
 use super::{
@@ -77,7 +78,7 @@ fn what_cannot_be_held_is_refused_at_once() {
     let query = client().post(url(&daemon, "holds?while=awake")).json(&devices("host", 1.into()));
     Answer::to(query).error(400, "invalid_query");
     Answer::to(client().delete(url(&daemon, "holds/x"))).error(404, "hold_not_found");
-    let page = client().get(format!("{}/metrics", daemon.url)).send().and_then(|answer| answer.text());
+    let page = client().get(format!("{}/metrics", daemon.url)).send().and_then(Response::text);
     assert!(page.expect("figures").contains("# TYPE loadmaster_held_bytes gauge"));
 }
 

@@ -4,6 +4,7 @@
 mod control;
 mod fake;
 mod reload;
+mod holds;
 mod upstream;
 mod waiting;
 

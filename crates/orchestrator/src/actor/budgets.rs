@@ -8,6 +8,7 @@ use super::Actor;
 use crate::{
     Budgets, OrchestratorError,
     message::{Message, Reply, send},
+    steps::Input,
 };
 
 impl Actor {
@@ -21,6 +22,20 @@ impl Actor {
                 Err(error) => drop(reply.send(Err(error))),
             }
         });
+    }
+
+    /// The machine was read: the budgets hold from now on.
+    pub(super) fn budgets_read(
+        &mut self,
+        budgets: Budgets,
+        machine: &Machine,
+        reply: Reply<Result<(), OrchestratorError>>,
+    ) {
+        self.warned.clear();
+        self.decide(Input::BudgetsChanged { budgets, machine: machine.clone() });
+        self.warn_of_strangers(machine);
+        // Who asked may have gone.
+        let _ = reply.send(Ok(()));
     }
 
     /// Refuses budgets for devices that are not there, and that have none now.

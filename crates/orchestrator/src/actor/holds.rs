@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadmaster_core::HoldId;
 
 use super::Actor;
-use crate::{Hold, message::Message, steps::Reading};
+use crate::{Hold, OrchestratorError, message::Message, steps::Reading};
 
 impl Actor {
     pub(super) fn read_for_hold(&self, Reading { hold, settle }: Reading) {
@@ -17,6 +17,11 @@ impl Actor {
     pub(super) fn look(&self, changes: u64) {
         let weigher = Arc::clone(&self.weigher);
         self.later(async move { Message::Looked { machine: weigher.machine(true).await.ok(), changes } });
+    }
+
+    /// Whether there is such a hold.
+    pub(super) fn known_hold(&self, id: HoldId) -> Result<(), OrchestratorError> {
+        if self.state.knows_hold(id) { Ok(()) } else { Err(OrchestratorError::UnknownHold(id)) }
     }
 
     pub(super) fn grant_hold(&mut self, id: HoldId) {

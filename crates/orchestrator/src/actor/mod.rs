@@ -187,11 +187,7 @@ impl Actor {
                 return None;
             }
             Message::BudgetsRead { budgets, machine, reply } => {
-                self.warned.clear();
-                // Answered when they hold: the inbox is read one by one.
-                self.decide(Input::BudgetsChanged { budgets, machine: machine.clone() });
-                self.warn_of_strangers(&machine);
-                let _ = reply.send(Ok(()));
+                self.budgets_read(budgets, &machine, reply);
                 return None;
             }
             Message::Hold { hold, request, reply } => {
@@ -204,8 +200,7 @@ impl Actor {
                 Input::HoldDropped { hold }
             }
             Message::Release { hold, reply } => {
-                let known = self.state.knows_hold(hold);
-                let _ = reply.send(if known { Ok(()) } else { Err(OrchestratorError::UnknownHold(hold)) });
+                let _ = reply.send(self.known_hold(hold));
                 Input::HoldReleased { hold }
             }
             Message::Leaving { instance, machine, process } => Input::Leaving { instance, machine, process },

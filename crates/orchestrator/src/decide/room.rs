@@ -228,6 +228,10 @@ impl State {
                 let pinned = self.pinned_ones();
                 let error = OrchestratorError::DoesNotFit { model: model.to_owned(), shortages, pinned };
                 self.refuse_all(model, &error, actions);
+                // What was moved away comes back when budgets grow, whoever asked in vain meanwhile.
+                if let Some(entry) = self.models.get_mut(model).filter(|entry| entry.offloaded.is_some()) {
+                    entry.wanted = Wanted::NoRoom { tried: self.now };
+                }
             }
             Verdict::Wait => {}
         }

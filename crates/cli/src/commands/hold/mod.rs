@@ -114,8 +114,11 @@ async fn wait_for_room(lines: &mut Lines) -> Result<(), Failed> {
 
 /// Says so when the hold ends before its program does.
 async fn tell_of_its_end(mut lines: Lines) {
-    // What comes now is its end, told or not.
-    lines.next().await;
+    while let Some(line) = lines.next().await {
+        if matches!(serde_json::from_slice(&line), Ok(Line::Released)) {
+            break;
+        }
+    }
     eprintln!("the memory is no longer held; the program goes on");
 }
 

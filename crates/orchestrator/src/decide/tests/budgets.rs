@@ -59,6 +59,7 @@ fn the_busy_finish_what_they_have() {
                 prepared("b", 50),
                 &["refuse 3: 'b' does not fit: host needs 50 B and has 45 B left of a budget of 45 B"],
             ),
+            (3000, budget(100), &["prepare b again"]),
         ],
     );
 }
