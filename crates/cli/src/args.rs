@@ -1,7 +1,9 @@
 //! What the command understands.
 
+mod hold;
 mod load;
 mod network;
+mod reload;
 mod ways;
 
 use std::path::PathBuf;
@@ -12,8 +14,10 @@ use loadmaster_orchestrator::Budget;
 use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
+    hold::{BudgetArgs, HoldArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
+    reload::{ReloadArgs, ResumeArgs},
 };
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -78,7 +82,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) log: Option<String>,
 }
 
-/// Where `serve` listens, and where `ps`, `start`, `plan` and `stop` find it.
+/// Where `serve` listens, and where the commands find it that speak to it.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct ListenArgs {
     /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
@@ -167,12 +171,18 @@ pub(crate) enum Command {
     Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
+    /// Show what may be taken of each device, or change it while Loadmaster serves
+    Budget(BudgetArgs),
+    /// Run a program that needs memory: models make room before it starts, and come back when it has ended
+    Hold(HoldArgs),
     /// Show what this machine has: CPU, memory, GPUs, backends
     Probe(ProbeArgs),
     /// Show what a GGUF file is, here or at a URL
     Inspect(InspectArgs),
     /// Predict what a model takes of each device, and what would fit
     Estimate(EstimateArgs),
+    /// Let a running `loadmaster serve` read its configuration again
+    Reload(ReloadArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
 }
@@ -186,6 +196,9 @@ impl Command {
             Self::Start(start) => &start.listen,
             Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
+            Self::Reload(reload) => &reload.listen,
+            Self::Budget(budget) => &budget.listen,
+            Self::Hold(hold) => &hold.listen,
             _ => return None,
         };
         args.listen.as_deref()
@@ -198,6 +211,14 @@ impl Command {
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
             _ => ServerArgs::default(),
+        }
+    }
+
+    /// Whether it loads again what was loaded before, if it was said.
+    pub(crate) fn resume(&self) -> Option<bool> {
+        match self {
+            Self::Serve(serve) => serve.resume.resume,
+            _ => None,
         }
     }
 
@@ -244,11 +265,13 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// A model to serve, named after its file; may be repeated. It is loaded when it is asked for
+    /// A model to serve beside those of the configuration, named after its file; may be repeated
     #[arg(long = "model", value_name = "FILE")]
     pub(crate) models: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]

@@ -3,25 +3,26 @@
 //! clap reads flags and environment; this module adds the file and the defaults. The environment is
 //! read nowhere else.
 
+mod models;
 mod network;
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     net::{SocketAddr, ToSocketAddrs},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use clap::ValueEnum;
 use loadmaster_core::Settings;
-use loadmaster_orchestrator::{Budget, Budgets, ModelRules, Policy};
+use loadmaster_orchestrator::{Budget, Budgets, Policy};
 use serde::Deserialize;
 
-pub(crate) use self::network::Network;
+pub(crate) use self::{models::Section as ModelSection, network::Network};
 use crate::{
     Failed,
-    args::{Command, GlobalArgs, ServerArgs},
+    args::{Command, GlobalArgs, NetworkArgs, ServerArgs},
     folders::Folders,
 };
 
@@ -55,35 +56,74 @@ struct File {
     budgets: BTreeMap<String, String>,
     /// A section for each model that is treated in a way of its own.
     #[serde(default)]
-    models: BTreeMap<String, ModelRules>,
+    models: BTreeMap<String, ModelSection>,
     /// A section for each backend.
     #[serde(default)]
     backends: BTreeMap<String, Settings>,
+    /// Whether what was loaded at the end is loaded again.
+    resume: Option<bool>,
+}
+
+/// What the command line and the environment say; the file is read again under it.
+#[derive(Debug, Clone)]
+struct Given {
+    global: GlobalArgs,
+    listen: Option<String>,
+    server: ServerArgs,
+    network: NetworkArgs,
+    resume: Option<bool>,
 }
 
 /// The configuration of this run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) folders: Folders,
     pub(crate) listen: SocketAddr,
     pub(crate) log: Option<String>,
     pub(crate) policy: Policy,
-    /// What is kept to for single models, by their names.
-    pub(crate) models: BTreeMap<String, ModelRules>,
+    /// Models, and what is kept to for single ones, by their names.
+    pub(crate) models: BTreeMap<String, ModelSection>,
     pub(crate) network: Network,
     /// A section for each backend, by its id.
     pub(crate) backends: BTreeMap<String, Settings>,
     /// `PATH`, where servers are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// The file, and whether it was there.
+    pub(crate) file: PathBuf,
+    pub(crate) has_file: bool,
+    given: Given,
 }
 
 impl Config {
     /// Reads the file and lays flags and environment over it.
     pub(crate) fn load(global: &GlobalArgs, command: &Command) -> Result<Self, Failed> {
-        let args = command.server();
+        Self::read(Given {
+            global: global.clone(),
+            listen: command.listen().map(str::to_owned),
+            server: command.server(),
+            network: command.network(),
+            resume: command.resume(),
+        })
+    }
+
+    /// The same with the file as it is now.
+    pub(crate) fn again(&self) -> Result<Self, Failed> {
+        let again = Self::read(self.given.clone())?;
+        if self.has_file && !again.has_file {
+            // Nobody takes all models away by losing a file.
+            let cause = format!("The configuration file {} is gone", self.file.display());
+            return Err(Failed::not_found(cause).remedy("Put it back; all stays as it was meanwhile."));
+        }
+        Ok(again)
+    }
+
+    fn read(given: Given) -> Result<Self, Failed> {
+        let (global, args) = (&given.global, &given.server);
         let folders = Folders::find(global.home.as_deref())?;
         let path = global.config.clone().unwrap_or_else(|| folders.config.join("config.toml"));
-        let file = match read(&path)? {
+        let found = read(&path)?;
+        let has_file = found.is_some();
+        let mut file = match found {
             Some(file) => file,
             None if global.config.is_none() => File::default(),
             None => {
@@ -91,6 +131,14 @@ impl Config {
                     .remedy("Correct --config or LOADMASTER_CONFIG."));
             }
         };
+        if let Some(name) = models::impossible_name(&file.models) {
+            let cause =
+                format!("[models.{name:?}] has a name that no model can have: no commas, no ~ in front");
+            return Err(wrong(&path, &cause));
+        }
+        for section in file.models.values_mut() {
+            section.file = section.file.take().map(|model| path.with_file_name("").join(model));
+        }
         let mut budgets = BTreeMap::new();
         for (device, amount) in &file.budgets {
             let budget: Budget = amount
@@ -99,7 +147,8 @@ impl Config {
             budgets.insert(device.clone(), budget);
         }
         budgets.extend(args.budgets.iter().cloned());
-        let mut policy = Policy { budgets: Budgets(budgets), ..Policy::default() };
+        let resume = given.resume.or(file.resume).unwrap_or(false);
+        let mut policy = Policy { budgets: Budgets(budgets), resume, ..Policy::default() };
         for (time, seconds) in [
             (&mut policy.drain, args.drain.or(file.drain)),
             (&mut policy.turn, args.turn.or(file.turn)),
@@ -112,13 +161,16 @@ impl Config {
         }
         Ok(Self {
             folders,
-            listen: address(command.listen().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            listen: address(given.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
             log: global.log.clone().or(file.log),
             policy,
             models: file.models,
-            network: Network::new(command.network(), file.network),
-            backends: backends(&args, file.backends),
+            network: Network::new(given.network.clone(), file.network),
+            backends: backends(args, file.backends),
             search_path: search_path(),
+            file: path,
+            has_file,
+            given,
         })
     }
 }
@@ -214,12 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn models_are_found_beside_the_file() {
+        let toml =
+            "resume = true\n[models.a]\nfile = 'a.gguf'\npinned = true\nsettings = { context_length = 8 }\n";
+        let config = load(toml, &[]).unwrap();
+        let section = &config.models["a"];
+        assert_eq!(section.file, Some(std::env::temp_dir().join("a.gguf")));
+        assert_eq!((&section.settings["context_length"], section.rules().pinned), (&8.into(), true));
+        assert!(config.policy.resume && !load(toml, &["--resume=false"]).unwrap().policy.resume);
+        assert!(load("", &["--resume"]).unwrap().policy.resume);
+    }
+
+    #[test]
     fn what_is_not_known_is_refused() {
         for (toml, cause) in [
             ("lisen = 'x'", "in line 1, unknown field `lisen`"),
             ("listen = 'nowhere'", "is not an address"),
             ("[budgets]\nhost = 'lots'", "in [budgets], host"),
             ("listen = 1", "invalid type"),
+            ("[models.a]\nfil = 'x'", "in line 2, unknown field `fil`"),
+            ("[models.'a,b']\npinned = true", "has a name that no model can have"),
         ] {
             let error = load(toml, &[]).expect_err(toml);
             assert!(error.contains(cause), "{toml}: {error}");

@@ -2,8 +2,9 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{Failed, config::Config};
 
@@ -19,22 +20,64 @@ pub(crate) async fn ask_with(
     path: &str,
     headers: HeaderMap,
 ) -> Result<String, Failed> {
+    whole(config, send(config, method, path, headers, None).await?).await
+}
+
+/// The same, with a body.
+pub(crate) async fn tell(
+    config: &Config,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<String, Failed> {
+    whole(config, stream(config, method, path, body).await?).await
+}
+
+/// The same, for an answer whose body comes by and by.
+pub(crate) async fn stream(
+    config: &Config,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<Response, Failed> {
+    send(config, method, path, HeaderMap::new(), Some(body)).await
+}
+
+async fn whole(config: &Config, answer: Response) -> Result<String, Failed> {
+    answer.text().await.map_err(|error| unanswered(config, &error))
+}
+
+async fn send(
+    config: &Config,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    body: Option<&Value>,
+) -> Result<Response, Failed> {
     let address = reachable(config.listen);
-    let failed = |error: reqwest::Error| {
-        if error.is_connect() {
-            return Failed::because(format!("Loadmaster does not serve at {address}"))
-                .remedy("Start it with `loadmaster serve`, or name its address with --listen.");
-        }
-        Failed::because(format!("Loadmaster at {address} did not answer: {error}"))
-            .remedy("Check what listens there.")
-    };
+    let failed = |error: reqwest::Error| unanswered(config, &error);
     // A proxy for the outside world has no business on this machine, nor have its certificates.
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
-    let request = client.request(method, format!("http://{address}{path}")).headers(headers);
+    let mut request = client.request(method, format!("http://{address}{path}")).headers(headers);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
     let answer = request.send().await.map_err(failed)?;
     let status = answer.status();
-    let body = answer.text().await.map_err(failed)?;
-    if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
+    if status.is_success() {
+        return Ok(answer);
+    }
+    Err(refused(status, &answer.text().await.map_err(failed)?))
+}
+
+fn unanswered(config: &Config, error: &reqwest::Error) -> Failed {
+    let address = reachable(config.listen);
+    if error.is_connect() {
+        return Failed::because(format!("Loadmaster does not serve at {address}"))
+            .remedy("Start it with `loadmaster serve`, or name its address with --listen.");
+    }
+    Failed::because(format!("Loadmaster at {address} did not answer: {error}"))
+        .remedy("Check what listens there.")
 }
 
 /// Reads what Loadmaster answered.
@@ -44,12 +87,13 @@ pub(crate) fn read<T: DeserializeOwned>(body: &str) -> Result<T, Failed> {
 }
 
 /// An error in the API's shape, told in words.
-fn refused(status: StatusCode, body: &str) -> Failed {
-    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+pub(crate) fn refused(status: StatusCode, body: &str) -> Failed {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |name: &str| json["error"][name].as_str().map(str::to_owned);
     let cause = text("message").unwrap_or_else(|| format!("Loadmaster answered {status}"));
     let failed = match text("code").as_deref() {
         Some("insufficient_memory") => Failed::memory(cause),
+        Some("bad_configuration") => Failed::usage(cause),
         _ if status == StatusCode::NOT_FOUND => Failed::not_found(cause),
         _ => Failed::because(cause),
     };

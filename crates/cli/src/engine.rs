@@ -1,11 +1,11 @@
-//! Registry, orchestrator and models, as the configuration has them.
+//! Registry and orchestrator, as the configuration has them.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
-use loadmaster_orchestrator::{MachineReader, ModelRules, Orchestrator, Policy, ThisMachine};
+use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
 
-use crate::{Failed, config::Config};
+use crate::{Failed, config::Config, offered};
 
 /// Makes the backends and starts the orchestrator on this machine. Loads nothing.
 pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
@@ -23,32 +23,31 @@ pub(crate) fn start_on(config: &Config, machine: Arc<dyn MachineReader>) -> Resu
         options: config.backends.clone(),
     };
     let registry = Registry::registered(&context).map_err(|error| Failed::backend(&error))?;
-    if let Some(stranger) = config.backends.keys().find(|id| registry.get(id).is_none()) {
-        let known: Vec<&str> = registry.ids().collect();
-        let cause =
-            format!("The configuration has a section [backends.{stranger}], and there is no such backend");
-        return Err(Failed::usage(cause).remedy(format!("This program has {}.", known.join(", "))));
-    }
-    let measurements = Some(config.folders.state.join("measurements.json"));
-    Ok(Orchestrator::new(registry, machine, Policy { measurements, ..config.policy.clone() }))
+    check_sections(config)?;
+    Ok(Orchestrator::new(registry, machine, policy(config)))
 }
 
-/// Adds the model in `file`, named after it; returns its name.
-pub(crate) async fn add(
-    orchestrator: &Orchestrator,
-    file: &Path,
-    settings: Settings,
-    rules: &BTreeMap<String, ModelRules>,
-) -> Result<String, Failed> {
-    let request = request(file, settings);
-    let id = request.model.id.clone();
-    orchestrator.add_with(request, rules.get(&id).copied().unwrap_or_default()).await?;
-    Ok(id)
+/// Refuses sections for backends that there are not.
+pub(crate) fn check_sections(config: &Config) -> Result<(), Failed> {
+    let known: Vec<&str> = Registry::factories().into_iter().map(|factory| factory.id).collect();
+    match config.backends.keys().find(|id| !known.contains(&id.as_str())) {
+        None => Ok(()),
+        Some(stranger) => {
+            let cause = format!(
+                "The configuration has a section [backends.{stranger}], and there is no such backend"
+            );
+            Err(Failed::usage(cause).remedy(format!("This program has {}.", known.join(", "))))
+        }
+    }
+}
+
+/// The policy of `config`, with the file that remembers what models took.
+pub(crate) fn policy(config: &Config) -> Policy {
+    let measurements = Some(config.folders.state.join("measurements.json"));
+    Policy { measurements, ..config.policy.clone() }
 }
 
 /// Asks for the model in `file`, named after it.
 pub(crate) fn request(file: &Path, settings: Settings) -> LoadRequest {
-    // Servers are started in other folders than this one.
-    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    LoadRequest { model: Model::from_file(ModelKind::Text, path), settings }
+    LoadRequest { model: Model::from_file(ModelKind::Text, offered::absolute(file)), settings }
 }

@@ -69,6 +69,11 @@ impl Failed {
         self
     }
 
+    /// The cause, and what to do about it.
+    pub(crate) fn told(&self) -> (&str, &str) {
+        (&self.cause, self.remedy.as_deref().unwrap_or_default())
+    }
+
     /// Prints cause and remedy on stderr; returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let style = clap::builder::styling::AnsiColor::Red.on_default().bold();

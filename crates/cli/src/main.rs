@@ -10,6 +10,7 @@ mod daemon;
 mod engine;
 mod failed;
 mod folders;
+mod offered;
 mod printed;
 mod source;
 mod table;
@@ -52,6 +53,9 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         }
         Command::Plan(plan) => on_runtime(commands::plan::execute(plan, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
+        Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
+        Command::Budget(budget) => on_runtime(commands::budget::execute(budget, config)),
+        Command::Hold(hold) => on_runtime(commands::hold::execute(hold, config)),
         Command::Probe(probe) => commands::probe::execute(&probe),
         Command::Estimate(estimate) => {
             on_runtime(commands::until_interrupted(commands::estimate::execute(estimate, config)))

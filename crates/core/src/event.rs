@@ -1,8 +1,10 @@
 //! What happens, told to whoever listens.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Estimate, InstanceId, InstanceState, Kept};
+use crate::{DeviceId, Estimate, HoldId, InstanceId, InstanceState, Kept};
 
 /// Something that happened in the orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,5 +62,79 @@ pub enum Event {
         model: String,
         /// Why.
         cause: String,
+    },
+    /// An instance ends because its model was changed and would be run in another way now.
+    Outdated {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The configuration was read again, and what changed in it holds now.
+    Reloaded {
+        /// Models that can be asked for from now on.
+        added: Vec<String>,
+        /// Models that can not be asked for any more.
+        removed: Vec<String>,
+        /// Models that are loaded or treated in another way from now on.
+        changed: Vec<String>,
+        /// Models that stay as they were.
+        kept: Vec<String>,
+    },
+    /// The configuration was read again and is wrong: all stays as it was.
+    ReloadFailed {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// What may be taken of each device is another from now on.
+    BudgetsChanged {
+        /// The budgets by device, as people write them.
+        budgets: BTreeMap<String, String>,
+        /// The instances that are moved away because they take more than that.
+        leaving: Vec<InstanceId>,
+    },
+    /// What runs takes more of a device than its budget, and does not leave: it is pinned, or held.
+    OverBudget {
+        /// The device.
+        device: DeviceId,
+        /// Bytes beyond the budget.
+        beyond: u64,
+        /// The pinned models that hold memory.
+        pinned: Vec<String>,
+    },
+    /// Memory is to be held for another program; instances make room for it, and it is reserved from now on.
+    HoldWaits {
+        /// The hold.
+        hold: HoldId,
+        /// What it is for.
+        note: String,
+        /// The instances that go, or were about to.
+        leaving: Vec<InstanceId>,
+    },
+    /// Memory is held for another program.
+    HoldGranted {
+        /// The hold.
+        hold: HoldId,
+        /// What it is for.
+        note: String,
+        /// Bytes of each device.
+        devices: BTreeMap<DeviceId, u64>,
+    },
+    /// Memory cannot be held for another program.
+    HoldRefused {
+        /// The hold.
+        hold: HoldId,
+        /// Why.
+        cause: String,
+    },
+    /// Memory is no longer held for another program, or is no longer wanted.
+    HoldReleased {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// A server ended, and its memory did not all come back; or more of it, or all, has come back now.
+    NotReturned {
+        /// The device.
+        device: DeviceId,
+        /// Bytes that are missing still.
+        bytes: u64,
     },
 }

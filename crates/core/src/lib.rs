@@ -56,6 +56,7 @@ mod error;
 mod estimate;
 mod event;
 mod failure;
+mod hold;
 mod instance;
 mod model;
 mod plan;
@@ -73,6 +74,7 @@ pub use self::{
     estimate::{DeviceEstimate, Estimate, EstimateSource},
     event::Event,
     failure::{Failure, FailureReason},
+    hold::HoldId,
     instance::{Endpoint, ExitSender, ExitSignal, Instance, InstanceId, InstanceState, Kept},
     model::{Model, ModelKind},
     plan::{LaunchPlan, LoadRequest, Settings},

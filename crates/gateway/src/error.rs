@@ -105,12 +105,22 @@ impl From<OrchestratorError> for ApiError {
     fn from(error: OrchestratorError) -> Self {
         let (status, code) = match &error {
             OrchestratorError::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
-            OrchestratorError::DoesNotFit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory"),
+            OrchestratorError::DoesNotFit { .. } | OrchestratorError::CannotHold { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory")
+            }
             OrchestratorError::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
-            OrchestratorError::WaitedTooLong { .. } => (StatusCode::SERVICE_UNAVAILABLE, "waited_too_long"),
+            OrchestratorError::WaitedTooLong { .. } | OrchestratorError::HoldWaitedTooLong { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "waited_too_long")
+            }
             OrchestratorError::CrashLoop { .. } => (StatusCode::SERVICE_UNAVAILABLE, "crash_loop"),
-            OrchestratorError::CalledOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "called_off"),
+            OrchestratorError::Removed(_) => (StatusCode::NOT_FOUND, "model_removed"),
+            OrchestratorError::CalledOff(_) | OrchestratorError::HoldCalledOff => {
+                (StatusCode::SERVICE_UNAVAILABLE, "called_off")
+            }
             OrchestratorError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            OrchestratorError::UnknownDevice { .. } => (StatusCode::NOT_FOUND, "device_not_found"),
+            OrchestratorError::UnknownHold(_) => (StatusCode::NOT_FOUND, "hold_not_found"),
+            OrchestratorError::NothingToHold => (StatusCode::BAD_REQUEST, "invalid_body"),
             OrchestratorError::Backend(
                 BackendError::ModelMissing { .. } | BackendError::ModelUnreadable { .. },
             ) => (StatusCode::INTERNAL_SERVER_ERROR, "model_unreadable"),
@@ -128,11 +138,15 @@ impl From<OrchestratorError> for ApiError {
                     .with("reason", &failure.reason)
                     .with("last_lines", &failure.last_lines)
             }
-            OrchestratorError::QueueFull { .. } | OrchestratorError::WaitedTooLong { .. } => {
+            OrchestratorError::QueueFull { .. }
+            | OrchestratorError::WaitedTooLong { .. }
+            | OrchestratorError::HoldWaitedTooLong { .. } => {
                 Self { retry_after: Some(RETRY_AFTER_SECONDS), ..api }
             }
-            OrchestratorError::UnknownModel { known, .. } => api.with("known", known),
-            OrchestratorError::DoesNotFit { shortages, pinned, .. } => {
+            OrchestratorError::UnknownModel { known, .. }
+            | OrchestratorError::UnknownDevice { known, .. } => api.with("known", known),
+            OrchestratorError::DoesNotFit { shortages, pinned, .. }
+            | OrchestratorError::CannotHold { shortages, pinned } => {
                 api.with("devices", shortages).with("pinned", pinned)
             }
             OrchestratorError::Backend(BackendError::StartFailed { failure, .. }) => {

@@ -13,7 +13,11 @@
 //! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready |
 //! | `DELETE /api/v1/instances/{model}` | stops a model |
 //! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room |
+//! | `POST /api/v1/reload` | reads the configuration again, where the program has one ([`router_with`]) |
 //! | `GET /api/v1/events` | what happens, as server-sent events |
+//! | `GET /api/v1/budgets` | what may be taken of each device; `PUT` replaces it |
+//! | `POST /api/v1/holds` | holds memory for another program; with `?while=connected` as long as the connection |
+//! | `GET /api/v1/holds`, `DELETE /api/v1/holds/{id}` | what is held; ends a hold |
 //! | `GET /healthz`, `/readyz` | answers while the program lives; while it takes requests |
 //! | `GET /metrics` | figures for Prometheus |
 //!
@@ -33,16 +37,20 @@
 
 mod attempts;
 mod browser_guard;
+mod budgets;
 mod control;
 mod counts;
 mod error;
 mod events;
 mod exchange;
 mod forward;
+mod holds;
 mod journal;
+mod json_body;
 mod metrics;
 mod models;
 mod plan;
+mod reload;
 mod stream;
 mod upstreams;
 mod waiting;
@@ -54,12 +62,15 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{any, get, post},
+    routing::{any, delete, get, post},
 };
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use tokio::net::TcpListener;
 
-pub use self::error::ApiError;
+pub use self::{
+    error::ApiError,
+    reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
+};
 use self::{journal::Journal, upstreams::Upstreams};
 
 /// The largest request body, in bytes: a long conversation with a few images in base64.
@@ -76,6 +87,8 @@ struct Gateway {
     /// What is added to the numbers of events, so that a later run of this program never uses one again:
     /// the microsecond in which it began.
     first_event: u64,
+    /// Who reads the configuration again, if there is one.
+    reloads: Option<Reloads>,
 }
 
 impl Gateway {
@@ -87,6 +100,15 @@ impl Gateway {
 
 /// All routes over `orchestrator`. Must be called within a tokio runtime.
 pub fn router(orchestrator: Orchestrator) -> Router {
+    routes(orchestrator, None)
+}
+
+/// The same for a program whose configuration can be read again: it answers what comes out of `reloads`.
+pub fn router_with(orchestrator: Orchestrator, reloads: Reloads) -> Router {
+    routes(orchestrator, Some(reloads))
+}
+
+fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>) -> Router {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let gateway = Arc::new(Gateway {
         journal: Journal::of(&orchestrator),
@@ -94,6 +116,7 @@ pub fn router(orchestrator: Orchestrator) -> Router {
         upstreams: Upstreams::default(),
         created: since.as_secs(),
         first_event: u64::try_from(since.as_micros()).unwrap_or(0),
+        reloads,
     });
     Router::new()
         .route("/v1/models", get(models::list))
@@ -108,6 +131,10 @@ pub fn router(orchestrator: Orchestrator) -> Router {
         .route("/api/v1/instances/{model}", post(control::start).delete(control::stop))
         .route("/api/v1/plan/{model}", get(plan::plan))
         .route("/api/v1/events", get(events::events))
+        .route("/api/v1/reload", post(reload::reload))
+        .route("/api/v1/budgets", get(budgets::get).put(budgets::put))
+        .route("/api/v1/holds", get(holds::list).post(holds::take))
+        .route("/api/v1/holds/{id}", delete(holds::release))
         .route("/healthz", get(control::healthz))
         .route("/readyz", get(control::readyz))
         .route("/metrics", get(metrics::metrics))

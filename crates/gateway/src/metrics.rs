@@ -56,6 +56,19 @@ impl Page {
         for (device, bytes) in &status.reserved {
             self.line("reserved_bytes", &[("device", device)], bytes);
         }
+        let help = "Memory that did not come back of a device when servers ended.";
+        self.begin("not_returned_bytes", "gauge", help);
+        for (device, bytes) in &status.not_returned {
+            self.line("not_returned_bytes", &[("device", device)], bytes);
+        }
+        self.begin("held_bytes", "gauge", "Memory that is held for another program, or waited for.");
+        for hold in &status.holds {
+            let state: &dyn Display = if hold.granted { &"granted" } else { &"waiting" };
+            for (device, bytes) in &hold.devices {
+                let labels = [("hold", &hold.id as &dyn Display), ("device", device), ("state", state)];
+                self.line("held_bytes", &labels, bytes);
+            }
+        }
         let alive =
             |model: &'_ ModelStatus| model.instance.clone().filter(|instance| instance.state.is_alive());
         let alive: Vec<InstanceStatus> = status.models.iter().filter_map(alive).collect();

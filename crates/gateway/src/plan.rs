@@ -32,6 +32,7 @@ pub(crate) async fn plan(
         "shortages": preview.shortages,
         "leaving": leaving,
         "lacking": preview.lacking,
+        "holds": preview.holds,
     })))
 }
 

@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use loadmaster_core::{Bytes, Device, Machine};
+use serde::{Deserialize, Serialize};
 
-/// How much of one device Loadmaster may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much of one device Loadmaster may take. In JSON it is what people write: `"12 GiB"`, `"80 %"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Budget {
     /// So many bytes.
     Bytes(u64),
@@ -38,6 +40,25 @@ impl FromStr for Budget {
     }
 }
 
+impl TryFrom<String> for Budget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Budget> for String {
+    /// To the byte, in the largest unit of which it is a whole number: what is read back is the same.
+    fn from(budget: Budget) -> Self {
+        let Budget::Bytes(bytes) = budget else { return budget.to_string() };
+        let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+        let whole = units.into_iter().find(|(_, size)| bytes >= *size && bytes % size == 0);
+        let (unit, size) = whole.unwrap_or(("B", 1));
+        format!("{} {unit}", bytes / size)
+    }
+}
+
 impl fmt::Display for Budget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,7 +69,8 @@ impl fmt::Display for Budget {
 }
 
 /// Budgets by device id or alias. A device without one may be filled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Budgets(
     /// The budgets, by the name that the user gave the device.
     pub BTreeMap<String, Budget>,
@@ -93,6 +115,21 @@ mod tests {
         let devices = vec![device("gpu0", "alias:gpu0"), device("gpu1", "alias:gpu1")];
         let machine = Machine { physical_cores: 1, usable_threads: 1, hypothetical: false, devices };
         assert_eq!(Budgets(budgets.into()).unmatched(&machine), ["hots"]);
+    }
+
+    #[test]
+    fn json_has_them_to_the_byte() {
+        for (budget, text) in [
+            (Budget::Bytes(12 * GIB), "12 GiB"),
+            (Budget::Bytes(3 * GIB / 2), "1536 MiB"),
+            (Budget::Bytes(GIB + 1), "1073741825 B"),
+            (Budget::Bytes(0), "0 B"),
+            (Budget::Percent(80), "80 %"),
+        ] {
+            assert_eq!(serde_json::to_value(budget).unwrap(), text);
+            assert_eq!(serde_json::from_value::<Budget>(text.into()).unwrap(), budget);
+        }
+        assert!(serde_json::from_str::<Budgets>(r#"{"host": "lots"}"#).is_err());
     }
 
     #[test]

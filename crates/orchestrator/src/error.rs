@@ -1,6 +1,6 @@
 //! Why a request was turned away.
 
-use loadmaster_core::{BackendError, Bytes, Failure, Remedy};
+use loadmaster_core::{BackendError, Bytes, Failure, HoldId, Remedy};
 
 use crate::Shortage;
 
@@ -77,6 +77,40 @@ pub enum OrchestratorError {
     /// The program is about to end.
     #[error("Loadmaster is shutting down")]
     Closing,
+    /// The model was taken away while the request waited for it.
+    #[error("'{0}' was taken out of the configuration before it was ready")]
+    Removed(String),
+    /// There is not enough memory to hold, whoever makes room.
+    #[error("It cannot be held: {}", shortages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    CannotHold {
+        /// Each device that has too little.
+        shortages: Vec<Shortage>,
+        /// The models that hold memory and never make room.
+        pinned: Vec<String>,
+    },
+    /// A hold waited for as long as it may.
+    #[error("The memory did not become free within {} s", waited.as_secs())]
+    HoldWaitedTooLong {
+        /// How long it waited.
+        waited: std::time::Duration,
+    },
+    /// Somebody ended a hold that still waited.
+    #[error("The hold was ended before it was granted")]
+    HoldCalledOff,
+    /// A hold of nothing.
+    #[error("There is nothing to hold: no device, or no bytes")]
+    NothingToHold,
+    /// No hold of that name.
+    #[error("There is no {0}")]
+    UnknownHold(HoldId),
+    /// Somebody named a device that this machine does not have.
+    #[error("There is no device '{device}'; there is {}", list(known))]
+    UnknownDevice {
+        /// The name.
+        device: String,
+        /// The devices that there are.
+        known: Vec<String>,
+    },
 }
 
 fn list(names: &[String]) -> String {
@@ -112,7 +146,27 @@ impl Remedy for OrchestratorError {
             Self::Backend(error) => error.remedy(),
             Self::Machine(_) => "Look at what `loadmaster probe` says.".to_owned(),
             Self::CalledOff(_) => "Send the request again.".to_owned(),
+            Self::CannotHold { pinned, .. } if pinned.is_empty() => {
+                "Ask for less, or end other programs that use the device.".to_owned()
+            }
+            Self::CannotHold { pinned, .. } => format!(
+                "Ask for less, or end what is pinned (`loadmaster stop MODEL`): {}.",
+                pinned.join(", ")
+            ),
+            Self::HoldWaitedTooLong { .. } => {
+                "Ask again later or wait longer; `loadmaster ps` shows what has the memory.".to_owned()
+            }
+            Self::HoldCalledOff => "Ask for it again.".to_owned(),
+            Self::NothingToHold => "Name a device and its bytes, such as host and 2 GiB.".to_owned(),
+            Self::UnknownHold(_) => {
+                "It may be over already; `loadmaster ps` shows those that there are.".to_owned()
+            }
+            Self::UnknownDevice { .. } => {
+                "Name one of these; `loadmaster probe` shows what they are, and which other names they have."
+                    .to_owned()
+            }
             Self::Closing => "Start it again, then send the request again.".to_owned(),
+            Self::Removed(_) => "Ask for another model, or put it back into the configuration.".to_owned(),
         }
     }
 }

@@ -9,12 +9,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use loadmaster_core::{Failure, Instance, LoadRequest, Registry};
+use loadmaster_core::{Event, Failure, HoldId, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, QueuePlace, Status, Wish,
-    actor::Actor, message::Message, steps::Ticket,
+    AwaitedHold, Budgets, HoldRequest, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview,
+    QueuePlace, Resident, Status, Wish,
+    actor::Actor,
+    message::{Change, Message},
+    steps::Ticket,
 };
 
 /// How many events a slow listener may fall behind before it misses some.
@@ -61,7 +64,7 @@ impl Orchestrator {
     /// # Errors
     /// The model is unknown, or cannot be planned.
     pub async fn check(&self, model: &str) -> Result<(), OrchestratorError> {
-        self.ask(|reply| Message::Check { model: model.to_owned(), reply }).await?
+        self.ask(|reply| Message::Change(Change::Check { model: model.to_owned(), reply })).await?
     }
 
     /// A lease on `model`; starts it first if it does not run. Dropping the future gives the place up.
@@ -143,12 +146,114 @@ impl Orchestrator {
         self.ask(|reply| Message::Stop { ticket, model: model.to_owned(), reply }).await?
     }
 
+    /// Replaces all budgets. Where they are less than what runs takes, the cheapest of it that is not pinned
+    /// is moved away: what is idle at once, what is busy when it has finished what it has. It comes back when
+    /// there is room again. Where they are more, what waits goes on. A budget for a device that is not there
+    /// limits nothing, and is warned of.
+    ///
+    /// Returns when the new budgets hold for whatever begins from now on.
+    ///
+    /// # Errors
+    /// The machine could not be read; nothing is changed then.
+    pub async fn set_budgets(&self, budgets: Budgets) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::SetBudgets { budgets, reply }).await?
+    }
+
+    /// Refuses budgets for devices that are not there, unless they have one already: a card may be unplugged.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::UnknownDevice`]; or the machine could not be read.
+    pub async fn check_budgets(&self, budgets: Budgets) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::CheckBudgets { budgets, reply }).await?
+    }
+
+    /// Holds memory for a program that is not ours, and waits until there is room for it: models are moved out
+    /// of the way, and come back as their rules say when the hold is over. Dropping the future gives it up.
+    ///
+    /// The future ends with an error when it can never fit, however much makes room, or waited too long.
+    pub fn hold(&self, request: HoldRequest) -> AwaitedHold {
+        let id = HoldId::new(self.ticket() + 1);
+        let (reply, answer) = oneshot::channel();
+        // The actor has ended when this fails, and the answer is that.
+        let _ = self.messages.send(Message::Hold { hold: id, request, reply });
+        AwaitedHold::new(id, answer, self.messages.clone())
+    }
+
+    /// Ends a hold, whoever has it.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::UnknownHold`].
+    pub async fn release(&self, hold: HoldId) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Release { hold, reply }).await?
+    }
+
     /// All models and their instances.
     ///
     /// # Errors
     /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
     pub async fn status(&self) -> Result<Status, OrchestratorError> {
         self.ask(|reply| Message::Status { reply }).await
+    }
+
+    /// The same as [`Orchestrator::check`] for a model that need not have been added.
+    ///
+    /// # Errors
+    /// No backend serves it, or it cannot be planned.
+    pub async fn check_of(&self, request: LoadRequest) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::CheckOf { request, reply })).await?
+    }
+
+    /// Takes `model` away. Who waits for it is turned away, what it serves may finish within the drain
+    /// deadline, and then its server ends; this does not wait for that.
+    ///
+    /// # Errors
+    /// The model is unknown.
+    pub async fn remove(&self, model: &str) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::Remove { model: model.to_owned(), reply })).await?
+    }
+
+    /// Loads and treats the model of that name in this way from now on. Rules hold at once. Where `request`
+    /// is another one, and the plan that comes of it is not the one that runs, the model's server finishes
+    /// what it has and the model is loaded anew; those who wait for it wait on. Does not wait for that.
+    ///
+    /// # Errors
+    /// The model is unknown, or no backend serves it.
+    pub async fn update(&self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::Update { request, rules, reply })).await?
+    }
+
+    /// Keeps to `policy` from now on, but for its budgets: [`Orchestrator::set_budgets`] changes them. Those who wait already wait as long as they were told, drains end when
+    /// they were to end, and measurements stay in the file they are in.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn set_policy(&self, policy: Policy) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::SetPolicy { policy: Box::new(policy), reply })).await
+    }
+
+    /// What is loaded, or was unloaded to make room and comes back; the latest used first. To be written
+    /// down, and given to [`Orchestrator::resume`] after a restart.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn residents(&self) -> Result<Vec<Resident>, OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::Residents { reply })).await
+    }
+
+    /// Loads what was there before a restart, in this order, as soon as nothing waits for memory; by the
+    /// plan that it had, if that can still be and the model is still asked for in the same way. Those that
+    /// were not added are passed over.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Closing`] after [`Orchestrator::close`].
+    pub async fn resume(&self, residents: Vec<Resident>) -> Result<(), OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::Resume { residents, reply })).await
+    }
+
+    /// Tells all listeners of something that happened around the orchestrator.
+    pub fn tell(&self, event: Event) {
+        // The actor has ended when this fails, and nobody listens.
+        let _ = self.messages.send(Message::Happened { event });
     }
 
     /// What happens from now on.

@@ -1,36 +1,21 @@
 //! What is reserved, and what is left.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use loadmaster_core::{Bytes, Device, DeviceId, Estimate, InstanceId, Machine};
-use serde::{Deserialize, Serialize};
+use loadmaster_core::{Device, DeviceEstimate, DeviceId, Estimate, HoldId, InstanceId, Machine};
 
-use crate::Budgets;
+use crate::{Budgets, Shortage, held::Holds};
 
-/// A device that has too little for a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shortage {
-    /// The device.
-    pub device: DeviceId,
-    /// What the plan needs there, in bytes, its margin included.
-    pub needed: u64,
-    /// What is left there, in bytes.
-    pub available: u64,
-    /// The user's budget, in bytes, when it is what limits.
-    pub budget: Option<u64>,
+/// What is thought away when the ledger is asked whether something fits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gone {
+    pub(crate) instances: BTreeSet<InstanceId>,
+    pub(crate) holds: BTreeSet<HoldId>,
 }
 
-impl fmt::Display for Shortage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { device, needed, available, budget } = self;
-        write!(formatter, "{device} needs {} and has {} left", Bytes(*needed), Bytes(*available))?;
-        match budget {
-            Some(budget) => write!(formatter, " of a budget of {}", Bytes(*budget)),
-            None => Ok(()),
-        }
+impl From<BTreeSet<InstanceId>> for Gone {
+    fn from(instances: BTreeSet<InstanceId>) -> Self {
+        Self { instances, holds: BTreeSet::new() }
     }
 }
 
@@ -51,6 +36,9 @@ fn at_least(reserved: &Estimate, measured: &Estimate) -> Estimate {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     reservations: BTreeMap<InstanceId, Reservation>,
+    holds: Holds,
+    /// Counts what changed the machine's free memory, or was about to: a reading from before is of no use.
+    changes: u64,
 }
 
 impl Ledger {
@@ -66,6 +54,7 @@ impl Ledger {
             return;
         };
         reservation.taken = true;
+        self.changes += 1;
         if let Some(measured) = measured {
             reservation.estimate = at_least(&reservation.estimate, measured);
         }
@@ -91,12 +80,62 @@ impl Ledger {
 
     /// The instance is gone.
     pub(crate) fn release(&mut self, instance: &InstanceId) {
+        if self.reservations.remove(instance).is_some() {
+            self.changes += 1;
+        }
+    }
+
+    /// What was reserved is not needed: nothing was taken of it, and nothing will be.
+    pub(crate) fn withdraw(&mut self, instance: &InstanceId) {
         self.reservations.remove(instance);
+    }
+
+    /// Holds memory for another program, which has to wait for it.
+    pub(crate) fn hold(&mut self, hold: HoldId, devices: BTreeMap<DeviceId, u64>) {
+        self.holds.reserve(hold, devices);
+    }
+
+    /// The program may take now what is held for it, of `machine` as it is now.
+    pub(crate) fn grant_hold(&mut self, hold: HoldId, devices: &BTreeMap<DeviceId, u64>, machine: &Machine) {
+        let used = devices.keys().filter_map(|id| machine.device(id.as_str()));
+        let pools: BTreeSet<DeviceId> = used.map(Device::pool).collect();
+        let pools = machine.devices.iter().filter(|device| pools.contains(&device.id));
+        let foreign =
+            pools.filter_map(|pool| Some((pool.id.clone(), self.foreign(pool, pool.free?, machine))));
+        let foreign = foreign.collect();
+        self.holds.grant(hold, foreign);
+    }
+
+    /// The program has ended, or does not want it any more.
+    pub(crate) fn release_hold(&mut self, hold: HoldId) {
+        if self.holds.release(hold) {
+            self.changes += 1;
+        }
+    }
+
+    /// Counts what made readings of the machine outdated.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.reservations.is_empty()
+        self.reservations.is_empty() && self.holds.is_empty()
+    }
+
+    /// What keeps `devices` from being held beside everything but `gone`. Budgets are for models: they do
+    /// not matter here.
+    pub(crate) fn shortages_of_hold(
+        &self,
+        devices: &BTreeMap<DeviceId, u64>,
+        machine: &Machine,
+        gone: &Gone,
+    ) -> Vec<Shortage> {
+        let parts = devices
+            .iter()
+            .map(|(device, bytes)| DeviceEstimate { other: *bytes, ..DeviceEstimate::on(device.clone()) });
+        let estimate = Estimate { devices: parts.collect(), ..Estimate::nothing() };
+        self.shortages(&estimate, machine, &Budgets::default(), gone)
     }
 
     /// What keeps `estimate` from fitting into `machine` beside all reservations but those of `gone`;
@@ -106,7 +145,7 @@ impl Ledger {
         estimate: &Estimate,
         machine: &Machine,
         budgets: &Budgets,
-        gone: &BTreeSet<InstanceId>,
+        gone: &Gone,
     ) -> Vec<Shortage> {
         let on_devices = machine.devices.iter().filter_map(|device| {
             let needed = estimate.reservation(&device.id);
@@ -130,15 +169,32 @@ impl Ledger {
         shortages
     }
 
+    /// What is reserved beyond the budgets when those in `gone` are gone: of each such device what it needs
+    /// and what it may have. What is really free does not matter here.
+    pub(crate) fn beyond(&self, machine: &Machine, budgets: &Budgets, gone: &Gone) -> Vec<Shortage> {
+        let beyond = |device: &Device| {
+            let (budget, needed) = (budgets.of(device)?, self.reserved(&device.id, gone));
+            (needed > budget).then(|| Shortage {
+                device: device.id.clone(),
+                needed,
+                available: budget,
+                budget: Some(budget),
+            })
+        };
+        machine.devices.iter().filter_map(beyond).collect()
+    }
+
     /// What `device` has for a plan when those in `gone` are; `None` when nobody knows and nothing limits.
     pub(crate) fn room(
         &self,
         device: &Device,
         machine: &Machine,
         budgets: &Budgets,
-        gone: &BTreeSet<InstanceId>,
+        gone: &Gone,
     ) -> Option<u64> {
-        let limit = budgets.of(device).map(|budget| self.below(device, budget, gone));
+        let held = self.holds.of(&device.id, &gone.holds) > 0;
+        let limit = budgets.of(device).or(held.then_some(u64::MAX));
+        let limit = limit.map(|budget| self.below(device, budget, gone));
         let pool = machine.devices.iter().find(|other| other.id == device.pool()).unwrap_or(device);
         let free = pool.free.map(|free| self.free_in(pool, free, machine, gone));
         [limit, free].into_iter().flatten().min()
@@ -150,7 +206,7 @@ impl Ledger {
         device: &Device,
         needed: u64,
         budgets: &Budgets,
-        gone: &BTreeSet<InstanceId>,
+        gone: &Gone,
     ) -> Option<Shortage> {
         let budget = budgets.of(device);
         let available = self.below(device, budget.unwrap_or(u64::MAX), gone);
@@ -158,18 +214,23 @@ impl Ledger {
             device: device.id.clone(),
             needed,
             available,
-            budget: budget.filter(|budget| *budget <= device.total),
+            budget: budget.filter(|budget| *budget <= self.unheld(device, gone)),
         })
     }
 
     /// What is left of the smaller of a budget, if there is one, and the device's size, without those in `gone`.
-    pub(crate) fn limit(&self, device: &Device, budgets: &Budgets, gone: &BTreeSet<InstanceId>) -> u64 {
+    pub(crate) fn limit(&self, device: &Device, budgets: &Budgets, gone: &Gone) -> u64 {
         self.below(device, budgets.of(device).unwrap_or(u64::MAX), gone)
     }
 
-    /// What is left of the smaller of a budget and the device's size.
-    fn below(&self, device: &Device, budget: u64, gone: &BTreeSet<InstanceId>) -> u64 {
-        budget.min(device.total).saturating_sub(self.reserved(&device.id, gone))
+    /// What is left of the smaller of a budget and the device's size without what is held.
+    fn below(&self, device: &Device, budget: u64, gone: &Gone) -> u64 {
+        budget.min(self.unheld(device, gone)).saturating_sub(self.reserved(&device.id, gone))
+    }
+
+    /// The device's size without what is held of it.
+    fn unheld(&self, device: &Device, gone: &Gone) -> u64 {
+        device.total.saturating_sub(self.holds.of(&device.id, &gone.holds))
     }
 
     /// Checks what is really free in a pool that several devices may share.
@@ -178,7 +239,7 @@ impl Ledger {
         pool: &Device,
         estimate: &Estimate,
         machine: &Machine,
-        gone: &BTreeSet<InstanceId>,
+        gone: &Gone,
     ) -> Option<Shortage> {
         let members = machine.devices.iter().filter(|device| device.pool() == pool.id);
         let needed: u64 = members.map(|device| estimate.reservation(&device.id)).sum();
@@ -189,18 +250,35 @@ impl Ledger {
         (needed > available).then(|| Shortage { device: pool.id.clone(), needed, available, budget: None })
     }
 
-    /// What a pool of which `free` is free has beyond all reservations, those of `gone` given back.
-    fn free_in(&self, pool: &Device, free: u64, machine: &Machine, gone: &BTreeSet<InstanceId>) -> u64 {
+    /// What a pool of which `free` is free has beyond all reservations and holds, those of `gone` given back.
+    fn free_in(&self, pool: &Device, free: u64, machine: &Machine, gone: &Gone) -> u64 {
         let members = || machine.devices.iter().filter(|device| device.pool() == pool.id);
         let reserved: u64 = members().map(|device| self.reserved(&device.id, gone)).sum();
+        let held =
+            members().map(|device| self.holds.of(&device.id, &gone.holds)).fold(0, u64::saturating_add);
         let ours: u64 = members().map(|device| self.visible(&device.id)).sum();
-        free.saturating_add(ours).saturating_sub(reserved)
+        let foreign = self.foreign(pool, free, machine);
+        let by_holds = self.holds.taken(&pool.id, members().map(|device| &device.id), foreign);
+        free.saturating_add(ours).saturating_add(by_holds).saturating_sub(reserved).saturating_sub(held)
     }
 
-    fn reserved(&self, device: &DeviceId, gone: &BTreeSet<InstanceId>) -> u64 {
+    /// What programs that are not ours take of `pool`; nothing where nobody says.
+    pub(crate) fn foreign_in(&self, pool: &DeviceId, machine: &Machine) -> u64 {
+        let pool = machine.device(pool.as_str());
+        pool.and_then(|pool| Some(self.foreign(pool, pool.free?, machine))).unwrap_or(0)
+    }
+
+    /// What programs that are not ours take of a pool of which `free` is free.
+    fn foreign(&self, pool: &Device, free: u64, machine: &Machine) -> u64 {
+        let members = machine.devices.iter().filter(|device| device.pool() == pool.id);
+        let ours: u64 = members.map(|device| self.visible(&device.id)).sum();
+        pool.total.saturating_sub(free).saturating_sub(ours)
+    }
+
+    fn reserved(&self, device: &DeviceId, gone: &Gone) -> u64 {
         let on_device = self.reservations.iter().map(|(instance, reservation)| {
             let bytes = reservation.estimate.reservation(device);
-            if bytes > 0 && !gone.contains(instance) { bytes } else { 0 }
+            if bytes > 0 && !gone.instances.contains(instance) { bytes } else { 0 }
         });
         on_device.sum()
     }
@@ -266,7 +344,7 @@ mod tests {
             let (name, budget) = entry.split_once('=').unwrap();
             (name.to_owned(), budget.parse().unwrap())
         });
-        let shortages = ledger.shortages(estimate, machine, &Budgets(entries.collect()), &BTreeSet::new());
+        let shortages = ledger.shortages(estimate, machine, &Budgets(entries.collect()), &Gone::default());
         let found: Vec<_> = shortages.iter().map(|s| (s.device.as_str(), s.available)).collect();
         assert_eq!(found, expected);
     }
@@ -318,6 +396,28 @@ mod tests {
         ledger.reserve(id.clone(), takes(&[("host", 3 * GIB, 3 * GIB)]));
         ledger.taken(&id, None);
         check(&ledger, &takes(&[("host", 3 * GIB, 0)]), &machine(5 * GIB), "", &[("host", 2 * GIB)]);
+    }
+
+    #[test]
+    fn what_is_held_is_charged_once_while_its_program_takes_it() {
+        let mut ledger = Ledger::default();
+        let (hold, devices) = (HoldId::new(1), BTreeMap::from([(DeviceId::host(), 4 * GIB)]));
+        ledger.hold(hold, devices.clone());
+        let left = |ledger: &Ledger, free: u64, left: u64| {
+            let more = takes(&[("host", left + 1, 0)]);
+            check(ledger, &takes(&[("host", left, 0)]), &machine(free), "", &[]);
+            check(ledger, &more, &machine(free), "", &[("host", left)]);
+        };
+        // It waits: what others take is not its program's.
+        left(&ledger, 10 * GIB, 6 * GIB);
+        left(&ledger, 9 * GIB, 5 * GIB);
+        ledger.grant_hold(hold, &devices, &machine(10 * GIB));
+        for (free, expected) in [(10, 6), (7, 6), (6, 6), (5, 5)] {
+            left(&ledger, free * GIB, expected * GIB);
+        }
+        ledger.release_hold(hold);
+        left(&ledger, 10 * GIB, 10 * GIB);
+        assert!(ledger.is_empty());
     }
 
     #[test]

@@ -32,7 +32,11 @@
 //! - What had to go for a request comes back as its [`ModelRules`] say, with the plan it had.
 //! - A start that runs out of memory is tried once more with a smaller plan.
 //!
+//! - Models are added, changed and taken away while all goes on: what comes to the same plan is not touched,
+//!   what is served may finish, and who waits for a changed model waits on.
 //! - Conversations are kept over an unloading, where the backend can ([`Backend::save`]).
+//! - Budgets change at run time ([`Orchestrator::set_budgets`]), and memory is held for programs that are not
+//!   ours ([`Orchestrator::hold`]): models are moved out of the way, and come back.
 //! - A model whose server dies again and again is given pauses, and in the end its requests are told so.
 //!
 //! [`Backend::save`]: loadmaster_core::Backend::save
@@ -62,12 +66,16 @@ mod budget;
 mod decide;
 mod error;
 mod handle;
+mod held;
+mod hold;
 mod ledger;
 mod machine;
 mod measurements;
 mod message;
 mod outlook;
 mod policy;
+mod returns;
+mod shortage;
 pub mod simulation;
 mod status;
 mod steps;
@@ -77,8 +85,9 @@ pub use self::{
     budget::{Budget, Budgets},
     error::OrchestratorError,
     handle::{Lease, Orchestrator, Waiting},
-    ledger::Shortage,
+    hold::{AwaitedHold, Hold, HoldRequest, HoldStatus},
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{KeepAlive, ModelRules, Policy, Priority, Restore, Wish},
-    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Status, WaitsFor},
+    shortage::Shortage,
+    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor},
 };

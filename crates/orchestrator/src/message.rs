@@ -1,10 +1,11 @@
 //! What is sent to the actor.
 
-use loadmaster_core::{BackendError, Event, Failure, InstanceId, LoadRequest};
+use loadmaster_core::{BackendError, Event, Failure, HoldId, InstanceId, LoadRequest, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Lease, ModelRules, OrchestratorError, Preview, QueuePlace, Status, Wish,
+    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Policy, Preview, ProcessMemory,
+    QueuePlace, Resident, Status, Wish,
     actor::Running,
     steps::{Look, Prepared, Ticket},
 };
@@ -40,10 +41,6 @@ pub(crate) enum Message {
         model: String,
         reply: Reply<Result<(), OrchestratorError>>,
     },
-    Check {
-        model: String,
-        reply: Reply<Result<(), OrchestratorError>>,
-    },
     Preview {
         model: String,
         reply: Reply<Result<Preview, OrchestratorError>>,
@@ -69,6 +66,7 @@ pub(crate) enum Message {
     },
     Prepared {
         model: String,
+        edition: u64,
         outcome: Result<Prepared, OrchestratorError>,
     },
     Started {
@@ -98,6 +96,61 @@ pub(crate) enum Message {
         wish: Wish,
         reply: Reply<Result<Lease, OrchestratorError>>,
     },
+    Change(Change),
+    /// The machine is read first: what a budget is depends on its devices.
+    SetBudgets {
+        budgets: Budgets,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    /// The machine was read.
+    BudgetsRead {
+        budgets: Budgets,
+        machine: Machine,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    Hold {
+        hold: HoldId,
+        request: HoldRequest,
+        reply: Reply<Result<Hold, OrchestratorError>>,
+    },
+    HoldRead {
+        hold: HoldId,
+        outcome: Result<Machine, OrchestratorError>,
+    },
+    /// Who had a hold, or waited for one, has gone.
+    HoldDropped {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+    /// A server is about to be stopped.
+    Leaving {
+        instance: InstanceId,
+        machine: Machine,
+        process: ProcessMemory,
+    },
+    Rechecked {
+        machine: Option<Machine>,
+        changes: u64,
+    },
+    CheckBudgets {
+        budgets: Budgets,
+        reply: Reply<Result<(), OrchestratorError>>,
+    },
+}
+
+/// What changes models and rules while all goes on, and what is kept of them over a restart.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Check { model: String, reply: Reply<Result<(), OrchestratorError>> },
+    CheckOf { request: LoadRequest, reply: Reply<Result<(), OrchestratorError>> },
+    Remove { model: String, reply: Reply<Result<(), OrchestratorError>> },
+    Update { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
+    SetPolicy { policy: Box<Policy>, reply: Reply<()> },
+    Residents { reply: Reply<Vec<Resident>> },
+    Resume { residents: Vec<Resident>, reply: Reply<()> },
 }
 
 /// Sends to an actor that may have ended.

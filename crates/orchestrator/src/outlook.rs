@@ -2,9 +2,12 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use loadmaster_core::{Device, DeviceEstimate, DeviceKind, Estimate, InstanceId, Machine};
+use loadmaster_core::{Device, DeviceEstimate, DeviceKind, Estimate, HoldId, InstanceId, Machine};
 
-use crate::{Budgets, ledger::Ledger};
+use crate::{
+    Budgets, Shortage,
+    ledger::{Gone, Ledger},
+};
 
 /// What planners may leave of a GPU to its driver, in bytes: one with just enough room would get a smaller
 /// plan than an empty one. llama-server's takes 512 MiB.
@@ -26,6 +29,10 @@ pub(crate) struct Outlook {
     pub(crate) may_go: BTreeSet<InstanceId>,
     /// Those of them who run, from whoever goes most easily to whoever is dearest.
     pub(crate) order: Vec<InstanceId>,
+    /// The holds that came later, and do not count.
+    pub(crate) holds: BTreeSet<HoldId>,
+    /// What may be taken of each device.
+    pub(crate) budgets: Budgets,
     /// Percent of it that the plan shall do without: it ran out of memory a moment ago.
     pub(crate) spare_percent: u64,
 }
@@ -42,14 +49,24 @@ struct Way {
 
 impl Outlook {
     /// The machine as it would be for the plan: `free` is what it may have of each device.
-    pub(crate) fn machine(&self, real: &Machine, budgets: &Budgets) -> Machine {
-        self.without(&(&self.may_go | &self.own), real, budgets)
+    pub(crate) fn machine(&self, real: &Machine) -> Machine {
+        self.without(&(&self.may_go | &self.own), real)
     }
 
-    fn without(&self, gone: &BTreeSet<InstanceId>, real: &Machine, budgets: &Budgets) -> Machine {
+    /// What keeps `estimate` from fitting beside everything but what the model holds already.
+    pub(crate) fn shortages(&self, estimate: &Estimate, real: &Machine) -> Vec<Shortage> {
+        self.ledger.shortages(estimate, real, &self.budgets, &self.gone(&self.own))
+    }
+
+    fn gone(&self, instances: &BTreeSet<InstanceId>) -> Gone {
+        Gone { instances: instances.clone(), holds: self.holds.clone() }
+    }
+
+    fn without(&self, gone: &BTreeSet<InstanceId>, real: &Machine) -> Machine {
+        let gone = self.gone(gone);
         let mut machine = real.clone();
         for device in &mut machine.devices {
-            let room = self.ledger.room(device, real, budgets, gone);
+            let room = self.ledger.room(device, real, &self.budgets, &gone);
             let spared = room.map(|room| room - room / 100 * self.spare_percent.min(100));
             device.free = spared.or(device.free);
         }
@@ -58,20 +75,21 @@ impl Outlook {
 
     /// The machine with the least harm done: where only those go whom it takes to run `best`, the plan
     /// for [`Outlook::machine`], on the GPU where they go most easily. `None` where there is no choice.
-    pub(crate) fn gentle(&self, real: &Machine, budgets: &Budgets, best: &Estimate) -> Option<Machine> {
+    pub(crate) fn gentle(&self, real: &Machine, best: &Estimate) -> Option<Machine> {
         on_one_of_several(real, best)?;
-        if self.ledger.shortages(best, real, budgets, &self.own).is_empty() {
+        if self.shortages(best, real).is_empty() {
             return None;
         }
-        let ways = gpus(real).filter_map(|gpu| self.way_onto(gpu, real, budgets, best));
-        Some(self.without(&ways.min()?.gone, real, budgets))
+        let ways = gpus(real).filter_map(|gpu| self.way_onto(gpu, real, best));
+        Some(self.without(&ways.min()?.gone, real))
     }
 
     /// Who goes for `best` to run on `gpu`; `None` when it cannot.
-    fn way_onto(&self, gpu: &Device, real: &Machine, budgets: &Budgets, best: &Estimate) -> Option<Way> {
+    fn way_onto(&self, gpu: &Device, real: &Machine, best: &Estimate) -> Option<Way> {
         let needed: u64 = gpus(real).map(|gpu| best.reservation(&gpu.id)).sum();
-        let room =
-            |gone: &BTreeSet<InstanceId>| self.ledger.room(gpu, real, budgets, gone).unwrap_or(gpu.total);
+        let room = |gone: &BTreeSet<InstanceId>| {
+            self.ledger.room(gpu, real, &self.budgets, &self.gone(gone)).unwrap_or(gpu.total)
+        };
         let most = room(&(&self.may_go | &self.own));
         let enough = needed.saturating_add(SPARED_BY_PLANNERS.min(most.checked_sub(needed)?));
         let mut gone = self.own.clone();
@@ -171,7 +189,7 @@ mod tests {
 
     /// What is free of each GPU, in GiB, for the second plan.
     fn gentle(running: &[(&str, &str, u64)], gpus: &[u64], best: &[(&str, u64)]) -> Option<Vec<u64>> {
-        let machine = outlook(running).gentle(&machine(gpus), &Budgets::default(), &takes(best))?;
+        let machine = outlook(running).gentle(&machine(gpus), &takes(best))?;
         Some(machine.devices.iter().map(|device| device.free.unwrap_or_default() / GIB).collect())
     }
 

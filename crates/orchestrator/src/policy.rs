@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Budgets;
 
 /// What the orchestrator is to keep to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// What may be taken of each device.
     pub budgets: Budgets,
@@ -34,6 +34,12 @@ pub struct Policy {
     pub hang: Option<Duration>,
     /// The file that remembers what models took, for better estimates; `None` forgets with the program.
     pub measurements: Option<PathBuf>,
+    /// Whether what runs at the end is to be there again at the next start ([`Orchestrator::residents`],
+    /// [`Orchestrator::resume`]): conversations are kept at the end then.
+    ///
+    /// [`Orchestrator::residents`]: crate::Orchestrator::residents
+    /// [`Orchestrator::resume`]: crate::Orchestrator::resume
+    pub resume: bool,
 }
 
 impl Default for Policy {
@@ -51,6 +57,7 @@ impl Default for Policy {
             restore_after: Duration::from_secs(5),
             hang: Some(Duration::from_mins(2)),
             measurements: None,
+            resume: false,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine, ModelKind};
+use loadmaster_core::{
+    DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::Shortage;
+use crate::{Budgets, HoldStatus, Shortage};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +80,13 @@ pub enum WaitsFor {
     End,
     /// Its servers died again and again: a pause before the next start.
     Pause,
+    /// It does not fit beside what is held for other programs.
+    Hold {
+        /// All that is held, or waited for.
+        holds: Vec<HoldId>,
+        /// Each device that has too little now.
+        shortages: Vec<Shortage>,
+    },
 }
 
 /// Where a request stands among those who wait for the same model.
@@ -110,6 +119,15 @@ pub struct Status {
     pub closing: bool,
     /// The latest event of which this tells.
     pub last_event: u64,
+    /// What may be taken of each device.
+    #[serde(default)]
+    pub budgets: Budgets,
+    /// Memory that is held for other programs, or that they wait for.
+    #[serde(default)]
+    pub holds: Vec<HoldStatus>,
+    /// What should have come back of each device when servers ended, and did not, in bytes.
+    #[serde(default)]
+    pub not_returned: BTreeMap<DeviceId, u64>,
 }
 
 /// What loading a model would take, whether it would fit now, and who would make room.
@@ -127,4 +145,16 @@ pub struct Preview {
     pub lacking: Vec<Shortage>,
     /// The machine that it was planned for.
     pub machine: Machine,
+    /// The holds that it has to wait for; empty when it fits without their end.
+    #[serde(default)]
+    pub holds: Vec<HoldId>,
+}
+
+/// A model that is loaded, or was unloaded to make room and comes back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resident {
+    /// What was asked for.
+    pub request: LoadRequest,
+    /// What runs, or ran; where it is missing, a new plan is made.
+    pub plan: Option<LaunchPlan>,
 }

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use loadmaster_core::{
-    BackendError, Estimate, Event, Failure, Health, InstanceId, LaunchPlan, LoadRequest, Machine,
+    BackendError, Estimate, Event, Failure, Health, HoldId, InstanceId, LaunchPlan, LoadRequest, Machine,
 };
 
-use crate::{OrchestratorError, Wish, outlook::Outlook};
+use crate::{
+    Budgets, HoldRequest, ModelRules, OrchestratorError, Policy, ProcessMemory, Wish, outlook::Outlook,
+};
 
 /// Names one request that waits for an answer of the orchestrator.
 pub(crate) type Ticket = u64;
@@ -29,8 +31,8 @@ pub(crate) struct Preparation {
     pub(crate) outlook: Outlook,
     /// Whether memory was given back a moment ago, of which some may still be on its way.
     pub(crate) settle: bool,
-    /// What is reserved for it already.
-    pub(crate) promised: Option<InstanceId>,
+    /// Which version of the model this is for; comes back with the outcome.
+    pub(crate) edition: u64,
 }
 
 /// What a started instance says of itself.
@@ -61,8 +63,8 @@ pub(crate) enum Input {
     GaveUp { ticket: Ticket },
     /// A request is over.
     LeaseReturned { instance: InstanceId, keep: bool },
-    /// A plan was made, or could not be.
-    Prepared { model: String, outcome: Result<Prepared, OrchestratorError> },
+    /// A plan was made for that edition of the model, or could not be.
+    Prepared { model: String, edition: u64, outcome: Result<Prepared, OrchestratorError> },
     /// A start succeeded, or did not.
     Started { instance: InstanceId, outcome: Result<Facts, BackendError> },
     /// A process ended that nobody had told to.
@@ -81,6 +83,26 @@ pub(crate) enum Input {
     Looked { instance: InstanceId, look: Look },
     /// A request wants a model again, because the instance that worked on it ended before it answered.
     LeaseAskedAgain { ticket: Ticket, lost: InstanceId, model: String, wish: Wish },
+    /// A model may not be asked for any more.
+    ModelRemoved { model: String },
+    /// A model is to be loaded in another way, or treated in another way.
+    ModelChanged { request: LoadRequest, rules: ModelRules },
+    /// Other times and queues hold from now on.
+    PolicyChanged { policy: Box<Policy> },
+    /// What may be taken of each device is another now; the machine as it is.
+    BudgetsChanged { budgets: Budgets, machine: Machine },
+    /// Memory shall be held for another program.
+    HoldAsked { hold: HoldId, request: HoldRequest },
+    /// The machine was read for a hold.
+    HoldRead { hold: HoldId, outcome: Result<Machine, OrchestratorError> },
+    /// Who had a hold, or waited for it, has gone.
+    HoldDropped { hold: HoldId },
+    /// Somebody ends a hold; who waits for it is told.
+    HoldReleased { hold: HoldId },
+    /// A server is about to be stopped; the machine, and what its process has.
+    Leaving { instance: InstanceId, machine: Machine, process: ProcessMemory },
+    /// The machine was read, if it could be, for memory that should have come back.
+    Rechecked { machine: Option<Machine>, changes: u64 },
 }
 
 /// Something to do.
@@ -106,4 +128,20 @@ pub(crate) enum Action {
     Look { instance: InstanceId },
     /// End the instance by force, because of `failure`; answer with [`Input::StopDone`].
     End { instance: InstanceId, failure: Failure },
+    /// Read the machine for a hold; answer with [`Input::HoldRead`].
+    Read(Reading),
+    /// Give who asked for it the hold.
+    GrantHold { hold: HoldId },
+    /// Turn away who asked for the hold.
+    RefuseHold { hold: HoldId, error: OrchestratorError },
+    /// Read the machine for memory that should have come back; answer with [`Input::Rechecked`].
+    Recheck { changes: u64 },
+}
+
+/// The machine, read for a hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) hold: HoldId,
+    /// Whether memory was given back a moment ago: two readings must agree then.
+    pub(crate) settle: bool,
 }

@@ -38,37 +38,38 @@ impl Weigher {
         Self { machine, measurements: Arc::new(Measurements::open(policy.measurements.clone())) }
     }
 
+    /// The machine now; with `settle` once two readings agree.
+    pub(crate) async fn machine(&self, settle: bool) -> Result<Machine, OrchestratorError> {
+        let machine = self.machine.read().await?;
+        if settle { self.settled(machine).await } else { Ok(machine) }
+    }
+
     /// Reads the machine, plans, and estimates: by what the same plan took before, else by the backend.
     pub(crate) async fn before(
         &self,
         backend: &dyn Backend,
         preparation: &Preparation,
-        policy: &Policy,
     ) -> Result<Prepared, OrchestratorError> {
         let mut machine = self.machine.read().await?;
-        for device in policy.budgets.unmatched(&machine) {
-            tracing::warn!("the budget for '{device}' limits nothing: there is no such device");
-        }
         if !preparation.settle {
-            return self.planned(backend, preparation, policy, machine).await;
+            return self.planned(backend, preparation, machine).await;
         }
         // The kernel has a process's memory back before the process counts as ended, drivers later.
         if !has_drivers(&machine) {
-            let prepared = self.planned(backend, preparation, policy, machine).await?;
-            if fits(&prepared, preparation, policy) {
+            let prepared = self.planned(backend, preparation, machine).await?;
+            if preparation.outlook.shortages(&prepared.estimate, &prepared.machine).is_empty() {
                 return Ok(prepared);
             }
             machine = prepared.machine;
         }
         let settled = self.settled(machine).await?;
-        self.planned(backend, preparation, policy, settled).await
+        self.planned(backend, preparation, settled).await
     }
 
     async fn planned(
         &self,
         backend: &dyn Backend,
         preparation: &Preparation,
-        policy: &Policy,
         machine: Machine,
     ) -> Result<Prepared, OrchestratorError> {
         if let Some(plan) = &preparation.again {
@@ -81,8 +82,8 @@ impl Weigher {
             let estimate = self.estimate(backend, &plan, &machine).await?;
             Ok::<_, OrchestratorError>((Arc::new(plan), estimate))
         };
-        let (mut plan, mut estimate) = plan_for(outlook.machine(&machine, &policy.budgets)).await?;
-        if let Some(gentle) = outlook.gentle(&machine, &policy.budgets, &estimate)
+        let (mut plan, mut estimate) = plan_for(outlook.machine(&machine)).await?;
+        if let Some(gentle) = outlook.gentle(&machine, &estimate)
             && let Ok((other, takes)) = plan_for(gentle).await
             && as_good(&machine, &estimate, &takes)
         {
@@ -123,15 +124,25 @@ impl Weigher {
         self.machine.process_work(pid).await
     }
 
+    /// The machine, and what the instance's process has of it, just before it is stopped; `None` where nobody
+    /// can tell.
+    pub(crate) async fn leaving(&self, instance: &Instance) -> Option<(Machine, ProcessMemory)> {
+        let process = self.process(instance.pid?).await?;
+        Some((self.machine.read().await.ok()?, process))
+    }
+
+    /// What a process takes now, if its drivers say so in time.
+    async fn process(&self, pid: u32) -> Option<ProcessMemory> {
+        let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
+        asked.ok().flatten()
+    }
+
     /// What an instance takes now: what its server said when it started, and what its process takes
     /// beyond that. Remembers it. `None` when its server said nothing.
     pub(crate) async fn after(&self, instance: &Instance, prepared: &Prepared) -> Option<Estimate> {
         let buffers = instance.measured.clone()?;
         let process = match instance.pid {
-            Some(pid) => {
-                let asked = tokio::time::timeout(DRIVER_PATIENCE, self.machine.process_memory(pid)).await;
-                asked.ok().flatten().unwrap_or_default()
-            }
+            Some(pid) => self.process(pid).await.unwrap_or_default(),
             None => ProcessMemory::default(),
         };
         let took = actual(buffers, &process, &prepared.machine);
@@ -149,13 +160,6 @@ impl Weigher {
 fn has_drivers(machine: &Machine) -> bool {
     let mut kinds = machine.devices.iter().map(|device| device.kind);
     kinds.any(|kind| matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated))
-}
-
-/// Whether a plan can be started in the place that is reserved for it.
-fn fits(prepared: &Prepared, preparation: &Preparation, policy: &Policy) -> bool {
-    let Prepared { estimate, machine, .. } = prepared;
-    let own = preparation.promised.iter().cloned().collect();
-    preparation.outlook.ledger.shortages(estimate, machine, &policy.budgets, &own).is_empty()
 }
 
 /// Whether nothing was given back between two readings.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
+use super::terminal::in_terminal;
 use super::{Ended, empty_folder, ended};
 use crate::{
     serve::{
@@ -67,4 +69,14 @@ fn what_cannot_be_is_told_with_its_exit_code() {
         let cause = format!("There is no model 'other'; there is {smollm}, twin");
         unknown.failed(4, &cause, "Ask for one of these names.");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_daemon_ends_with_the_terminal_that_it_was_begun_in() {
+    let home = empty_folder();
+    let mut serve = loadmaster(home.path());
+    serve.args(["serve", "--listen", "127.0.0.1:0"]);
+    let steps = serde_json::json!([["expect", "listening on http://"], ["close", ""]]);
+    assert_eq!(in_terminal(&serve, &steps).code, 0);
 }

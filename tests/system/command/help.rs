@@ -3,8 +3,21 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 10] =
-    ["run", "serve", "ps", "start", "plan", "stop", "probe", "inspect", "estimate", "completions"];
+const COMMANDS: [&str; 13] = [
+    "run",
+    "serve",
+    "ps",
+    "start",
+    "plan",
+    "stop",
+    "budget",
+    "hold",
+    "probe",
+    "inspect",
+    "estimate",
+    "reload",
+    "completions",
+];
 
 fn help(arguments: &[&str]) -> String {
     let home = empty_folder();

@@ -15,6 +15,8 @@ mod chat;
 #[cfg(unix)]
 mod daemon;
 #[cfg(unix)]
+mod hold;
+#[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod permissions;
@@ -41,14 +43,14 @@ fn empty_folder() -> TempDir {
 
 /// How the command ended and what it printed.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs `command` to its end.
-fn ended(command: &mut Command) -> Ended {
+pub(crate) fn ended(command: &mut Command) -> Ended {
     let output = command.output().expect("the command starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -57,20 +59,20 @@ fn ended(command: &mut Command) -> Ended {
 impl Ended {
     /// Asserts that it went well and said nothing but on stdout.
     #[track_caller]
-    fn printed(self) -> String {
+    pub(crate) fn printed(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""));
         self.stdout
     }
 
     /// The JSON that it printed.
     #[track_caller]
-    fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.printed()).expect("it is one JSON value")
     }
 
     /// Asserts that it failed with nothing on stdout, and one line each of cause and remedy on stderr.
     #[track_caller]
-    fn failed(&self, code: i32, cause: &str, remedy: &str) {
+    pub(crate) fn failed(&self, code: i32, cause: &str, remedy: &str) {
         assert_eq!(self.stderr, format!("error: {cause}\n  help: {remedy}\n"));
         assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""));
     }

@@ -2,8 +2,8 @@
 
 Usage: terminal.py STEPS PROGRAM [ARGUMENT...]
 
-STEPS is a JSON list. ["type", TEXT] types; ["expect", TEXT] waits until the program has shown TEXT. After the
-last step it waits for the program's end. Prints one JSON object: what was shown up to the end of each TEXT
+STEPS is a JSON list. ["type", TEXT] types; ["expect", TEXT] waits until the program has shown TEXT;
+["close", ""] closes the terminal's window. After the last step it waits for the program's end. Prints one JSON object: what was shown up to the end of each TEXT
 that was expected, what was shown after the last, and the exit code (the signal's number, negative, if one
 ended it).
 """
@@ -46,7 +46,13 @@ class Terminal:
         shown, self.unread = self.unread[:end], self.unread[end:]
         return shown
 
+    def close(self):
+        os.close(self.screen)
+        self.screen = None
+
     def rest(self):
+        if self.screen is None:
+            return self.unread
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.read(deadline):
             pass
@@ -60,6 +66,8 @@ def main():
     for what, text in steps:
         if what == "type":
             os.write(terminal.screen, text.encode())
+        elif what == "close":
+            terminal.close()
         else:
             shown.append(terminal.expect(text.encode()).decode(errors="replace"))
     rest = terminal.rest().decode(errors="replace")

@@ -19,10 +19,10 @@ fn figure(page: &str, name: &str) -> Option<u64> {
 }
 
 /// A stream of events: their names, ids and data.
-struct Told(BufReader<Response>);
+pub(super) struct Told(BufReader<Response>);
 
 impl Told {
-    fn listen(daemon: &Daemon, last: Option<u64>) -> Self {
+    pub(super) fn listen(daemon: &Daemon, last: Option<u64>) -> Self {
         let mut request = client().get(format!("{}/api/v1/events", daemon.url));
         if let Some(id) = last {
             request = request.header("last-event-id", id.to_string());

@@ -15,11 +15,17 @@ mod crashes;
 #[cfg(unix)]
 mod hangs;
 #[cfg(unix)]
+pub(crate) mod holds;
+#[cfg(unix)]
 mod ladder;
 #[cfg(target_os = "linux")]
 mod orphans;
 #[cfg(unix)]
-mod process;
+pub(crate) mod process;
+#[cfg(unix)]
+mod reload;
+#[cfg(unix)]
+mod resume;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]

@@ -4,12 +4,15 @@ use std::process::ExitCode;
 
 use crate::{Failed, failed::INTERRUPTED};
 
+pub(crate) mod budget;
 pub(crate) mod completions;
 pub(crate) mod estimate;
+pub(crate) mod hold;
 pub(crate) mod inspect;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod ps;
+pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod start;
@@ -18,6 +21,20 @@ pub(crate) mod stop;
 #[cfg_attr(unix, path = "interrupts/unix.rs")]
 #[cfg_attr(not(unix), path = "interrupts/windows.rs")]
 mod interrupts;
+
+#[cfg_attr(unix, path = "hangups/unix.rs")]
+#[cfg_attr(not(unix), path = "hangups/windows.rs")]
+mod hangups;
+
+/// What SIGHUP says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is no SIGHUP here"))]
+pub(crate) enum Hangup {
+    /// Read the configuration again.
+    Reload,
+    /// The terminal that the program was begun in is gone.
+    TerminalGone,
+}
 
 /// Runs a command that Ctrl-C ends at any time; what it made for itself is cleared away.
 pub(crate) async fn until_interrupted(

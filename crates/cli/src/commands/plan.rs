@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use loadmaster_core::{DeviceEstimate, Estimate, EstimateSource, InstanceId, Settings};
+use loadmaster_core::{DeviceEstimate, Estimate, EstimateSource, HoldId, InstanceId, Settings};
 use loadmaster_orchestrator::Shortage;
 use reqwest::Method;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ struct Plan {
     shortages: Vec<Shortage>,
     leaving: Vec<Leaving>,
     lacking: Vec<Shortage>,
+    #[serde(default)]
+    holds: Vec<HoldId>,
 }
 
 /// An instance that would make room.
@@ -52,6 +54,10 @@ fn shown(plan: Plan) -> String {
     // Writing into a string cannot fail, here and below.
     let _ = match (&plan.lacking[..], &plan.leaving[..], &plan.shortages[..]) {
         ([], _, _) if plan.state == "ready" => writeln!(text, "it runs already"),
+        ([], _, _) if !plan.holds.is_empty() => {
+            let names: Vec<String> = plan.holds.iter().map(ToString::to_string).collect();
+            writeln!(text, "it fits when what is held has ended: {}", names.join(", "))
+        }
         ([], [], []) => writeln!(text, "it fits now"),
         ([], [], _) => writeln!(text, "it fits when those have gone that are about to go"),
         ([], leaving, _) => {

@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use loadmaster_core::{Bytes, DeviceEstimate, Estimate, InstanceState, Remedy};
-use loadmaster_orchestrator::{ModelStatus, Shortage, Status, WaitsFor};
+use loadmaster_core::{Bytes, DeviceEstimate, DeviceId, Estimate, InstanceState, Remedy};
+use loadmaster_orchestrator::{HoldStatus, ModelStatus, Shortage, Status, WaitsFor};
 use reqwest::Method;
 
 use crate::{Failed, args::PsArgs, config::Config, daemon, printed::print, table};
@@ -35,7 +35,33 @@ fn shown(status: &Status) -> String {
             let _ = write!(text, "\n{} crashed: {failure}\n  help: {}\n", model.id, failure.remedy());
         }
     }
+    for (device, bytes) in &status.not_returned {
+        let _ = write!(text, "\n{} of {device} did not come back when servers ended\n", Bytes(*bytes));
+    }
+    for hold in &status.holds {
+        let _ = write!(text, "\n{}\n", told(hold));
+    }
     text
+}
+
+/// What a hold has, or waits for.
+fn told(hold: &HoldStatus) -> String {
+    let part = |(device, bytes): (&DeviceId, &u64)| format!("{device} {}", Bytes(*bytes));
+    let devices = hold.devices.iter().map(part).collect::<Vec<_>>().join(", ");
+    let note = if hold.note.is_empty() { String::new() } else { format!(" ({})", hold.note) };
+    let left = hold.seconds_left.map(|seconds| format!(", {seconds} s more")).unwrap_or_default();
+    let leaving: Vec<String> = hold.leaving.iter().map(ToString::to_string).collect();
+    match (hold.granted, &leaving[..]) {
+        (true, _) => format!("{} holds {devices}{note}{left}", hold.id),
+        (false, []) => format!("{} waits for {devices}{note}", hold.id),
+        (false, _) => {
+            format!(
+                "{} waits for {devices}{note} until these have made room: {}",
+                hold.id,
+                leaving.join(", ")
+            )
+        }
+    }
 }
 
 fn row(model: &ModelStatus) -> Vec<String> {
@@ -63,6 +89,11 @@ fn reason(cause: &WaitsFor) -> String {
         WaitsFor::Memory { shortages } => {
             format!("for memory: {}", joined(&mut shortages.iter().map(Shortage::to_string)))
         }
+        WaitsFor::Hold { holds, shortages } => format!(
+            "for the end of what is held, {}: {}",
+            joined(&mut holds.iter().map(ToString::to_string)),
+            joined(&mut shortages.iter().map(Shortage::to_string))
+        ),
         WaitsFor::Room { leaving } => {
             format!("until these have made room: {}", joined(&mut leaving.iter().map(ToString::to_string)))
         }
@@ -81,9 +112,25 @@ pub(crate) fn memory(estimate: &Estimate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use loadmaster_core::{DeviceId, InstanceId, ModelKind};
+    use loadmaster_core::{HoldId, InstanceId, ModelKind};
 
     use super::*;
+
+    #[test]
+    fn holds_are_told() {
+        let held = HoldStatus {
+            id: HoldId::new(7),
+            note: "game".to_owned(),
+            devices: [(DeviceId::host(), 2 << 30)].into(),
+            granted: true,
+            leaving: Vec::new(),
+            seconds_left: Some(9),
+        };
+        assert_eq!(told(&held), "hold-7 holds host 2.00 GiB (game), 9 s more");
+        let leaving = vec![InstanceId::new("b", 1)];
+        let waits = HoldStatus { granted: false, leaving, seconds_left: None, ..held };
+        assert_eq!(told(&waits), "hold-7 waits for host 2.00 GiB (game) until these have made room: b#1");
+    }
 
     #[test]
     fn who_waits_is_told_why() {

@@ -23,6 +23,7 @@ pub(super) struct Section {
 }
 
 /// How servers in the network are reached.
+#[derive(Clone)]
 pub(crate) struct Network {
     /// Certificates in PEM form to trust beside the system's.
     pub(crate) ca_file: Option<PathBuf>,

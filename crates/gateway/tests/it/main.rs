@@ -4,6 +4,8 @@
 mod again;
 mod control;
 mod fake;
+mod holds;
+mod reload;
 mod upstream;
 mod waiting;
 

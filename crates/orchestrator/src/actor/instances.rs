@@ -113,7 +113,10 @@ impl Actor {
         let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
         self.later(async move {
             // Weighed once more: some of what a server takes grows while it serves.
-            weigher.after(&instance, &prepared).await;
+            let (_, leaving) = tokio::join!(weigher.after(&instance, &prepared), weigher.leaving(&instance));
+            if let Some((machine, process)) = leaving {
+                send(&messages, Message::Leaving { instance: id.clone(), machine, process });
+            }
             let outcome = match backend {
                 Ok(backend) => {
                     if save {

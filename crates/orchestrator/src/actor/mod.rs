@@ -1,21 +1,24 @@
 //! The task that owns all state: it feeds inputs to the decisions and carries their actions out.
 
+mod budgets;
+mod changes;
+mod holds;
 mod instances;
 mod watch;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
-use loadmaster_core::{Backend, Event, Instance, InstanceId, LoadRequest, Registry};
+use loadmaster_core::{Backend, Event, HoldId, Instance, InstanceId, LoadRequest, Registry};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::Instant,
 };
 
 use crate::{
-    Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
+    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
     decide::State,
     message::{Message, Reply, send},
     steps::{Action, Input, Preparation, Prepared, Ticket},
@@ -48,6 +51,10 @@ pub(crate) struct Actor {
     instances: HashMap<InstanceId, Running>,
     begun: Instant,
     closed: bool,
+    /// The budgets for devices that are not there, of which was warned.
+    warned: BTreeSet<String>,
+    /// Who waits for a hold.
+    holds: HashMap<HoldId, Reply<Result<Hold, OrchestratorError>>>,
 }
 
 impl Actor {
@@ -73,6 +80,8 @@ impl Actor {
             instances: HashMap::new(),
             begun: Instant::now(),
             closed: false,
+            warned: BTreeSet::new(),
+            holds: HashMap::new(),
         }
     }
 
@@ -116,10 +125,6 @@ impl Actor {
                 let _ = reply.send(Status { last_event: self.last_event, ..self.state.status() });
                 return None;
             }
-            Message::Check { model, reply } => {
-                self.check(&model, reply);
-                return None;
-            }
             Message::Preview { model, reply } => {
                 self.preview(&model, reply);
                 return None;
@@ -137,8 +142,7 @@ impl Actor {
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
-                self.take_in_deaths();
-                self.leases.insert(ticket, reply);
+                self.waits(ticket, reply);
                 Input::LeaseAsked { ticket, model, wish }
             }
             Message::GaveUp { ticket } => {
@@ -163,11 +167,15 @@ impl Actor {
                 return None;
             }
             Message::LeaseAgain { ticket, lost, model, wish, reply } => {
-                self.take_in_deaths();
-                self.leases.insert(ticket, reply);
+                self.waits(ticket, reply);
                 Input::LeaseAskedAgain { ticket, lost, model, wish }
             }
-            Message::Prepared { model, outcome } => Input::Prepared { model, outcome },
+            Message::Prepared { model, edition, outcome } => {
+                if let Ok(prepared) = &outcome {
+                    self.warn_of_strangers(&prepared.machine);
+                }
+                Input::Prepared { model, edition, outcome }
+            }
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {
                 self.instances.remove(&instance);
@@ -178,7 +186,41 @@ impl Actor {
                 Input::StopDone { instance, outcome }
             }
             Message::Looked { instance, look } => Input::Looked { instance, look },
+            Message::Change(change) => return self.change(change),
+            Message::SetBudgets { budgets, reply } => {
+                self.read_for_budgets(budgets, reply);
+                return None;
+            }
+            Message::BudgetsRead { budgets, machine, reply } => {
+                self.budgets_read(budgets, &machine, reply);
+                return None;
+            }
+            Message::Hold { hold, request, reply } => {
+                self.holds.insert(hold, reply);
+                Input::HoldAsked { hold, request }
+            }
+            Message::HoldRead { hold, outcome } => Input::HoldRead { hold, outcome },
+            Message::HoldDropped { hold } => {
+                self.holds.remove(&hold);
+                Input::HoldDropped { hold }
+            }
+            Message::Release { hold, reply } => {
+                let _ = reply.send(self.known_hold(hold));
+                Input::HoldReleased { hold }
+            }
+            Message::Leaving { instance, machine, process } => Input::Leaving { instance, machine, process },
+            Message::Rechecked { machine, changes } => Input::Rechecked { machine, changes },
+            Message::CheckBudgets { budgets, reply } => {
+                self.check_budgets(budgets, reply);
+                return None;
+            }
         })
+    }
+
+    /// A request waits for its lease from now on.
+    fn waits(&mut self, ticket: Ticket, reply: Reply<Result<Lease, OrchestratorError>>) {
+        self.take_in_deaths();
+        self.leases.insert(ticket, reply);
     }
 
     /// Takes in the deaths whose message is still on its way: who was told of one by the instance itself may
@@ -223,6 +265,14 @@ impl Actor {
             Action::Closed => self.closed = true,
             Action::Look { instance } => self.look(instance),
             Action::End { instance, failure } => self.end(instance, failure),
+            Action::Recheck { changes } => self.recheck(changes),
+            Action::Read(reading) => self.read_for_hold(reading),
+            Action::GrantHold { hold } => self.grant_hold(hold),
+            Action::RefuseHold { hold, error } => {
+                if let Some(reply) = self.holds.remove(&hold) {
+                    let _ = reply.send(Err(error));
+                }
+            }
         }
         None
     }
@@ -241,12 +291,16 @@ impl Actor {
 
     fn prepare(&self, preparation: Preparation) {
         let model = preparation.request.model.id.clone();
+        let edition = preparation.edition;
         let prepared = self.prepared(preparation);
-        self.later(async move { Message::Prepared { model, outcome: prepared.await } });
+        self.later(async move { Message::Prepared { model, edition, outcome: prepared.await } });
     }
 
-    fn check(&self, model: &str, reply: Reply<Result<(), OrchestratorError>>) {
-        let known = self.state.request(model).cloned();
+    fn check_of(
+        &self,
+        known: Result<LoadRequest, OrchestratorError>,
+        reply: Reply<Result<(), OrchestratorError>>,
+    ) {
         let found = known.and_then(|request| Ok((self.backend_for(&request)?, request)));
         tokio::spawn(async move {
             let outcome = match found {
@@ -268,7 +322,7 @@ impl Actor {
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
         let prepared =
-            self.prepared(Preparation { request, again: None, outlook, settle: false, promised: None });
+            self.prepared(Preparation { request, again: None, outlook, settle: false, edition: 0 });
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {
@@ -283,8 +337,8 @@ impl Actor {
         preparation: Preparation,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&preparation.request);
-        let (weigher, policy) = (Arc::clone(&self.weigher), Arc::clone(&self.policy));
-        async move { weigher.before(&*backend?, &preparation, &policy).await }
+        let weigher = Arc::clone(&self.weigher);
+        async move { weigher.before(&*backend?, &preparation).await }
     }
 
     /// Numbers an event and tells all listeners.

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use loadmaster_core::{InstanceId, InstanceState, LaunchPlan};
+use loadmaster_core::{InstanceId, InstanceState};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted};
 use crate::{KeepAlive, Restore, steps::Action};
@@ -34,7 +34,7 @@ impl State {
 
     /// Somebody wants `model` loaded, without a request for it.
     pub(super) fn load_asked(&mut self, model: &str) {
-        if let Some(entry) = self.models.get_mut(model) {
+        if let Some(entry) = self.models.get_mut(model).filter(|entry| !entry.removed) {
             entry.wanted = Wanted::Yes;
         }
     }
@@ -76,26 +76,31 @@ impl State {
         }
         let wanted = |(model, entry): (&String, &ModelEntry)| {
             let wanted = self.is_wanted_now(entry) && entry.trouble.is_over(self.now);
+            let place = entry.resumed.unwrap_or(usize::MAX);
             let used = || entry.instance.as_ref().and_then(|id| Some(self.instances.get(id)?.used));
             // What was used last is the likeliest to be asked for again.
             (wanted && self.living_of(entry).is_none())
-                .then(|| (!entry.rules.pinned, Reverse(used()), model.clone()))
+                .then(|| (!entry.rules.pinned, place, Reverse(used()), model.clone()))
         };
-        if let Some((_, _, model)) = self.models.busy().filter_map(wanted).min() {
+        if let Some((.., model)) = self.models.busy().filter_map(wanted).min() {
             self.prepare(&model, None, true, actions);
         }
     }
 
-    /// Notes that `model` went for others and comes back when there is room. Of those that come back if they
-    /// happen to fit, only the last few do: with hundreds of models, somebody would be loaded for nothing
-    /// each time that anything ended.
-    pub(super) fn comes_back(&mut self, model: &str, plan: Arc<LaunchPlan>) {
+    /// Notes that an instance which is about to be moved away comes back as it is, if its rules say so. Of
+    /// those that come back if they happen to fit, only the last few do: with hundreds of models, somebody
+    /// would be loaded for nothing each time that anything ended.
+    pub(super) fn offload(&mut self, id: &InstanceId) {
         let now = self.now;
-        let Some(entry) = self.models.get_mut(model) else {
+        let Some(instance) = self.instances.get(id) else { return };
+        let Some(entry) = self.models.get_mut(&instance.model) else { return };
+        if entry.rules.restore == Restore::Never {
             return;
-        };
+        }
         entry.wanted = Wanted::NoRoom { tried: now };
-        entry.offloaded = Some(plan);
+        // What was changed meanwhile comes back by a plan of its own.
+        let same = instance.edition == entry.edition;
+        entry.offloaded = same.then(|| Arc::clone(&instance.plan));
         let displaced = |entry: &ModelEntry| {
             entry.offloaded.is_some() && entry.rules.restore == Restore::WhenIdle && !entry.rules.preload
         };

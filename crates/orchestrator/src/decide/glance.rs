@@ -11,7 +11,10 @@ use std::{
 use loadmaster_core::{DeviceId, Estimate, InstanceId, InstanceState};
 
 use super::{ModelEntry, Progress, State, room::Pressure};
-use crate::steps::{Input, Prepared};
+use crate::{
+    ledger::Gone,
+    steps::{Input, Prepared},
+};
 
 /// What could be had at most.
 #[derive(Debug, Default)]
@@ -49,7 +52,8 @@ impl State {
             InstanceState::Draining | InstanceState::Stopping => Some(id.clone()),
             _ => self.candidate(Pressure::Since(longest), id, instance).map(|candidate| candidate.id),
         };
-        let gone = self.instances.busy().filter_map(goes).collect();
+        let gone =
+            Gone { instances: self.instances.busy().filter_map(goes).collect(), holds: self.all_holds() };
         let devices = prepared.machine.devices.iter();
         let most =
             devices.map(|device| (device.id.clone(), self.ledger.limit(device, &self.policy.budgets, &gone)));

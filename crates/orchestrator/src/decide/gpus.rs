@@ -23,14 +23,14 @@ impl State {
         stale: bool,
         actions: &mut Vec<Action>,
     ) {
-        let moved = self.moved;
+        let changes = self.ledger.changes();
         if may_run && stale {
             self.prepare(model, None, false, actions);
         } else if let Some(entry) = self.models.get_mut(model)
             && let Progress::Blocked { elsewhere, possible, .. } = &mut entry.progress
         {
             *elsewhere = may_run;
-            *possible = Some(moved);
+            *possible = Some(changes);
         }
     }
 

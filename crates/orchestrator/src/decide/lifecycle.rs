@@ -23,6 +23,7 @@ impl State {
         if let Some(earlier) = entry.instance.replace(id.clone()) {
             self.instances.remove(&earlier);
         }
+        let edition = entry.edition;
         let estimate = prepared.estimate.clone();
         self.ledger.reserve(id.clone(), estimate.clone());
         let instance = InstanceEntry {
@@ -41,6 +42,7 @@ impl State {
             stop_tickets: Vec::new(),
             watch: Watch::default(),
             keep_alive: None,
+            edition,
         };
         self.instances.insert(id.clone(), instance);
         actions.push(Action::Tell(Event::Reserved { instance: id.clone(), estimate }));
@@ -70,12 +72,12 @@ impl State {
                     actions.push(Action::Tell(Event::Measured { instance: id.clone(), predicted, actual }));
                 }
                 self.ledger.taken(id, facts.measured.as_ref());
-                self.moved += 1;
                 instance.facts = Some(facts);
                 (instance.ready, instance.used) = (now, now);
                 instance.watch.begin(now);
                 if let Some(entry) = self.models.get_mut(&model) {
                     (entry.wanted, entry.offloaded, entry.too_large) = (Wanted::No, None, None);
+                    entry.resumed = None;
                 }
                 self.change(id, InstanceState::Ready, actions);
             }
@@ -99,8 +101,12 @@ impl State {
             return;
         }
         entry.too_large = None;
+        // What came back as it was is planned anew before it is given up.
+        let plan_anew = entry.offloaded.take().is_some() && entry.waiting.is_empty();
         self.died(model, failure);
-        self.refuse_all(model, &error, actions);
+        if !plan_anew {
+            self.refuse_all(model, &error, actions);
+        }
     }
 
     pub(super) fn exited(&mut self, id: &InstanceId, failure: Failure, actions: &mut Vec<Action>) {
@@ -213,6 +219,7 @@ impl State {
         let model = instance.model.clone();
         // Also when it would not end: what it still holds is missing from the machine's free memory.
         self.ledger.release(id);
+        self.has_left(id);
         if let Some(failure) = hung.clone() {
             self.died(&model, failure);
         }
@@ -229,6 +236,7 @@ impl State {
 
     pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {
         self.closing = true;
+        self.close_holds(actions);
         let models: Vec<String> = self.models.keys().cloned().collect();
         for model in models {
             self.call_off(&model);
@@ -236,6 +244,10 @@ impl State {
         }
         let alive: Vec<InstanceId> = self.instances.keys().cloned().collect();
         for id in alive {
+            if self.policy.resume {
+                self.move_away(&id, actions);
+                continue;
+            }
             self.begin_drain(&id, actions);
         }
     }
@@ -247,9 +259,9 @@ impl State {
         debug_assert!(instance.state.may_become(&next), "{id}: {:?} -> {next:?}", instance.state);
         instance.state = next.clone();
         if !next.is_alive() {
-            self.moved += 1;
             instance.drained_by = None;
             let model = instance.model.clone();
+            self.compares_no_more(&model);
             self.something_ended(&model);
         }
         actions.push(Action::Tell(Event::State { instance: id.clone(), state: next }));

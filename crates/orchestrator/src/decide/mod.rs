@@ -13,27 +13,40 @@
 //! - `watch`: whether what runs gets anything done.
 //! - `tracked`: maps that know which entries may have something to do.
 //! - `background`: what happens without a request: preloading, restoring, unloading the idle.
+//! - `budgets`: what may be taken of each device, changed at run time.
+//! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
+//! - `holds`: memory that is held for other programs.
+//! - `returns`: memory that should have come back, and did not.
 
 mod background;
+mod budgets;
+mod changes;
 mod glance;
 mod gpus;
+mod holds;
 mod lifecycle;
 mod queue;
+mod returns;
 mod room;
 mod tracked;
 mod trouble;
 mod victims;
 mod watch;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use loadmaster_core::{Estimate, InstanceId, InstanceState, LaunchPlan, LoadRequest};
+use loadmaster_core::{Estimate, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
     InstanceStatus, KeepAlive, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status,
     WaitsFor,
-    ledger::Ledger,
+    ledger::{Gone, Ledger},
     outlook::Outlook,
+    returns::Returns,
     steps::{Action, Facts, Input, Prepared, Ticket},
 };
 
@@ -60,17 +73,21 @@ enum Progress {
     Planning {
         /// What is reserved for it since others were told to go.
         promised: Option<InstanceId>,
-        /// [`State::moved`] when the machine was to be read.
-        moved: u64,
+        /// The ledger's count of changes when the machine was to be read.
+        changes: u64,
+        /// Whether memory had just been given back.
+        settle: bool,
+        /// Whether what it is planned for has changed meanwhile: it is planned again.
+        outdated: bool,
     },
     /// It has a plan, and does not fit now.
     Blocked {
         prepared: Box<Prepared>,
         /// When the plan was made, and the machine read.
         read: Duration,
-        /// [`State::moved`] when the machine was to be read.
-        moved: u64,
-        /// [`State::moved`] when it was last known not to be impossible.
+        /// The ledger's count of changes when the machine was to be read.
+        changes: u64,
+        /// The ledger's count of changes when it was last known not to be impossible.
         possible: Option<u64>,
         /// Whether it could run on another device than the one that it is planned for.
         elsewhere: bool,
@@ -81,6 +98,8 @@ enum Progress {
         promised: InstanceId,
         leaving: BTreeSet<InstanceId>,
     },
+    /// It runs and was changed: a plan is being made, to see whether it would run in another way now.
+    Comparing,
 }
 
 /// Whether a model shall be loaded although nobody asked for it.
@@ -111,6 +130,12 @@ struct ModelEntry {
     trouble: trouble::Trouble,
     /// The latest instance, dead ones too.
     instance: Option<InstanceId>,
+    /// Which version of `request` this is: plans for an earlier one are of no use.
+    edition: u64,
+    /// Whether it may not be asked for any more, and goes as soon as nothing of it runs.
+    removed: bool,
+    /// Its place among those that come back after a restart; the first one comes first.
+    resumed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -140,6 +165,8 @@ struct InstanceEntry {
     watch: watch::Watch,
     /// How long it may be idle, as the latest request that said so wants it; else its rules say.
     keep_alive: Option<KeepAlive>,
+    /// The edition of its model that its plan is for.
+    edition: u64,
 }
 
 impl InstanceEntry {
@@ -160,15 +187,19 @@ pub(crate) struct State {
     /// Counts starts, so that no instance's name is used twice.
     starts: u64,
     closing: bool,
-    /// Counts how often an instance took its memory or gave it back: a reading of the machine from before
-    /// does not agree with the ledger.
-    moved: u64,
     /// Counts inputs.
     inputs: u64,
     /// Whether something happened since the blocked were looked at that may let one of them in.
     look_again: bool,
     /// When the time alone may let one of them in.
     look_at: Option<Duration>,
+    /// Counts changes of models, so that no edition's number is used twice.
+    editions: u64,
+    /// Memory that is held for other programs, or shall be.
+    holds: BTreeMap<HoldId, holds::HoldEntry>,
+    /// Memory that did not come back.
+    returns: Returns,
+    rechecks: returns::Rechecks,
 }
 
 impl State {
@@ -179,8 +210,12 @@ impl State {
     /// Adds a model that may be asked for.
     pub(crate) fn add(&mut self, request: LoadRequest, rules: ModelRules) -> Result<(), OrchestratorError> {
         let id = request.model.id.clone();
-        if self.models.contains_key(&id) {
-            return Err(OrchestratorError::DuplicateModel(id));
+        if let Some(entry) = self.models.get(&id) {
+            if !entry.removed {
+                return Err(OrchestratorError::DuplicateModel(id));
+            }
+            self.bring_back(request, rules);
+            return Ok(());
         }
         let entry = ModelEntry {
             request,
@@ -192,6 +227,9 @@ impl State {
             too_large: None,
             trouble: trouble::Trouble::default(),
             instance: None,
+            edition: self.editions,
+            removed: false,
+            resumed: None,
         };
         self.models.insert(id, entry);
         Ok(())
@@ -199,7 +237,7 @@ impl State {
 
     /// The request that a model was added with.
     pub(crate) fn request(&self, model: &str) -> Result<&LoadRequest, OrchestratorError> {
-        self.models.get(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
+        self.known(model).map(|entry| &entry.request).ok_or_else(|| self.unknown(model))
     }
 
     /// What a plan for `model` may count on.
@@ -209,6 +247,8 @@ impl State {
             own: BTreeSet::new(),
             may_go: self.may_go_for(model),
             order: self.leaving_order(model),
+            holds: self.holds_behind(model),
+            budgets: self.policy.budgets.clone(),
             spare_percent: 0,
         }
     }
@@ -246,7 +286,7 @@ impl State {
             id: id.clone(),
             kind: entry.request.model.kind,
             waiting: entry.waiting.len(),
-            waits_for: self.waits_for(entry),
+            waits_for: self.waits_for(id, entry),
             instance: entry.instance.as_ref().and_then(|id| self.instance_status(id)),
         });
         Status {
@@ -254,28 +294,39 @@ impl State {
             reserved: self.ledger.totals(),
             closing: self.closing,
             last_event: 0,
+            budgets: self.policy.budgets.clone(),
+            holds: self.hold_statuses(),
+            not_returned: self.returns.missing(),
         }
     }
 
-    fn waits_for(&self, entry: &ModelEntry) -> Option<WaitsFor> {
+    fn waits_for(&self, model: &str, entry: &ModelEntry) -> Option<WaitsFor> {
         match &entry.progress {
             Progress::Planning { .. } => Some(WaitsFor::Plan),
             Progress::Blocked { prepared, .. } => {
                 let Prepared { estimate, machine, .. } = &**prepared;
-                let gone = BTreeSet::new();
-                let shortages = self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone);
-                Some(WaitsFor::Memory { shortages })
+                let shortages =
+                    |gone: &Gone| self.ledger.shortages(estimate, machine, &self.policy.budgets, gone);
+                let even = Gone { instances: self.may_go_for(model), holds: self.holds_behind(model) };
+                let shortages_now = shortages(&Gone::default());
+                Some(if shortages(&even).is_empty() {
+                    WaitsFor::Memory { shortages: shortages_now }
+                } else {
+                    WaitsFor::Hold { holds: self.all_holds().into_iter().collect(), shortages: shortages_now }
+                })
             }
             Progress::MakingRoom { leaving, .. } => {
                 Some(WaitsFor::Room { leaving: leaving.iter().cloned().collect() })
             }
-            Progress::None if entry.waiting.is_empty() => None,
-            Progress::None => Some(match self.living_of(entry).map(|instance| &instance.state) {
-                Some(InstanceState::Starting) => WaitsFor::Start,
-                Some(InstanceState::Ready) => WaitsFor::Place,
-                Some(_) => WaitsFor::End,
-                None => WaitsFor::Pause,
-            }),
+            Progress::None | Progress::Comparing if entry.waiting.is_empty() => None,
+            Progress::None | Progress::Comparing => {
+                Some(match self.living_of(entry).map(|instance| &instance.state) {
+                    Some(InstanceState::Starting) => WaitsFor::Start,
+                    Some(InstanceState::Ready) => WaitsFor::Place,
+                    Some(_) => WaitsFor::End,
+                    None => WaitsFor::Pause,
+                })
+            }
         }
     }
 
@@ -305,7 +356,9 @@ impl State {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
             Input::GaveUp { ticket } => self.gave_up(ticket),
             Input::LeaseReturned { instance, keep } => self.lease_returned(&instance, keep),
-            Input::Prepared { model, outcome } => self.prepared(&model, outcome, &mut actions),
+            Input::Prepared { model, edition, outcome } => {
+                self.prepared(&model, edition, outcome, &mut actions);
+            }
             Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
             Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),
             Input::LoadAsked { model } => self.load_asked(&model),
@@ -317,6 +370,18 @@ impl State {
             Input::LeaseAskedAgain { ticket, lost, model, wish } => {
                 self.lease_asked_again(ticket, &lost, &model, wish, &mut actions);
             }
+            Input::ModelRemoved { model } => self.model_removed(&model, &mut actions),
+            Input::ModelChanged { request, rules } => self.model_changed(request, rules, &mut actions),
+            Input::PolicyChanged { policy } => self.policy_changed(*policy),
+            Input::BudgetsChanged { budgets, machine } => {
+                self.budgets_changed(budgets, &machine, &mut actions);
+            }
+            Input::HoldAsked { hold, request } => self.hold_asked(hold, request, &mut actions),
+            Input::HoldRead { hold, outcome } => self.read_for_hold(hold, outcome, &mut actions),
+            Input::HoldDropped { hold } => self.end_hold(hold, &mut actions),
+            Input::HoldReleased { hold } => self.hold_released(hold, &mut actions),
+            Input::Leaving { instance, machine, process } => self.is_leaving(instance, &machine, &process),
+            Input::Rechecked { machine, changes } => self.rechecked(machine.as_ref(), changes, &mut actions),
         }
         self.go_on(&mut actions);
         if self.closing && !self.instances.busy().any(|(_, entry)| entry.state.is_alive()) {
@@ -328,26 +393,32 @@ impl State {
     /// Whatever the time and the state now allow, until it allows nothing more.
     fn go_on(&mut self, actions: &mut Vec<Action>) {
         loop {
-            let before = actions.len();
+            let (before, mut again) = (actions.len(), false);
             // Who does not want to wait gets what is there.
             self.grant(actions);
             self.expire_waiters(actions);
+            self.expire_holds(actions);
             self.end_drains(actions);
             self.grant(actions);
+            self.forget_the_removed();
             if !self.closing {
                 self.plan_when_room_was_made(actions);
                 self.plan_what_is_asked_for(actions);
                 if self.look_again || self.look_at.is_some_and(|time| time <= self.now) {
                     self.admit_the_blocked(actions);
                 }
+                self.read_when_room_was_made(actions);
+                again = self.admit_the_holds(actions);
                 self.unload_the_idle(actions);
                 self.load_what_is_wanted(actions);
                 self.look_at_what_runs(actions);
+                self.recheck_when_it_is_quiet(actions);
             }
-            if actions.len() == before {
+            if actions.len() == before && !again {
                 return;
             }
-            self.look_again |= actions[before..].iter().any(|action| !matches!(action, Action::Grant { .. }));
+            self.look_again |=
+                again || actions[before..].iter().any(|action| !matches!(action, Action::Grant { .. }));
         }
     }
 
@@ -355,14 +426,20 @@ impl State {
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let times = self.queue_times().chain(self.look_at).chain(self.idle_times());
         let times = times.chain(self.trouble_times()).chain(self.watch_times());
+        let times = times.chain(self.hold_times()).chain(self.recheck_time());
         times.filter(|time| *time > self.now).min()
     }
 
     fn unknown(&self, model: &str) -> OrchestratorError {
         OrchestratorError::UnknownModel {
             model: model.to_owned(),
-            known: self.models.keys().cloned().collect(),
+            known: self.models.iter().filter(|(_, entry)| !entry.removed).map(|(id, _)| id.clone()).collect(),
         }
+    }
+
+    /// The model of that name, if it may be asked for.
+    fn known(&self, model: &str) -> Option<&ModelEntry> {
+        self.models.get(model).filter(|entry| !entry.removed)
     }
 
     fn is_pinned(&self, model: &str) -> bool {
@@ -378,7 +455,9 @@ impl State {
 
     /// Whether anybody waits for memory or for a plan.
     fn somebody_waits(&self) -> bool {
-        self.models.busy().any(|(_, entry)| !entry.waiting.is_empty() && self.living_of(entry).is_none())
+        let waits =
+            |(_, entry): (&String, &ModelEntry)| !entry.waiting.is_empty() && self.living_of(entry).is_none();
+        self.some_hold_waits() || self.models.busy().any(waits)
     }
 
     fn living_of(&self, entry: &ModelEntry) -> Option<&InstanceEntry> {

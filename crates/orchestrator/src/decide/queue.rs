@@ -12,7 +12,7 @@ use crate::{
 
 impl State {
     pub(super) fn lease_asked(&mut self, ticket: Ticket, model: &str, wish: Wish, actions: &mut Vec<Action>) {
-        let refusal = match self.models.get(model) {
+        let refusal = match self.known(model) {
             _ if self.closing => OrchestratorError::Closing,
             None => self.unknown(model),
             Some(entry) if entry.waiting.len() >= self.policy.queue => {

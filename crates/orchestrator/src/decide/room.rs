@@ -1,8 +1,8 @@
 //! Plans, and whom they make go.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use loadmaster_core::{DeviceId, Estimate, Event, InstanceId, InstanceState, LaunchPlan, Machine};
+use loadmaster_core::{DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     OrchestratorError, Preview, Restore, Shortage,
+    ledger::Gone,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -50,16 +51,23 @@ impl State {
     pub(crate) fn preview(&self, prepared: Prepared) -> Preview {
         let Prepared { plan, estimate, machine } = prepared;
         let model = &plan.model.id;
-        let own = self.held_by(model).collect();
-        let shortages = self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &own);
+        let own: BTreeSet<InstanceId> = self.held_by(model).collect();
+        let shortages_without =
+            |gone: Gone| self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &gone);
+        let shortages = shortages_without(own.clone().into());
         let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
         let may_go = self.may_go_for(model);
+        let holds = if shortages_without((&may_go | &own).into()).is_empty() {
+            Vec::new()
+        } else {
+            self.all_holds().into_iter().collect()
+        };
         match self.verdict(model, &estimate, &machine, Pressure::Overdue, &may_go) {
             Verdict::MakeRoom(going) => leaving.extend(going),
             Verdict::Never(missing) => lacking = missing,
             Verdict::Start | Verdict::Wait => {}
         }
-        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine }
+        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine, holds }
     }
 
     /// Plans every model that somebody waits for and that nothing is done for yet.
@@ -113,31 +121,43 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
-        entry.progress = Progress::Planning { promised: promised.clone(), moved: self.moved };
-        let request = entry.request.clone();
-        let preparation = Preparation { request, again, outlook, settle, promised };
-        actions.push(Action::Prepare(Box::new(preparation)));
+        let changes = self.ledger.changes();
+        entry.progress = Progress::Planning { promised, changes, settle, outdated: false };
+        let (request, edition) = (entry.request.clone(), entry.edition);
+        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
     }
 
     /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].
     pub(super) fn prepared(
         &mut self,
         model: &str,
+        edition: u64,
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        // Nobody waits for this plan any more: the model was stopped meanwhile.
-        let Some(Progress::Planning { moved, .. }) = self.models.get(model).map(|entry| &entry.progress)
-        else {
-            return;
+        // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
+        let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
+        let Progress::Planning { promised, changes, settle, outdated } = &entry.progress else {
+            return self.compared(model, outcome, actions);
         };
-        let moved = *moved;
+        let (promised, changes, settle, outdated) = (promised.clone(), *changes, *settle, *outdated);
+        if let Ok(Prepared { machine, .. }) = &outcome
+            && settle
+        {
+            self.look_for_returns(machine, changes, actions);
+        }
+        if outdated {
+            self.prepare(model, promised, true, actions);
+            return;
+        }
         self.call_off(model);
         let now = self.now;
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
         match outcome {
+            // The plan it had is of no use any more: it is planned anew.
+            Err(_) if entry.offloaded.take().is_some() => {}
             Err(error) => self.refuse_all(model, &error, actions),
             Ok(prepared) => {
                 if let Some((larger, error)) = &entry.too_large
@@ -150,7 +170,7 @@ impl State {
                 }
                 let prepared = Box::new(prepared);
                 entry.progress =
-                    Progress::Blocked { prepared, read: now, moved, possible: None, elsewhere: false };
+                    Progress::Blocked { prepared, read: now, changes, possible: None, elsewhere: false };
             }
         }
     }
@@ -163,7 +183,7 @@ impl State {
         if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
             std::mem::replace(&mut entry.progress, Progress::None)
         {
-            self.ledger.release(&id);
+            self.ledger.withdraw(&id);
         }
     }
 
@@ -194,7 +214,7 @@ impl State {
 
     fn admit(&mut self, model: &str, glance: &Glance, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
-        let Progress::Blocked { prepared, read, moved, possible, .. } = &entry.progress else { return };
+        let Progress::Blocked { prepared, read, changes, possible, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
         if !for_a_request && entry.wanted == Wanted::No {
             self.call_off(model);
@@ -205,7 +225,7 @@ impl State {
             (None, Restore::Always) => Pressure::Always,
             (None, _) => Pressure::None,
         };
-        let known_possible = *possible == Some(self.moved);
+        let known_possible = *possible == Some(self.ledger.changes());
         let verdict = if for_a_request && known_possible && glance.excludes(&prepared.estimate) {
             Verdict::Wait
         } else {
@@ -214,13 +234,14 @@ impl State {
         let stale = self.now.saturating_sub(*read) > FRESH;
         // What came back since is in neither the reading nor the ledger, and what was taken is in both: too
         // little is seen, or too much.
-        let outdated = self.moved != *moved;
+        let outdated = self.ledger.changes() != *changes;
         if matches!(verdict, Verdict::Wait) && for_a_request {
             let elsewhere = self.may_run_elsewhere(model, prepared, pressure, glance);
             return self.look_elsewhere(model, elsewhere, stale, actions);
         }
         let prepared = prepared.clone();
         match verdict {
+            Verdict::Never(_) if !for_a_request && self.gives_its_plan_up(model) => self.call_off(model),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
             _ if stale => self.prepare(model, None, false, actions),
             Verdict::Start | Verdict::Never(_) if outdated => self.prepare(model, None, true, actions),
@@ -231,13 +252,17 @@ impl State {
                 let pinned = self.pinned_ones();
                 let error = OrchestratorError::DoesNotFit { model: model.to_owned(), shortages, pinned };
                 self.refuse_all(model, &error, actions);
+                // What was moved away comes back when budgets grow, whoever asked in vain meanwhile.
+                if let Some(entry) = self.models.get_mut(model).filter(|entry| entry.offloaded.is_some()) {
+                    entry.wanted = Wanted::NoRoom { tried: self.now };
+                }
             }
             Verdict::Wait => {}
         }
     }
 
     /// The models that hold memory and never make room.
-    fn pinned_ones(&self) -> Vec<String> {
+    pub(super) fn pinned_ones(&self) -> Vec<String> {
         let alive = self.instances.busy_values().filter(|instance| instance.state.is_alive());
         alive.map(|instance| instance.model.clone()).filter(|model| self.is_pinned(model)).collect()
     }
@@ -252,10 +277,12 @@ impl State {
     ) -> Verdict {
         // It would run in its own place.
         let own: BTreeSet<InstanceId> = self.held_by(model).collect();
-        let without = |gone: &BTreeSet<InstanceId>| {
-            let gone = if own.is_empty() { Cow::Borrowed(gone) } else { Cow::Owned(gone | &own) };
+        let shortages = |gone: &BTreeSet<InstanceId>, holds: BTreeSet<HoldId>| {
+            let gone = Gone { instances: gone | &own, holds };
             self.ledger.shortages(estimate, machine, &self.policy.budgets, &gone)
         };
+        let behind = self.holds_behind(model);
+        let without = |gone: &BTreeSet<InstanceId>| shortages(gone, behind.clone());
         if without(&BTreeSet::new()).is_empty() {
             return Verdict::Start;
         }
@@ -270,14 +297,12 @@ impl State {
             let others = alive.filter(|(id, instance)| instance.model != model && in_the_way(id));
             others.filter(|(_, instance)| !self.is_pinned(&instance.model))
         };
-        let shortages = without(may_go);
-        if !shortages.is_empty() {
-            return Verdict::Never(shortages);
+        // Holds end: nobody is turned away because of them.
+        let lacking = shortages(may_go, self.all_holds());
+        if !lacking.is_empty() {
+            return Verdict::Never(lacking);
         }
-        let leaving = others().filter(|(_, instance)| {
-            matches!(instance.state, InstanceState::Draining | InstanceState::Stopping)
-        });
-        let leaving: BTreeSet<InstanceId> = leaving.map(|(id, _)| id.clone()).collect();
+        let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
         let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| self.candidate(pressure, id, instance);
         match victims::choose(others().filter_map(may_go).collect(), fits) {
@@ -336,14 +361,11 @@ impl State {
         let event = Event::MakingRoom { model: model.to_owned(), leaving: leaving.iter().cloned().collect() };
         actions.push(Action::Tell(event));
         for id in leaving {
-            let Some(instance) = self.instances.get(&id).filter(|one| one.state == InstanceState::Ready)
-            else {
+            if self.instances.get(&id).is_none_or(|one| one.state != InstanceState::Ready) {
                 continue;
-            };
-            let (plan, victim) = (Arc::clone(&instance.plan), instance.model.clone());
-            let restore = self.models.get(&victim).map(|entry| entry.rules.restore);
-            if for_a_request && restore.is_some_and(|restore| restore != Restore::Never) {
-                self.comes_back(&victim, plan);
+            }
+            if for_a_request {
+                self.offload(&id);
             }
             self.move_away(&id, actions);
         }
@@ -357,7 +379,8 @@ impl State {
             }
             _ => None,
         });
-        let waits = self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since);
+        let models = self.models.busy_values().filter(blocked).filter_map(super::ModelEntry::waits_since);
+        let waits = models.chain(self.holds_wait_since());
         let (first, turn, now) = (waits.clone().min(), self.policy.turn, self.now);
         // For instances that have had their turn, the next one who will have waited for one decides.
         let next = waits.map(|since| since.saturating_add(turn)).filter(|time| *time > self.now).min();

@@ -131,7 +131,11 @@ impl<'a> Decisions<'a> {
             | Action::Tell(_)
             | Action::Closed
             | Action::Look { .. }
-            | Action::End { .. } => None,
+            | Action::End { .. }
+            | Action::Read(_)
+            | Action::GrantHold { .. }
+            | Action::RefuseHold { .. }
+            | Action::Recheck { .. } => None,
         }
     }
 
@@ -140,12 +144,12 @@ impl<'a> Decisions<'a> {
         let request = &preparation.request;
         let name = request.model.id.clone();
         let machine = self.machine();
-        let (outlook, budgets) = (&preparation.outlook, &self.simulation.policy.budgets);
+        let outlook = &preparation.outlook;
         let places = self.numbers.get(&name).map(|number| &self.simulation.models[*number].places);
         let chosen = places.and_then(|places| match &preparation.again {
             Some(plan) => places.get(place_of(plan)?).map(|place| (Arc::clone(plan), place)),
-            None => choose(places, &outlook.machine(&machine, budgets)).map(|best| {
-                let gentle = outlook.gentle(&machine, budgets, best.1);
+            None => choose(places, &outlook.machine(&machine)).map(|best| {
+                let gentle = outlook.gentle(&machine, best.1);
                 let other = gentle.and_then(|gentle| choose(places, &gentle));
                 let (number, place) =
                     other.filter(|(_, place)| as_good(&machine, best.1, place)).unwrap_or(best);
@@ -160,7 +164,7 @@ impl<'a> Decisions<'a> {
             pinned: Vec::new(),
         };
         let prepared = chosen.map(|(plan, place)| Prepared { plan, estimate: place.clone(), machine });
-        Input::Prepared { outcome: prepared.ok_or_else(refusal), model: name }
+        Input::Prepared { outcome: prepared.ok_or_else(refusal), model: name, edition: preparation.edition }
     }
 
     /// The machine as it is now.

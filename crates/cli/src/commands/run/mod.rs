@@ -20,12 +20,21 @@ use self::{
     answer::{Answer, End},
     input::{Input, Line},
 };
-use crate::{Failed, args::RunArgs, config::Config, engine, failed::INTERRUPTED};
+use crate::{
+    Failed,
+    args::RunArgs,
+    config::Config,
+    engine,
+    failed::INTERRUPTED,
+    offered::{self, Offer},
+};
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
     let orchestrator = engine::start(config)?;
-    let model = engine::add(&orchestrator, &args.model, args.load.settings(), &config.models).await?;
+    let Offer { request, rules } = offered::named(&args.model, &args.load.settings(), config);
+    let model = request.model.id.clone();
+    orchestrator.add_with(request, rules).await?;
     let outcome = tokio::select! {
         outcome = with_model(&args, prompt, &orchestrator, &model) => outcome,
         // While an answer streams, the first Ctrl-C is the answer's: see `answer`.

@@ -4,7 +4,9 @@ use super::*;
 
 /// A plan for 60 of the 100 bytes of that GPU, and what the machine said is free of both.
 fn seen(model: &str, gpu: usize, free: [u64; 2]) -> Input {
-    let Input::Prepared { model, outcome: Ok(mut prepared) } = prepared(model, 60) else { unreachable!() };
+    let Input::Prepared { model, outcome: Ok(mut prepared), edition } = prepared(model, 60) else {
+        unreachable!()
+    };
     let id = |gpu: usize| DeviceId::from(format!("gpu{gpu}"));
     prepared.estimate.devices[0].device = id(gpu);
     let device = |(number, free): (usize, u64)| Device {
@@ -16,7 +18,7 @@ fn seen(model: &str, gpu: usize, free: [u64; 2]) -> Input {
         free: Some(free),
     };
     prepared.machine.devices = free.into_iter().enumerate().map(device).collect();
-    Input::Prepared { model, outcome: Ok(prepared) }
+    Input::Prepared { model, outcome: Ok(prepared), edition }
 }
 
 fn without_budgets(models: &[&str]) -> State {

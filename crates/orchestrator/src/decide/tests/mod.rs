@@ -1,19 +1,24 @@
 //! Histories, played step by step.
 
+mod budgets;
+mod changes;
 mod gpus;
+mod holds;
 mod random;
+mod resume;
+mod returns;
 mod swaps;
 mod told;
 mod watch;
 mod wishes;
 
 use loadmaster_core::{
-    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Failure, FailureReason,
-    Machine, Model, ModelKind,
+    BackendError, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Event, Failure,
+    FailureReason, Machine, Model, ModelKind,
 };
 
 use super::*;
-use crate::{Budget, Budgets, Restore, Wish};
+use crate::{Budget, Budgets, Restore, Wish, steps::Reading};
 
 const MIB: u64 = 1 << 20;
 
@@ -34,25 +39,34 @@ fn state(models: &[&str], budget: u64) -> State {
     state
 }
 
-fn prepared(model: &str, bytes: u64) -> Input {
-    let host = DeviceId::host();
-    let part = DeviceEstimate { weights: bytes, ..DeviceEstimate::on(host.clone()) };
+/// A machine with so much memory, of which nobody knows what is free.
+fn machine_of(total: u64) -> Machine {
     let device = Device {
-        id: host,
+        id: DeviceId::host(),
         name: "RAM".into(),
         kind: DeviceKind::Host,
-        aliases: vec![],
-        total: 1 << 40,
+        aliases: vec!["ram".into()],
+        total,
         free: None,
     };
+    Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false }
+}
+
+fn prepared(model: &str, bytes: u64) -> Input {
+    prepared_on(machine_of(1 << 40), model, bytes)
+}
+
+fn prepared_on(machine: Machine, model: &str, bytes: u64) -> Input {
+    let part = DeviceEstimate { weights: bytes, ..DeviceEstimate::on(DeviceId::host()) };
     let mut plan = LaunchPlan::new("test", request(model).model);
     plan.settings.insert("bytes".to_owned(), bytes.into());
     let prepared = Prepared {
         plan: Arc::new(plan),
         estimate: Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![part] },
-        machine: Machine { physical_cores: 1, usable_threads: 1, devices: vec![device], hypothetical: false },
+        machine,
     };
-    Input::Prepared { model: model.to_owned(), outcome: Ok(prepared) }
+    // The edition of a model that was never changed.
+    Input::Prepared { model: model.to_owned(), edition: 0, outcome: Ok(prepared) }
 }
 
 fn ask(ticket: Ticket, model: &str) -> Input {
@@ -119,6 +133,11 @@ fn short(actions: &[Action]) -> Vec<String> {
         Action::Closed => "closed".to_owned(),
         Action::Look { instance } => format!("look {instance}"),
         Action::End { instance, failure } => format!("end {instance}: {failure}"),
+        Action::Read(reading) if reading.settle => format!("read for {} settled", reading.hold),
+        Action::Read(reading) => format!("read for {}", reading.hold),
+        Action::GrantHold { hold } => format!("grant {hold}"),
+        Action::Recheck { .. } => "recheck".to_owned(),
+        Action::RefuseHold { hold, error } => format!("refuse {hold}: {error}"),
     };
     actions.iter().map(line).filter(|line| !line.is_empty()).collect()
 }

@@ -1,15 +1,18 @@
 //! Random histories: whatever happens in whatever order, the promises hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use loadmaster_core::Health;
 
 use super::*;
-use crate::steps::Look;
+use crate::{HoldRequest, Resident, steps::Look};
 
-const BUDGET: u64 = 100;
+/// What the machine has.
+const TOTAL: u64 = 130;
+/// What models may take of it: the first in the beginning, any of them later.
+const BUDGETS: [u64; 5] = [100, 60, 130, 30, 80];
 const MODELS: [(&str, u64); 4] = [("a", 40), ("b", 60), ("c", 70), ("d", 10)];
 
 fn bytes_of(model: &str) -> u64 {
@@ -24,7 +27,8 @@ struct World {
     /// Leases that requests hold, by instance.
     held: Vec<(InstanceId, bool)>,
     open: BTreeSet<Ticket>,
-    alive: BTreeSet<InstanceId>,
+    /// What lives, and the bytes that it takes.
+    alive: BTreeMap<InstanceId, u64>,
     looking: BTreeSet<InstanceId>,
     /// Those whose last look showed progress.
     got_on: BTreeSet<InstanceId>,
@@ -33,6 +37,15 @@ struct World {
     looks: u64,
     /// Instances that ended while somebody had a lease on them, and their models.
     lost: Vec<(InstanceId, String)>,
+    /// The bytes that a model takes since it was changed.
+    changed: BTreeMap<String, u64>,
+    /// Models that were taken away.
+    removed: BTreeSet<String>,
+    budget: u64,
+    /// Holds that wait for an answer.
+    open_holds: BTreeMap<HoldId, u64>,
+    /// Holds that were granted and are not over.
+    holds: BTreeMap<HoldId, u64>,
 }
 
 impl World {
@@ -74,13 +87,28 @@ impl World {
         for action in actions {
             match action {
                 Action::Prepare(preparation) => {
-                    let model = preparation.request.model.id;
-                    self.pending.push(prepared(&model, bytes_of(&model)));
+                    let request = preparation.request;
+                    let model = &request.model.id;
+                    let asked = request.settings.get("bytes").and_then(serde_json::Value::as_u64);
+                    let bytes = match &preparation.again {
+                        Some(plan) => plan.settings["bytes"].as_u64().expect("it is ours"),
+                        None => asked.unwrap_or(bytes_of(model)),
+                    };
+                    let Input::Prepared { model, outcome, .. } = prepared_on(machine_of(TOTAL), model, bytes)
+                    else {
+                        return;
+                    };
+                    let edition = preparation.edition;
+                    self.pending.push(Input::Prepared { model, edition, outcome });
                 }
-                Action::Start { instance, .. } => {
-                    assert!(self.alive.insert(instance.clone()), "{instance} was started twice");
-                    let taken: u64 = self.alive.iter().map(|id| bytes_of(&id.to_string()[..1])).sum();
-                    assert!(taken <= BUDGET, "{taken} of {BUDGET}: {:?}", self.alive);
+                Action::Start { instance, prepared } => {
+                    let (model, bytes) = (&prepared.plan.model.id, prepared.plan.settings["bytes"].as_u64());
+                    assert!(!self.removed.contains(model), "{instance} was started and is taken away");
+                    assert_eq!(bytes, Some(self.bytes_of(model)), "{instance} is what it was once");
+                    assert_eq!(self.alive.insert(instance.clone(), self.bytes_of(model)), None, "twice");
+                    self.check_memory();
+                    let (taken, budget) = (self.taken(), self.budget);
+                    assert!(taken <= budget, "{taken} of {budget}: {:?}", self.alive);
                     self.pending.push(match luck % 5 {
                         0 => failed(&instance.to_string(), FailureReason::Unknown),
                         1 => failed(&instance.to_string(), FailureReason::OutOfMemory { device: None }),
@@ -89,34 +117,63 @@ impl World {
                 }
                 Action::Grant { ticket, instance, keep } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
-                    assert!(self.alive.contains(&instance), "{instance} was granted and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was granted and is dead");
                     self.held.push((instance, keep));
                 }
                 Action::Refuse { ticket, .. } | Action::AnswerStop { ticket, .. } => {
                     assert!(self.open.remove(&ticket), "{ticket} was answered twice");
                 }
                 Action::Stop { instance, .. } => {
-                    assert!(self.alive.contains(&instance), "{instance} was stopped and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was stopped and is dead");
                     // A start that is called off reports nothing more.
                     self.pending.retain(
                         |input| !matches!(input, Input::Started { instance: id, .. } if *id == instance),
                     );
                     self.pending.push(Input::StopDone { instance, outcome: Ok(()) });
                 }
+                Action::Read(Reading { hold, .. }) => {
+                    let outcome = match luck % 7 {
+                        0 => Err(OrchestratorError::Machine("it does not tell".to_owned())),
+                        _ => Ok(machine_of(TOTAL)),
+                    };
+                    self.pending.push(Input::HoldRead { hold, outcome });
+                }
+                Action::Recheck { changes } => {
+                    self.pending.push(Input::Rechecked { machine: Some(machine_of(TOTAL)), changes });
+                }
+                Action::GrantHold { hold } => {
+                    let bytes = self.open_holds.remove(&hold).expect("it waited");
+                    self.holds.insert(hold, bytes);
+                    self.check_memory();
+                }
+                Action::RefuseHold { hold, .. } => {
+                    assert!(self.open_holds.remove(&hold).is_some(), "{hold} was answered twice");
+                }
+                Action::Tell(Event::HoldReleased { hold }) => drop(self.holds.remove(&hold)),
                 Action::Tell(_) | Action::Closed => {}
                 Action::Look { instance } => {
-                    assert!(self.alive.contains(&instance), "{instance} was looked at and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was looked at and is dead");
                     assert!(self.looking.insert(instance.clone()), "{instance} is looked at already");
                     let look = self.look(&instance, luck);
                     self.pending.push(Input::Looked { instance, look });
                 }
                 Action::End { instance, .. } => {
-                    assert!(self.alive.contains(&instance), "{instance} was ended and is dead");
+                    assert!(self.alive.contains_key(&instance), "{instance} was ended and is dead");
                     assert!(!self.got_on.contains(&instance), "{instance} had just got on");
                     self.pending.push(Input::StopDone { instance, outcome: Ok(()) });
                 }
             }
         }
+    }
+
+    fn taken(&self) -> u64 {
+        self.alive.values().sum()
+    }
+
+    /// Whatever budgets say, no more is given away than there is.
+    fn check_memory(&self) {
+        let (taken, held): (_, u64) = (self.taken(), self.holds.values().sum());
+        assert!(taken + held <= TOTAL, "{taken} and {held}: {:?} {:?}", self.alive, self.holds);
     }
 
     /// What the world itself knows to be dead after `input`.
@@ -137,8 +194,43 @@ impl World {
         }
     }
 
+    fn bytes_of(&self, model: &str) -> u64 {
+        self.changed.get(model).copied().unwrap_or(bytes_of(model))
+    }
+
+    /// A model is changed, taken away, or added again.
+    fn change(&mut self, state: &mut State, model: String, pick: u8) -> Input {
+        let bytes = 10 + u64::from(pick);
+        let changed = request(&model).with("bytes", bytes);
+        match (self.removed.contains(&model), pick % 4) {
+            (true, _) => {
+                let rules = rules(pick);
+                state.add(changed.clone(), rules).expect("it was taken away");
+                let plan =
+                    state.models.get(&model).unwrap().instance.is_none().then(|| plan_of(&model, bytes));
+                // As after a restart.
+                state.resume(vec![Resident { request: changed, plan }]);
+                self.removed.remove(&model);
+                self.changed.insert(model, bytes);
+                Input::Tick
+            }
+            (false, 0) => {
+                self.removed.insert(model.clone());
+                Input::ModelRemoved { model }
+            }
+            (false, 1) => {
+                let request = state.request(&model).expect("it is there").clone();
+                Input::ModelChanged { request, rules: rules(pick) }
+            }
+            (false, _) => {
+                self.changed.insert(model, bytes);
+                Input::ModelChanged { request: changed, rules: rules(pick) }
+            }
+        }
+    }
+
     /// The next thing that happens.
-    fn next(&mut self, state: &State, ticket: Ticket, kind: u8, pick: u8) -> Option<Input> {
+    fn next(&mut self, state: &mut State, ticket: Ticket, kind: u8, pick: u8) -> Option<Input> {
         let place = usize::from(pick);
         let model = MODELS[place % MODELS.len()].0.to_owned();
         let wait = (pick > 200).then(|| Duration::from_millis(u64::from(pick)));
@@ -181,10 +273,47 @@ impl World {
                 Input::Tick
             }
             7 if pick < 40 => Input::LoadAsked { model },
+            8 if pick < 60 => self.change(state, model, pick),
+            9 if pick < 20 => {
+                let turn = Duration::from_secs(u64::from(pick));
+                Input::PolicyChanged { policy: Box::new(Policy { turn, ..policy(self.budget) }) }
+            }
+            10 if pick < 120 => {
+                let (hold, bytes) = (HoldId::new(ticket), u64::from(pick) * 2);
+                self.open_holds.insert(hold, bytes);
+                let time = |count: u8| Duration::from_millis(u64::from(count) * 50);
+                let devices = [(if pick < 3 { "gpu7" } else { "ram" }.to_owned(), bytes)].into();
+                let (wait, ttl) = (pick.is_multiple_of(3), pick.is_multiple_of(5));
+                let (wait, ttl) = (wait.then(|| time(pick)), ttl.then(|| time(pick)));
+                Input::HoldAsked {
+                    hold,
+                    request: HoldRequest { devices, wait, ttl, ..HoldRequest::default() },
+                }
+            }
+            11 => {
+                let all: Vec<HoldId> = self.holds.keys().chain(self.open_holds.keys()).copied().collect();
+                let hold = *all.get(place % all.len().max(1))?;
+                if pick.is_multiple_of(2) {
+                    return Some(Input::HoldReleased { hold });
+                }
+                // Nobody waits for an answer any more.
+                self.open_holds.remove(&hold);
+                Input::HoldDropped { hold }
+            }
+            12 if pick < 120 => {
+                self.budget = BUDGETS[place % BUDGETS.len()];
+                Input::BudgetsChanged { budgets: policy(self.budget).budgets, machine: machine_of(TOTAL) }
+            }
             _ if !self.pending.is_empty() => self.pending.swap_remove(place % self.pending.len()),
             _ => return None,
         })
     }
+}
+
+fn plan_of(model: &str, bytes: u64) -> LaunchPlan {
+    let mut plan = LaunchPlan::new("test", request(model).model);
+    plan.settings.insert("bytes".to_owned(), bytes.into());
+    plan
 }
 
 fn rules(seed: u8) -> ModelRules {
@@ -198,13 +327,13 @@ fn rules(seed: u8) -> ModelRules {
 
 /// Plays `steps`, then lets everything that is under way come to its end, then closes.
 fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
-    let mut state = State::new(Policy { hang: Some(Duration::from_secs(10)), ..policy(BUDGET) });
+    let mut state = State::new(Policy { hang: Some(Duration::from_secs(10)), ..policy(BUDGETS[0]) });
     for ((model, _), seed) in MODELS.iter().zip(seeds) {
         state.add(request(model), rules(seed)).unwrap();
     }
-    let mut world = World::default();
+    let mut world = World { budget: BUDGETS[0], ..World::default() };
     for (number, (kind, pick)) in steps.iter().enumerate() {
-        if let Some(input) = world.next(&state, number as Ticket, *kind, *pick) {
+        if let Some(input) = world.next(&mut state, number as Ticket, *kind, *pick) {
             world.apply(&mut state, input, *pick);
         }
     }
@@ -214,7 +343,9 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
             world.apply(&mut state, input, 3);
         } else if let Some((instance, keep)) = world.held.pop() {
             world.apply(&mut state, Input::LeaseReturned { instance, keep }, 3);
-        } else if world.open.is_empty() {
+        } else if let Some((hold, _)) = world.holds.pop_last() {
+            world.apply(&mut state, Input::HoldDropped { hold }, 3);
+        } else if world.open.is_empty() && world.open_holds.is_empty() {
             break;
         } else {
             let wake = state.next_wake().expect("somebody waits for something");
@@ -222,7 +353,11 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
             world.apply(&mut state, Input::Tick, 3);
         }
     }
+    let models = state.status().models.into_iter().map(|model| model.id);
+    let known: BTreeSet<String> = models.filter(|model| state.request(model).is_ok()).collect();
+    assert!(known.is_disjoint(&world.removed) && known.len() + world.removed.len() == MODELS.len());
     assert!(world.open.is_empty(), "never answered: {:?} {state:#?}", world.open);
+    assert!(world.open_holds.is_empty(), "never answered: {:?} {state:#?}", world.open_holds);
     assert!(world.now < 3_600_000 * 2, "it took too long: {}", world.now);
     world.apply(&mut state, Input::CloseAsked, 3);
     while let Some(input) = world.pending.pop() {
@@ -233,12 +368,12 @@ fn play_out(seeds: [u8; 4], steps: &[(u8, u8)]) {
 }
 
 proptest! {
-    /// Every request is answered once, the budget holds, nobody waits for ever, and when all is over
-    /// nothing is reserved.
+    /// Every request and every hold is answered once, the budget and the machine hold, nobody waits for ever,
+    /// and when all is over nothing is reserved.
     #[test]
     fn random_histories_keep_the_promises(
         seeds in any::<[u8; 4]>(),
-        steps in prop::collection::vec((0..10u8, any::<u8>()), 1..300),
+        steps in prop::collection::vec((0..13u8, any::<u8>()), 1..300),
     ) {
         play_out(seeds, &steps);
     }

@@ -1,11 +1,19 @@
 //! `loadmaster serve`
 
+mod reload;
+mod resume;
+mod watch;
+
 use std::{process::ExitCode, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch as latest},
+};
 
-use super::interrupts::Interrupts;
-use crate::{Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED};
+use self::reload::Reloader;
+use super::{hangups::Hangups, interrupts::Interrupts};
+use crate::{Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED, offered::offered};
 
 /// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
 /// would hold up the end for ever.
@@ -23,24 +31,40 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
     let orchestrator = engine::start(config)?;
-    for file in &args.models {
-        let model = engine::add(&orchestrator, file, args.load.settings(), &config.models).await?;
+    let (files, flags) = (args.models, args.load.settings());
+    let offered = offered(&files, &flags, config)?;
+    for offer in offered.values() {
         // A mistake is told now, and not to the first client.
-        orchestrator.check(&model).await?;
+        orchestrator.check_of(offer.request.clone()).await?;
     }
+    for offer in offered.values() {
+        orchestrator.add_with(offer.request.clone(), offer.rules).await?;
+    }
+    let recorder = resume::begin(&orchestrator, config).await?;
     // Heard before anybody knows that there is somebody to interrupt.
-    let mut interrupts = Interrupts::listen()?;
+    let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
     println!("listening on http://{address}");
 
-    let (stop, mut stopped) = watch::channel(false);
-    let router = loadmaster_gateway::router(orchestrator.clone());
+    let (stop, mut stopped) = latest::channel(false);
+    let (reloads, calls) = mpsc::unbounded_channel();
+    let (begun, config) = (config.clone(), config.clone());
+    let reloader = Reloader { orchestrator: orchestrator.clone(), begun, config, offered, files, flags };
+    let (gone, terminal_gone) = oneshot::channel();
+    tokio::spawn(reloader.run(calls, hangups, gone));
+    let router = loadmaster_gateway::router_with(orchestrator.clone(), reloads);
     let served = tokio::spawn(loadmaster_gateway::serve(listener, router, async move {
         // The sender lives as long as this function.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    interrupts.next().await;
-    eprintln!("finishing what is being answered; interrupt again to stop at once");
+    tokio::select! {
+        () = interrupts.next() => eprintln!("finishing what is being answered; interrupt again to stop at once"),
+        // Nobody reads what is printed any more.
+        Ok(()) = terminal_gone => {}
+    }
     let finish = async {
+        if let Some(recorder) = recorder {
+            recorder.finish().await;
+        }
         // New connections are refused, requests that wait are turned away, answers may end.
         let _ = stop.send(true);
         orchestrator.close().await;

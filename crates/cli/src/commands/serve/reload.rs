@@ -1,0 +1,160 @@
+//! The configuration while `serve` runs: read again when it changed and when somebody asks for it.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use loadmaster_core::{Event, Settings};
+use loadmaster_gateway::{ReloadCall, ReloadRefused, Reloaded};
+use loadmaster_orchestrator::Orchestrator;
+use tokio::sync::{mpsc, oneshot};
+
+use super::watch::FileWatch;
+use crate::{
+    Failed,
+    commands::{Hangup, hangups::Hangups},
+    config::Config,
+    engine,
+    offered::{Difference, Offered, offered},
+};
+
+/// Keeps a running orchestrator to the configuration.
+pub(super) struct Reloader {
+    pub(super) orchestrator: Orchestrator,
+    /// As the program was begun with it: what needs a restart is compared with this.
+    pub(super) begun: Config,
+    /// As it holds now.
+    pub(super) config: Config,
+    /// The models that hold now.
+    pub(super) offered: Offered,
+    /// What the command line says of models.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) flags: Settings,
+}
+
+impl Reloader {
+    /// Reads the configuration again whenever there is a reason to; ends when nobody can ask any more, or
+    /// when the terminal is gone, which it says.
+    pub(super) async fn run(
+        mut self,
+        mut calls: mpsc::UnboundedReceiver<ReloadCall>,
+        mut hangups: Hangups,
+        terminal_gone: oneshot::Sender<()>,
+    ) {
+        let mut changes = FileWatch::begin(&self.config.file);
+        let mut seen = self.content();
+        loop {
+            tokio::select! {
+                call = calls.recv() => {
+                    let Some(call) = call else { return };
+                    seen = self.content();
+                    // Who asked may have gone.
+                    let _ = call.send(self.reload().await);
+                }
+                hangup = hangups.next() => {
+                    if hangup == Hangup::TerminalGone {
+                        // Whoever ends the program has heard of another reason when this fails.
+                        let _ = terminal_gone.send(());
+                        return;
+                    }
+                    seen = self.content();
+                    // It is told by an event and in the log.
+                    let _ = self.reload().await;
+                }
+                () = changes.next() => {
+                    let content = self.content();
+                    if content != seen {
+                        seen = content;
+                        let _ = self.reload().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the file has; `None` when it cannot be read.
+    fn content(&self) -> Option<Vec<u8>> {
+        std::fs::read(&self.config.file).ok()
+    }
+
+    /// Reads the configuration, checks all of it, and then lets what changed hold.
+    async fn reload(&mut self) -> Result<Reloaded, ReloadRefused> {
+        match self.try_reload().await {
+            Ok(reloaded) => {
+                let Reloaded { added, removed, changed, kept, needs_restart } = reloaded.clone();
+                if !needs_restart.is_empty() {
+                    tracing::warn!("these hold only after a restart: {}", needs_restart.join(", "));
+                }
+                self.orchestrator.tell(Event::Reloaded { added, removed, changed, kept });
+                Ok(reloaded)
+            }
+            Err(failed) => {
+                let (cause, remedy) = failed.told();
+                tracing::error!("the configuration was not taken over: {cause} {remedy}");
+                self.orchestrator.tell(Event::ReloadFailed { cause: cause.to_owned() });
+                Err(ReloadRefused { cause: cause.to_owned(), remedy: remedy.to_owned() })
+            }
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<Reloaded, Failed> {
+        let config = self.config.again()?;
+        engine::check_sections(&config)?;
+        let offered = offered(&self.files, &self.flags, &config)?;
+        let difference = Difference::between(&self.offered, &offered);
+        for name in difference.added.iter().chain(&difference.changed) {
+            if let Some(offer) = offered.get(name) {
+                self.orchestrator.check_of(offer.request.clone()).await?;
+            }
+        }
+        self.apply(&config, &offered, &difference).await?;
+        let Difference { added, removed, changed, kept } = difference;
+        let names = |names: BTreeSet<String>| names.into_iter().collect();
+        let reloaded = Reloaded {
+            added: names(added),
+            removed: names(removed),
+            changed: names(changed),
+            kept: names(kept),
+            needs_restart: needs_restart(&self.begun, &config),
+        };
+        (self.config, self.offered) = (config, offered);
+        Ok(reloaded)
+    }
+
+    async fn apply(&self, config: &Config, offered: &Offered, difference: &Difference) -> Result<(), Failed> {
+        let orchestrator = &self.orchestrator;
+        // The one that can fail comes first: nothing has changed then.
+        if config.policy.budgets != self.config.policy.budgets {
+            orchestrator.set_budgets(config.policy.budgets.clone()).await?;
+        }
+        // Whether what was loaded comes back is decided when the program begins.
+        let mut policy = engine::policy(config);
+        policy.resume = self.begun.policy.resume;
+        orchestrator.set_policy(policy).await?;
+        for name in &difference.removed {
+            orchestrator.remove(name).await?;
+        }
+        let offers = |names: &BTreeSet<String>| -> Vec<_> {
+            names.iter().filter_map(|name| offered.get(name).cloned()).collect()
+        };
+        for offer in offers(&difference.changed) {
+            orchestrator.update(offer.request, offer.rules).await?;
+        }
+        for offer in offers(&difference.added) {
+            orchestrator.add_with(offer.request, offer.rules).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys that hold only after a restart, and are others now than when the program began.
+fn needs_restart(begun: &Config, now: &Config) -> Vec<String> {
+    [
+        ("listen", begun.listen != now.listen),
+        ("log", begun.log != now.log),
+        ("resume", begun.policy.resume != now.policy.resume),
+        ("[backends]", begun.backends != now.backends),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(key, _)| key.to_owned())
+    .collect()
+}

@@ -1,0 +1,114 @@
+//! The models that are offered: those of the command line, and those of the configuration.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use loadmaster_core::{LoadRequest, Model, ModelKind, Settings};
+use loadmaster_orchestrator::{ModelRules, OrchestratorError};
+
+use crate::{
+    Failed,
+    config::{Config, ModelSection},
+};
+
+/// One model, and how it is loaded and treated.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Offer {
+    pub(crate) request: LoadRequest,
+    pub(crate) rules: ModelRules,
+}
+
+/// The models by their names.
+pub(crate) type Offered = BTreeMap<String, Offer>;
+
+/// What `files`, loaded with `flags`, and the configuration's own models come to.
+pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
+    let mut offered = Offered::new();
+    for file in files {
+        let offer = named(file, flags, config);
+        let name = offer.request.model.id.clone();
+        if config.models.get(&name).is_some_and(|section| section.file.is_some()) {
+            let cause =
+                format!("The model '{name}' is named twice: by --model, and by [models.{name:?}] file");
+            return Err(
+                Failed::usage(cause).remedy("Leave one of them out, or give the section another name.")
+            );
+        }
+        if offered.insert(name.clone(), offer).is_some() {
+            return Err(OrchestratorError::DuplicateModel(name).into());
+        }
+    }
+    let sections =
+        config.models.iter().filter_map(|(name, section)| Some((name, section, section.file.as_ref()?)));
+    offered.extend(sections.map(|(name, section, file)| {
+        let model = Model { id: name.clone(), kind: ModelKind::Text, path: absolute(file) };
+        let request = LoadRequest { model, settings: section.settings.clone() };
+        (name.clone(), Offer { request, rules: section.rules() })
+    }));
+    Ok(offered)
+}
+
+/// The model in `file`, named after it: flags come before what the configuration says of that name.
+pub(crate) fn named(file: &Path, flags: &Settings, config: &Config) -> Offer {
+    let model = Model::from_file(ModelKind::Text, absolute(file));
+    let section = config.models.get(&model.id);
+    let mut settings = section.map(|section| section.settings.clone()).unwrap_or_default();
+    settings.extend(flags.clone());
+    let rules = section.map(ModelSection::rules).unwrap_or_default();
+    Offer { request: LoadRequest { model, settings }, rules }
+}
+
+/// Servers are started in other folders than this one.
+pub(crate) fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
+}
+
+/// How one set of models differs from the one before, by their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) added: BTreeSet<String>,
+    pub(crate) removed: BTreeSet<String>,
+    pub(crate) changed: BTreeSet<String>,
+    pub(crate) kept: BTreeSet<String>,
+}
+
+impl Difference {
+    pub(crate) fn between(before: &Offered, after: &Offered) -> Self {
+        let mut difference = Self::default();
+        for (name, offer) in after {
+            let names = match before.get(name) {
+                None => &mut difference.added,
+                Some(earlier) if earlier == offer => &mut difference.kept,
+                Some(_) => &mut difference.changed,
+            };
+            names.insert(name.clone());
+        }
+        difference.removed = before.keys().filter(|name| !after.contains_key(*name)).cloned().collect();
+        difference
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(file: &str, pinned: bool) -> Offer {
+        let request = LoadRequest::new(Model::from_file(ModelKind::Text, file));
+        Offer { request, rules: ModelRules { pinned, ..ModelRules::default() } }
+    }
+
+    #[test]
+    fn every_model_is_in_one_set() {
+        let set = |offers: &[(&str, Offer)]| -> Offered {
+            offers.iter().map(|(name, offer)| ((*name).to_owned(), offer.clone())).collect()
+        };
+        let before = set(&[("a", offer("a", false)), ("b", offer("b", false)), ("c", offer("c", false))]);
+        let after = set(&[("a", offer("a", false)), ("b", offer("b", true)), ("d", offer("d", false))]);
+        let names = |name: &str| BTreeSet::from([name.to_owned()]);
+        let expected =
+            Difference { added: names("d"), removed: names("c"), changed: names("b"), kept: names("a") };
+        assert_eq!(Difference::between(&before, &after), expected);
+    }
+}

@@ -1,0 +1,397 @@
+//! Memory that is held for other programs: room is made for it as for a model.
+//!
+//! A hold is asked for, the machine is read, and it is granted when it fits beside everything. Else the
+//! cheapest set of models makes room, the room is reserved, and when they are gone the machine is read anew
+//! until their memory came back. Who came before a hold is not kept waiting by it until room is made for it;
+//! who comes after it cannot slip in. A model never turns requests away because of a hold: it will end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use loadmaster_core::{DeviceId, Event, HoldId, InstanceId, InstanceState, Machine};
+
+use super::{
+    InstanceEntry, ModelEntry, Progress, State,
+    room::Pressure,
+    victims::{self, Candidate},
+};
+use crate::{
+    HoldRequest, HoldStatus, OrchestratorError,
+    ledger::Gone,
+    steps::{Action, Reading},
+};
+
+/// How far a hold has come.
+#[derive(Debug)]
+enum Stage {
+    /// The machine is being read.
+    Reading {
+        /// The ledger's count of changes when it began: more of them, and it has to be read again.
+        changes: u64,
+    },
+    /// It does not fit now; or it was not looked at yet.
+    Blocked { machine: Box<Machine>, changes: u64 },
+    /// Others leave to make room for it.
+    MakingRoom { leaving: BTreeSet<InstanceId> },
+    /// Its program may take the memory.
+    Granted {
+        /// When it ends by itself.
+        until: Option<Duration>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct HoldEntry {
+    request: HoldRequest,
+    /// Bytes of each device, by its id; empty until the machine was read.
+    devices: BTreeMap<DeviceId, u64>,
+    stage: Stage,
+    /// Whether others went for it: nobody at all takes its room.
+    promised: bool,
+    since: Duration,
+    /// When it is turned away.
+    until: Duration,
+}
+
+impl HoldEntry {
+    fn is_granted(&self) -> bool {
+        matches!(self.stage, Stage::Granted { .. })
+    }
+}
+
+/// What may happen with a hold now.
+enum Verdict {
+    Grant,
+    /// Those go first.
+    MakeRoom(BTreeSet<InstanceId>),
+    Wait,
+    Refuse(OrchestratorError),
+}
+
+impl State {
+    pub(super) fn hold_asked(&mut self, id: HoldId, request: HoldRequest, actions: &mut Vec<Action>) {
+        let entry = HoldEntry {
+            devices: BTreeMap::new(),
+            stage: Stage::Reading { changes: self.ledger.changes() },
+            promised: false,
+            since: self.now,
+            until: self.now.saturating_add(request.wait.unwrap_or(self.policy.wait)),
+            request,
+        };
+        let nothing = !entry.request.devices.values().any(|bytes| *bytes > 0);
+        self.holds.insert(id, entry);
+        if self.closing {
+            self.refuse_hold(id, OrchestratorError::Closing, actions);
+        } else if nothing {
+            self.refuse_hold(id, OrchestratorError::NothingToHold, actions);
+        } else {
+            actions.push(Action::Read(Reading { hold: id, settle: false }));
+        }
+    }
+
+    /// The machine was read for a hold. Whether it fits is looked at by [`State::admit_the_holds`].
+    pub(super) fn read_for_hold(
+        &mut self,
+        id: HoldId,
+        outcome: Result<Machine, OrchestratorError>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(HoldEntry { stage: Stage::Reading { changes }, request, .. }) = self.holds.get(&id) else {
+            return;
+        };
+        let changes = *changes;
+        let resolved = outcome.and_then(|machine| Ok((resolved(&request.devices, &machine)?, machine)));
+        match resolved {
+            Err(error) => self.refuse_hold(id, error, actions),
+            Ok((devices, machine)) => {
+                self.ledger.hold(id, devices.clone());
+                if let Some(entry) = self.holds.get_mut(&id) {
+                    entry.devices = devices;
+                    entry.stage = Stage::Blocked { machine: Box::new(machine), changes };
+                }
+            }
+        }
+    }
+
+    /// Reads the machine again where all have gone who had to.
+    pub(super) fn read_when_room_was_made(&mut self, actions: &mut Vec<Action>) {
+        let alive = |id: &InstanceId| self.instances.get(id).is_some_and(|entry| entry.state.is_alive());
+        let made = |(id, entry): (&HoldId, &HoldEntry)| match &entry.stage {
+            Stage::MakingRoom { leaving } if !leaving.iter().any(alive) => Some(*id),
+            _ => None,
+        };
+        let made: Vec<HoldId> = self.holds.iter().filter_map(made).collect();
+        for id in made {
+            self.read_again(id, actions);
+        }
+    }
+
+    fn read_again(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+        let changes = self.ledger.changes();
+        if let Some(entry) = self.holds.get_mut(&id) {
+            entry.stage = Stage::Reading { changes };
+            actions.push(Action::Read(Reading { hold: id, settle: true }));
+        }
+    }
+
+    /// Grants what fits and makes room for what may, in the order in which they came. Says whether a promise
+    /// was taken back: those that were looked at before may fit now.
+    pub(super) fn admit_the_holds(&mut self, actions: &mut Vec<Action>) -> bool {
+        let promised = |state: &Self| state.holds.values().filter(|entry| entry.promised).count();
+        let before = promised(self);
+        let blocked = |(id, entry): (&HoldId, &HoldEntry)| match &entry.stage {
+            Stage::Blocked { changes, .. } => Some((*id, *changes)),
+            _ => None,
+        };
+        let blocked: Vec<_> = self.holds.iter().filter_map(blocked).collect();
+        for (id, changes) in blocked {
+            if changes == self.ledger.changes() {
+                self.admit_hold(id, actions);
+            } else {
+                self.read_again(id, actions);
+            }
+        }
+        promised(self) < before
+    }
+
+    fn admit_hold(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+        match self.verdict_on_hold(id) {
+            Verdict::Grant => self.grant_hold(id, actions),
+            Verdict::MakeRoom(leaving) => self.make_room_for_hold(id, leaving, actions),
+            Verdict::Refuse(error) => self.refuse_hold(id, error, actions),
+            Verdict::Wait => {
+                if let Some(entry) = self.holds.get_mut(&id) {
+                    entry.promised = false;
+                }
+            }
+        }
+    }
+
+    fn verdict_on_hold(&self, id: HoldId) -> Verdict {
+        let Some(HoldEntry { devices, stage: Stage::Blocked { machine, .. }, since, .. }) =
+            self.holds.get(&id)
+        else {
+            return Verdict::Wait;
+        };
+        let mut not_before_it = self.holds_after(*since, Some(id));
+        not_before_it.insert(id);
+        let shortages = |instances: BTreeSet<InstanceId>, holds: BTreeSet<HoldId>| {
+            self.ledger.shortages_of_hold(devices, machine, &Gone { instances, holds })
+        };
+        let without = |going: BTreeSet<InstanceId>| shortages(going, not_before_it.clone());
+        if without(BTreeSet::new()).is_empty() {
+            return Verdict::Grant;
+        }
+        let all: BTreeSet<InstanceId> = self
+            .models
+            .keys()
+            .filter(|model| !self.is_pinned(model))
+            .flat_map(|model| self.held_by(model))
+            .collect();
+        let lacking = shortages(all, self.holds.keys().copied().collect());
+        if !lacking.is_empty() {
+            return Verdict::Refuse(OrchestratorError::CannotHold {
+                shortages: lacking,
+                pinned: self.pinned_ones(),
+            });
+        }
+        let leaving = self.leaving();
+        let movable = self
+            .instances
+            .busy()
+            .filter(|(_, instance)| instance.state.is_alive() && !self.is_pinned(&instance.model));
+        let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| {
+            self.candidate(Pressure::Since(*since), id, instance)
+        };
+        let candidates: Vec<Candidate> = movable.filter_map(may_go).collect();
+        match victims::choose(candidates, |going| without(going | &leaving).is_empty()) {
+            Some(going) => Verdict::MakeRoom(&going | &leaving),
+            None => Verdict::Wait,
+        }
+    }
+
+    fn grant_hold(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(entry) = self.holds.get_mut(&id) else { return };
+        let until = entry.request.ttl.map(|ttl| now.saturating_add(ttl));
+        if let Stage::Blocked { machine, .. } = std::mem::replace(&mut entry.stage, Stage::Granted { until })
+        {
+            self.ledger.grant_hold(id, &entry.devices, &machine);
+        }
+        let (note, devices) = (entry.request.note.clone(), entry.devices.clone());
+        actions.push(Action::Tell(Event::HoldGranted { hold: id, note, devices }));
+        actions.push(Action::GrantHold { hold: id });
+    }
+
+    fn make_room_for_hold(&mut self, id: HoldId, leaving: BTreeSet<InstanceId>, actions: &mut Vec<Action>) {
+        let Some(entry) = self.holds.get_mut(&id) else { return };
+        entry.promised = true;
+        entry.stage = Stage::MakingRoom { leaving: leaving.clone() };
+        let (note, told) = (entry.request.note.clone(), leaving.iter().cloned().collect());
+        actions.push(Action::Tell(Event::HoldWaits { hold: id, note, leaving: told }));
+        for instance in leaving {
+            if self.instances.get(&instance).is_some_and(|one| one.state == InstanceState::Ready) {
+                self.offload(&instance);
+                self.move_away(&instance, actions);
+            }
+        }
+    }
+
+    fn refuse_hold(&mut self, id: HoldId, error: OrchestratorError, actions: &mut Vec<Action>) {
+        self.forget_hold(id);
+        actions.push(Action::Tell(Event::HoldRefused { hold: id, cause: error.to_string() }));
+        actions.push(Action::RefuseHold { hold: id, error });
+    }
+
+    /// Somebody ends a hold: who waits for it is told.
+    pub(super) fn hold_released(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+        let waits = self.holds.get(&id).is_some_and(|entry| !entry.is_granted());
+        self.end_hold(id, actions);
+        if waits {
+            actions.push(Action::RefuseHold { hold: id, error: OrchestratorError::HoldCalledOff });
+        }
+    }
+
+    /// A hold is over, or is not wanted any more. One that is not there is over already.
+    pub(super) fn end_hold(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.holds.get(&id) else { return };
+        let granted = entry.is_granted();
+        self.forget_hold(id);
+        actions.push(Action::Tell(Event::HoldReleased { hold: id }));
+        if granted && !self.closing {
+            // Its program has given its memory back a moment ago.
+            self.plan_the_blocked_anew(actions);
+        }
+    }
+
+    fn forget_hold(&mut self, id: HoldId) {
+        self.holds.remove(&id);
+        self.ledger.release_hold(id);
+        self.look_for_room_again();
+    }
+
+    fn plan_the_blocked_anew(&mut self, actions: &mut Vec<Action>) {
+        let blocked = |entry: &ModelEntry| matches!(entry.progress, Progress::Blocked { .. });
+        let blocked: Vec<String> =
+            self.models.busy().filter(|(_, entry)| blocked(entry)).map(|(model, _)| model.clone()).collect();
+        for model in blocked {
+            self.prepare(&model, None, true, actions);
+        }
+    }
+
+    /// Ends the holds whose time is over, and turns away those that have waited long enough.
+    pub(super) fn expire_holds(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let over =
+            |(id, entry): (&HoldId, &HoldEntry)| (entry.end()? <= now).then(|| (*id, entry.is_granted()));
+        let over: Vec<_> = self.holds.iter().filter_map(over).collect();
+        for (id, granted) in over {
+            if granted {
+                self.end_hold(id, actions);
+            } else if let Some(entry) = self.holds.get(&id) {
+                let waited = now.saturating_sub(entry.since);
+                self.refuse_hold(id, OrchestratorError::HoldWaitedTooLong { waited }, actions);
+            }
+        }
+    }
+
+    /// Turns away who waits, and ends the rest.
+    pub(super) fn close_holds(&mut self, actions: &mut Vec<Action>) {
+        let all: Vec<_> = self.holds.iter().map(|(id, entry)| (*id, entry.is_granted())).collect();
+        for (id, granted) in all {
+            if granted {
+                self.end_hold(id, actions);
+            } else {
+                self.refuse_hold(id, OrchestratorError::Closing, actions);
+            }
+        }
+    }
+
+    /// The holds that still wait, and that came after `since`; of those that came at the same time, after
+    /// `hold`. They keep nobody waiting who was there before them.
+    pub(super) fn holds_after(&self, since: Duration, hold: Option<HoldId>) -> BTreeSet<HoldId> {
+        let after = self.holds.iter().filter(|(id, entry)| {
+            let later = entry.since > since || entry.since == since && hold.is_some_and(|hold| **id > hold);
+            later && !entry.promised && !entry.is_granted()
+        });
+        after.map(|(id, _)| *id).collect()
+    }
+
+    /// The holds that do not keep the requests for `model` waiting.
+    pub(super) fn holds_behind(&self, model: &str) -> BTreeSet<HoldId> {
+        let since = self.models.get(model).and_then(ModelEntry::waits_since);
+        since.map_or_else(BTreeSet::new, |since| self.holds_after(since, None))
+    }
+
+    pub(super) fn all_holds(&self) -> BTreeSet<HoldId> {
+        self.holds.keys().copied().collect()
+    }
+
+    /// Whether a hold waits for memory.
+    pub(super) fn some_hold_waits(&self) -> bool {
+        self.holds.values().any(|entry| !entry.is_granted())
+    }
+
+    /// Whether there is such a hold.
+    pub(crate) fn knows_hold(&self, id: HoldId) -> bool {
+        self.holds.contains_key(&id)
+    }
+
+    pub(super) fn hold_statuses(&self) -> Vec<HoldStatus> {
+        let status = |(id, entry): (&HoldId, &HoldEntry)| HoldStatus {
+            id: *id,
+            note: entry.request.note.clone(),
+            devices: entry.devices.clone(),
+            granted: entry.is_granted(),
+            leaving: match &entry.stage {
+                Stage::MakingRoom { leaving } => leaving.iter().cloned().collect(),
+                _ => Vec::new(),
+            },
+            seconds_left: match entry.stage {
+                Stage::Granted { until: Some(until) } => Some(until.saturating_sub(self.now).as_secs()),
+                _ => None,
+            },
+        };
+        self.holds.iter().map(status).collect()
+    }
+
+    /// Since when holds wait that nobody makes room for yet.
+    pub(super) fn holds_wait_since(&self) -> impl Iterator<Item = Duration> + Clone {
+        let blocked = self.holds.values().filter(|entry| matches!(entry.stage, Stage::Blocked { .. }));
+        blocked.map(|entry| entry.since)
+    }
+
+    pub(super) fn hold_times(&self) -> impl Iterator<Item = Duration> {
+        self.holds.values().filter_map(HoldEntry::end)
+    }
+}
+
+impl HoldEntry {
+    /// When time alone ends it. While the machine is being read, it has not been looked at yet.
+    fn end(&self) -> Option<Duration> {
+        match &self.stage {
+            Stage::Granted { until } => *until,
+            Stage::Reading { .. } => None,
+            Stage::Blocked { .. } | Stage::MakingRoom { .. } => Some(self.until),
+        }
+    }
+}
+
+/// The devices by their ids; names of the same device add up.
+fn resolved(
+    devices: &BTreeMap<String, u64>,
+    machine: &Machine,
+) -> Result<BTreeMap<DeviceId, u64>, OrchestratorError> {
+    let mut found: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    for (name, bytes) in devices {
+        let device = machine.device(name).ok_or_else(|| OrchestratorError::UnknownDevice {
+            device: name.clone(),
+            known: machine.devices.iter().map(|device| device.id.to_string()).collect(),
+        })?;
+        let sum = found.entry(device.id.clone()).or_default();
+        *sum = sum.saturating_add(*bytes);
+    }
+    Ok(found)
+}
