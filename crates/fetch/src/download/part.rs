@@ -97,6 +97,9 @@ impl Part {
         if free < needed {
             return Err(FetchError::DiskFull { path: self.paths.target.clone(), needed, free });
         }
+        if !os::has_cheap_room(&self.file) {
+            return self.file.set_len(length).map_err(failed);
+        }
         match self.file.allocate(length) {
             Err(error) if is_full(&error) => {
                 Err(FetchError::DiskFull { path: self.paths.target.clone(), needed, free })
