@@ -31,6 +31,11 @@ pub(crate) fn has_cheap_room(_file: &File) -> bool {
     true
 }
 
+/// A name for the file system that a folder is on.
+pub(crate) fn file_system(folder: &Path) -> io::Result<String> {
+    Ok(std::fs::metadata(folder)?.dev().to_string())
+}
+
 /// Makes what happened to the names in `folder` last.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

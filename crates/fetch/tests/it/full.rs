@@ -12,11 +12,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use loadmaster_fetch::FetchError;
+use loadmaster_fetch::{Download, Downloads, FetchError, Sha256Hash};
 
 use crate::{
     hub::{Answer, Hub, noise},
-    support::{MIB, download, names},
+    support::{MIB, client, download, names},
 };
 
 /// Tells the process where its disk is.
@@ -61,6 +61,34 @@ async fn room_is_looked_for_before_a_byte_comes() {
     let (needed, free) = refused(&hub, &disk).await;
     assert_eq!((needed, free), (file.len() as u64 * 21 / 20, 24 * MIB as u64));
     assert_eq!(names(&disk), [""; 0]);
+}
+
+#[tokio::test]
+async fn several_that_do_not_fit_together_are_refused_before_one_begins() {
+    let name = "several_that_do_not_fit_together_are_refused_before_one_begins";
+    let Some(disk) = disk() else { return on_a_small_disk(name) };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = noise(9 * MIB, 1);
+    let hub = Hub::of(&file).await;
+    let to = |folder: &Path, name: &str| {
+        let download = Download::new(&client(), &hub.url(), folder.join(name)).unwrap();
+        download.expect_size(file.len() as u64).expect_sha256(Sha256Hash::of(&file))
+    };
+    let all = vec![to(&disk, "a"), to(&disk, "b"), to(&disk, "c"), to(elsewhere.path(), "d")];
+    let outcomes = Downloads::new(all).run().await;
+    let needed = 3 * (file.len() as u64 * 21 / 20);
+    for outcome in &outcomes[..3] {
+        assert!(
+            matches!(outcome, Err(FetchError::DiskFull { needed: n, .. }) if *n == needed),
+            "{outcome:?}"
+        );
+    }
+    assert!(outcomes[3].is_ok() && names(&disk).is_empty());
+    // Two of them fit, and need no room once they are there.
+    for _ in 0..2 {
+        let outcomes = Downloads::new(vec![to(&disk, "a"), to(&disk, "b")]).run().await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    }
 }
 
 #[tokio::test]
