@@ -3,6 +3,7 @@
 mod conversation;
 mod daemon;
 mod estimate;
+mod fetch;
 mod gateway;
 mod header;
 mod http;
@@ -60,6 +61,8 @@ pub(crate) enum Benchmark {
     },
     /// What the gateway adds to an answer, beside llama-server's own router
     Gateway(gateway::Arguments),
+    /// Downloads beside curl and aria2c, SHA-256 beside sha256sum and openssl
+    Fetch(fetch::Arguments),
 }
 
 /// Measures, and writes the result.
@@ -73,6 +76,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
+        Benchmark::Fetch(arguments) => fetch::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }
 }
