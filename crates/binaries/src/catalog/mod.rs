@@ -19,13 +19,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// No builds: for those who bring all of their own.
+    pub fn empty() -> Self {
+        Self::of_all(Vec::new())
+    }
+
     /// The builds that come with this crate, from official releases and `PyPI`.
     ///
     /// # Panics
     /// Never: a test reads the same text.
     pub fn embedded() -> Self {
-        let empty = Self { builds: Vec::new(), mirrors: BTreeMap::new() };
-        empty.extended(EMBEDDED, "the embedded catalog").expect("a test reads the embedded catalog")
+        Self::empty().extended(EMBEDDED, "the embedded catalog").expect("a test reads the embedded catalog")
     }
 
     /// This catalog with a user's own in front of it.

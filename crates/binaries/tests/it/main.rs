@@ -2,6 +2,16 @@
 
 mod archives;
 mod attacks;
+#[cfg(unix)]
+mod builds;
 mod catalogs;
 mod choosing;
+
+#[cfg(unix)]
+mod failing;
+
+#[cfg(unix)]
+mod installing;
 mod names;
+
+mod web;
