@@ -30,6 +30,9 @@ use crate::{
 pub(super) const STAGING: &str = ".staging-";
 const REPLACED: &str = ".replaced-";
 
+/// The beginning of files that are being written.
+const WRITING: &str = ".writing-";
+
 /// The paths of one program's builds.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
@@ -198,6 +201,11 @@ impl Files {
                 gone(fs::remove_dir_all(&path)).at(&path)?;
             }
         }
+        for (path, name) in [entries(&self.folder)?, entries(&self.records())?].concat() {
+            if name.starts_with(WRITING) {
+                gone(fs::remove_file(&path)).at(&path)?;
+            }
+        }
         for (path, name) in entries(&self.builds())? {
             if let Some(id) = name.strip_prefix(REPLACED) {
                 self.settle(id, &path)?;
@@ -256,7 +264,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, BinariesError> {
 fn write(path: &Path, value: &impl Serialize) -> Result<(), BinariesError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let bytes = serde_json::to_vec_pretty(value).map_err(io::Error::other).at(path)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).at(folder)?;
+    let mut file = tempfile::Builder::new().prefix(WRITING).tempfile_in(folder).at(folder)?;
     file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).at(path)?;
     file.persist(path).map_err(|error| error.error).at(path)?;
     Ok(())

@@ -136,7 +136,9 @@ pub(crate) fn write_zip(path: &Path, entries: &[Entry]) {
     zip.finish().unwrap();
     let mut bytes = fs::read(path).unwrap();
     for (index, entry) in entries.iter().enumerate() {
-        let (Entry::Folder(name) | Entry::File(name, ..) | Entry::Symbolic(name, _)) = entry else { continue };
+        let (Entry::Folder(name) | Entry::File(name, ..) | Entry::Symbolic(name, _)) = entry else {
+            continue;
+        };
         replace(&mut bytes, &stand_in(index, name), name.strip_suffix(b"/").unwrap_or(name));
     }
     fs::write(path, bytes).unwrap();
@@ -246,7 +248,8 @@ fn progress_tells_of_all_bytes() {
     write_zip(&place.archive(), &[file("aa", &"x".repeat(700_000)), file("bb", "y")]);
     fs::create_dir(place.folder.path().join("inner")).unwrap();
     let mut told = Vec::new();
-    extract(&place.archive(), &place.target(), &[], &Limits::default(), &mut |bytes| told.push(bytes)).unwrap();
+    extract(&place.archive(), &place.target(), &[], &Limits::default(), &mut |bytes| told.push(bytes))
+        .unwrap();
     assert!(told.is_sorted());
     assert_eq!(told.last(), Some(&700_001));
 }

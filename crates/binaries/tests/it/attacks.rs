@@ -55,9 +55,8 @@ fn names_that_lead_out() {
         ("evil.exe.", NameFault::Ending),
         ("bell\u{7}", NameFault::Characters),
     ] {
-        let is_right = |found: &ArchiveFault| {
-            matches!(found, ArchiveFault::UnsafeName { why, .. } if *why == fault)
-        };
+        let is_right =
+            |found: &ArchiveFault| matches!(found, ArchiveFault::UnsafeName { why, .. } if *why == fault);
         refused(&[file(name, "evil")], is_right);
     }
     assert!(!std::path::Path::new("/tmp/evil-absolute").exists());
@@ -66,9 +65,8 @@ fn names_that_lead_out() {
 #[test]
 fn names_that_are_not_text() {
     let not_utf8 = Entry::File(vec![0xff, 0xfe, b'a'], b"evil".to_vec(), 0o644);
-    let is_right = |fault: &ArchiveFault| {
-        matches!(fault, ArchiveFault::UnsafeName { why: NameFault::Characters, .. })
-    };
+    let is_right =
+        |fault: &ArchiveFault| matches!(fault, ArchiveFault::UnsafeName { why: NameFault::Characters, .. });
     refused(&[not_utf8], is_right);
 }
 
@@ -142,9 +140,7 @@ fn devices_and_pipes() {
 
 /// Where the entry of this name begins in a zip's directory.
 fn directory_entry(bytes: &[u8], name: &[u8]) -> usize {
-    let is_entry = |at: &usize| {
-        bytes[*at..].starts_with(b"PK\x01\x02") && bytes[at + 46..].starts_with(name)
-    };
+    let is_entry = |at: &usize| bytes[*at..].starts_with(b"PK\x01\x02") && bytes[at + 46..].starts_with(name);
     (0..bytes.len() - 46).find(is_entry).unwrap()
 }
 

@@ -93,11 +93,7 @@ impl Setup {
 
     /// Adds a build from this address.
     pub(crate) fn at(&mut self, id: &str, variants: &str, url: &str, sha256: &str) {
-        self.add(
-            id,
-            variants,
-            &format!("[build.from.archive]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"),
-        );
+        self.add(id, variants, &format!("[build.from.archive]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"));
     }
 
     /// Adds a build of llama.cpp.
@@ -118,7 +114,8 @@ impl Setup {
 
     /// The same with this catalog.
     pub(crate) fn library_of(&self, catalog: Catalog, env: &[(&str, &str)]) -> Library {
-        let env: Vec<_> = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        let env: Vec<_> =
+            env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
         let supervisor = Supervisor::new(None);
         let client = Client::new(Options { retries: 0, ..Options::default() }).unwrap();
         let tools = Tools {

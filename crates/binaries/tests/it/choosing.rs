@@ -50,7 +50,8 @@ fn the_makers_own_interface_comes_first_and_the_processor_last() {
         ]
     );
     let apple = host(Os::Macos, Arch::Arm64, vec![gpu(Vendor::Apple, "1")]);
-    let both = [("llama-b9860-macos-arm64-metal", Variant::Metal), ("llama-b9860-macos-arm64-metal", Variant::Cpu)];
+    let both =
+        [("llama-b9860-macos-arm64-metal", Variant::Metal), ("llama-b9860-macos-arm64-metal", Variant::Cpu)];
     assert_eq!(chosen(&on(&apple)), both);
     let linux = host(Os::Linux, Arch::X64, vec![gpu(Vendor::Amd, "24.1")]);
     assert_eq!(

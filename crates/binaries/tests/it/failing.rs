@@ -36,8 +36,16 @@ fn add_all(setup: &mut Setup) {
     setup.archive("crash", cpu, &script("kill -SEGV $$"));
     let old = "llama-server: /lib/libc.so.6: version `GLIBC_9.9'\"'\"' not found (required by llama-server)";
     setup.archive("old-system", cpu, &script(&format!("echo '{old}' >&2; exit 1")));
-    setup.archive("driver", cpu, &starts_and_says("CUDA error: no CUDA-capable device is detected", "exit 1"));
-    setup.archive("memory", cpu, &starts_and_says("vk::Device::allocateMemory: ErrorOutOfDeviceMemory", "exit 1"));
+    setup.archive(
+        "driver",
+        cpu,
+        &starts_and_says("CUDA error: no CUDA-capable device is detected", "exit 1"),
+    );
+    setup.archive(
+        "memory",
+        cpu,
+        &starts_and_says("vk::Device::allocateMemory: ErrorOutOfDeviceMemory", "exit 1"),
+    );
     setup.archive("no-load", cpu, &starts_and_says("failed to load model", "exit 1"));
     // The real one, which sees no card here: the card is a fake.
     setup.archive("no-device", "[\"vulkan\"]", &real("no-device"));
@@ -59,7 +67,11 @@ async fn the_first_that_works_is_installed_and_all_reasons_are_kept() {
     let shown: Vec<_> = found.attempts.iter().map(short).collect();
     let expected = [
         ("no-device", Stage::Prove, "it sees no device for vulkan"),
-        ("other-bytes", Stage::Fetch, "has the SHA-256 d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"),
+        (
+            "other-bytes",
+            Stage::Fetch,
+            "has the SHA-256 d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa",
+        ),
         ("not-there", Stage::Fetch, "there is no file http://"),
         ("no-archive", Stage::Unpack, "it is neither a zip nor a tar.gz"),
         ("attack", Stage::Unpack, "its entry `../evil` is refused: it goes up"),

