@@ -1,4 +1,4 @@
-//! Builds of inference servers: chosen for this machine, fetched, unpacked with suspicion, proven to work, remembered.
+//! Builds of inference servers: chosen for this machine, fetched, unpacked with suspicion, proven, remembered.
 //!
 //! A [`Catalog`] says which builds there are. [`choose`] says which are worth trying on a [`Host`], and why the
 //! others are not. A [`Library`] is the folder they are installed in: [`Library::install`] tries the candidates in
@@ -37,8 +37,8 @@
 //! - Of stable-diffusion.cpp it is only seen that it starts ([`Proof::worked`] is false): a small checkpoint has
 //!   yet to be written by code.
 //! - Of several cards of one sort, the first is tried.
-//! - The embedded catalog has what was pinned: no builds for Linux or Windows on ARM, ROCm or SYCL. A user's catalog
-//!   may add them.
+//! - The embedded catalog has what was pinned: nothing for Linux or Windows on ARM, `ROCm` or SYCL. A catalog
+//!   of the user may add them.
 //! - An interrupted download begins anew.
 
 mod catalog;

@@ -98,9 +98,8 @@ impl Setup {
 
     /// Adds a build of llama.cpp.
     pub(crate) fn add(&mut self, id: &str, variants: &str, rest: &str) {
-        self.catalog += &format!(
-            "[[build]]\nid = \"{id}\"\nprogram = \"llama\"\nversion = \"{id}\"\nvariants = {variants}\n{rest}"
-        );
+        let build = format!("id = \"{id}\"\nprogram = \"llama\"\nversion = \"{id}\"\nvariants = {variants}");
+        self.catalog.push_str(&["[[build]]\n", &build, "\n", rest].concat());
     }
 
     pub(crate) fn library(&self) -> Library {

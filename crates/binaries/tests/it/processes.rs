@@ -84,7 +84,7 @@ async fn whenever_it_is_killed_there_is_a_whole_build() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        tokio::time::sleep(once.mul_f64((seed >> 40) as f64 / (1 << 24) as f64)).await;
+        tokio::time::sleep(once * u32::try_from(seed >> 56).unwrap() / 255).await;
         child.stop(Duration::ZERO).await;
         let found = library.find(Program::Sd, &host, &Observer::none()).await.unwrap();
         assert_eq!(found.attempts, []);
