@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "loadmaster",
         &[
             "loadmaster-backend-llama",
+            "loadmaster-binaries",
             "loadmaster-core",
             "loadmaster-fetch",
             "loadmaster-gateway",
@@ -31,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "loadmaster-backend-llama",
         &["loadmaster-core", "loadmaster-gguf", "loadmaster-supervise", "loadmaster-upstream"],
     ),
+    ("loadmaster-binaries", &["loadmaster-fetch", "loadmaster-supervise", "loadmaster-sysprobe"]),
     ("loadmaster-upstream", &["loadmaster-core"]),
     ("loadmaster-core", &[]),
     ("loadmaster-fetch", &[]),

@@ -1,0 +1,31 @@
+//! Tests with real archives, real pip and real servers.
+
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod archives;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod attacks;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod builds;
+mod catalogs;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod choosing;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod failing;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod installing;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod names;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod processes;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod proofs;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod upkeep;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod web;
