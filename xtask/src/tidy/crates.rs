@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-core", &[]),
     ("loadmaster-fetch", &[]),
     ("loadmaster-gguf", &[]),
+    ("loadmaster-models", &["loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
     ("xtask", &["loadmaster-gguf"]),
