@@ -45,18 +45,19 @@ impl Sha256 {
 }
 
 /// Hands the file at `path` to `each` piece by piece, until its end or until `each` fails.
-pub(crate) fn read_pieces<E: From<io::Error>>(
+pub(crate) fn read_pieces(
     path: &Path,
-    mut each: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut file = File::open(path)?;
+    mut each: impl FnMut(&[u8]) -> Result<(), ModelsError>,
+) -> Result<(), ModelsError> {
+    let failed = |error| ModelsError::disk(path, "read", error);
+    let mut file = File::open(path).map_err(failed)?;
     let mut buffer = vec![0; CHUNK];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => each(&buffer[..count])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failed(error)),
         }
     }
 }
