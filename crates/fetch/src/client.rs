@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use reqwest::{
     Certificate, Response, StatusCode, Url,
-    header::{ACCEPT_ENCODING, HeaderMap, RANGE},
+    header::{ACCEPT_ENCODING, HeaderMap, IF_RANGE, RANGE},
     redirect::Policy,
 };
 
@@ -12,6 +12,8 @@ use crate::{
     credential::{Credential, shown},
     error::{FetchError, printable},
     hub::{self, Linked},
+    limit::Limit,
+    retry,
 };
 
 /// More redirects than any hub has.
@@ -32,6 +34,9 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// How often a connection that breaks is made again, for one request or body.
     pub retries: u32,
+    /// How many bytes may come per second, over all downloads of the client together. See
+    /// [`Client::limit_downloads`].
+    pub bytes_per_second: Option<u64>,
 }
 
 impl Default for Options {
@@ -44,6 +49,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(30),
             retries: 2,
+            bytes_per_second: None,
         }
     }
 }
@@ -55,6 +61,15 @@ pub struct Client {
     credentials: Arc<[Credential]>,
     stall_timeout: Duration,
     retries: u32,
+    limit: Limit,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) range: &'a Range<u64>,
+    /// Only of this version of the file: all of it, if that is another one by now (`If-Range`).
+    pub(crate) version: Option<&'a str>,
 }
 
 /// The head of an answer, at the end of all redirects.
@@ -77,13 +92,26 @@ impl Client {
         if let Some(pem) = options.certificates {
             builder = builder.tls_certs_merge(certificates(&pem)?);
         }
+        let limit = Limit::default();
+        limit.set(options.bytes_per_second);
         let http = builder.build().map_err(|error| FetchError::NoTls { cause: words(&error) })?;
         Ok(Self {
             http,
             credentials: options.credentials.into(),
             stall_timeout: options.stall_timeout,
             retries: options.retries,
+            limit,
         })
+    }
+
+    /// Changes how many bytes may come per second from now on, over all downloads of this client and its
+    /// clones together; `None` is as many as there are. [`Body`](crate::Body)s are not limited.
+    pub fn limit_downloads(&self, bytes_per_second: Option<u64>) {
+        self.limit.set(bytes_per_second);
+    }
+
+    pub(crate) fn limit(&self) -> &Limit {
+        &self.limit
     }
 
     /// How often a connection that breaks is made again.
@@ -93,11 +121,11 @@ impl Client {
 
     /// Asks for a range of what is at `url`, and follows redirects. An answer of status 200, 206 or 416;
     /// everything else is an error.
-    pub(crate) async fn get(&self, url: &Url, range: &Range<u64>) -> Result<Found, FetchError> {
+    pub(crate) async fn get(&self, url: &Url, wish: Wish<'_>) -> Result<Found, FetchError> {
         let mut place = url.clone();
         let mut linked = Linked::default();
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.ask(&place, range).await?;
+            let response = self.ask(&place, wish).await?;
             let (status, headers) = (response.status(), response.headers());
             if let Some(next) = hub::redirect(status, headers, &place)? {
                 linked.take(headers);
@@ -112,11 +140,15 @@ impl Client {
         Err(FetchError::TooManyRedirects { url: shown(url), count: MOST_REDIRECTS })
     }
 
-    async fn ask(&self, place: &Url, range: &Range<u64>) -> Result<Response, FetchError> {
+    async fn ask(&self, place: &Url, wish: Wish<'_>) -> Result<Response, FetchError> {
+        let Wish { range, version } = wish;
         let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1).max(range.start));
         let mut request = self.http.get(place.clone()).header(RANGE, bytes);
         // Bytes are counted: they must be the file's own.
         request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(version) = version {
+            request = request.header(IF_RANGE, version);
+        }
         if let Some(token) = self.credential(place).and_then(Credential::token) {
             request = request.bearer_auth(token);
         }
@@ -133,7 +165,14 @@ impl Client {
         let sent = credential.is_some_and(|credential| credential.token().is_some());
         // Hugging Face tells in this header why.
         let reason = headers.get("x-error-message").and_then(|reason| printable(reason.to_str().ok()?));
-        FetchError::of_status(status, reason, place, sent, credential.map(Credential::help))
+        FetchError::of_status(
+            status,
+            reason,
+            place,
+            sent,
+            credential.map(Credential::help),
+            retry::retry_after(status, headers),
+        )
     }
 
     fn credential(&self, url: &Url) -> Option<&Credential> {

@@ -6,11 +6,12 @@ use reqwest::{Response, Url};
 
 use crate::{
     body::Body,
-    client::{Client, Found},
+    client::{Client, Found, Wish},
     credential::{parse, shown},
     error::FetchError,
-    hub::{self, Linked},
+    hub,
     served::{Lie, Served, served},
+    version::{Version, differ},
 };
 
 /// How long is waited before a broken connection is made again for the first time; then twice as long.
@@ -25,10 +26,7 @@ pub struct RemoteFile {
     /// Where redirects led to: asked directly, until it answers no more.
     place: Url,
     length: Option<u64>,
-    /// The file's `ETag` as the hub names it.
-    linked_etag: Option<String>,
-    /// The `ETag` at `place`.
-    etag: Option<String>,
+    version: Version,
     ranges: bool,
 }
 
@@ -38,18 +36,21 @@ impl RemoteFile {
     /// There is no way to open a file without asking for bytes: signed addresses allow nothing else, and
     /// it saves a round trip. Whoever wants no more than the facts drops the body.
     pub async fn open(client: &Client, url: &str, range: Range<u64>) -> Result<(Self, Body), FetchError> {
-        let url = parse(url)?;
-        let mut file = Self {
+        let mut file = Self::unknown(client, parse(url)?);
+        let body = file.stream(range).await?;
+        Ok((file, body))
+    }
+
+    /// A file of which nothing is known.
+    pub(crate) fn unknown(client: &Client, url: Url) -> Self {
+        Self {
             client: client.clone(),
             place: url.clone(),
             url,
             length: None,
-            linked_etag: None,
-            etag: None,
+            version: Version::default(),
             ranges: false,
-        };
-        let body = file.stream(range).await?;
-        Ok((file, body))
+        }
     }
 
     /// The address, without its query.
@@ -65,7 +66,12 @@ impl RemoteFile {
     /// What tells this version of the file from others, in quotes, as the hub or the server names it. On
     /// Hugging Face it is the file's SHA-256.
     pub fn etag(&self) -> Option<&str> {
-        self.linked_etag.as_deref().or(self.etag.as_deref())
+        self.version.linked_etag.as_deref().or(self.version.etag.as_deref())
+    }
+
+    /// What tells this version of the file from others.
+    pub(crate) fn version(&self) -> &Version {
+        &self.version
     }
 
     /// Whether the server heeds ranges; one that does not sends the file from its start each time.
@@ -97,7 +103,7 @@ impl RemoteFile {
     pub(crate) async fn request(&mut self, range: &Range<u64>) -> Result<(Response, Served), FetchError> {
         let mut tries = 0;
         loop {
-            match self.request_once(range).await {
+            match self.request_once(range, None).await {
                 Err(FetchError::Cut { .. }) if tries < self.client.retries() => self.pause(tries).await,
                 other => return other,
             }
@@ -110,19 +116,30 @@ impl RemoteFile {
         tokio::time::sleep(FIRST_PAUSE * 2_u32.saturating_pow(tries)).await;
     }
 
-    async fn request_once(&mut self, range: &Range<u64>) -> Result<(Response, Served), FetchError> {
-        let found = match self.client.get(&self.place, range).await {
+    /// Asks for a range, of `version` alone if the place heeds that. Follows the hub anew where the signed
+    /// address has ended; does not try again.
+    pub(crate) async fn request_once(
+        &mut self,
+        range: &Range<u64>,
+        version: Option<&str>,
+    ) -> Result<(Response, Served), FetchError> {
+        let wish = Wish { range, version };
+        let found = match self.client.get(&self.place, wish).await {
             // The signed address has ended: the hub gives another.
             Err(FetchError::Denied { .. } | FetchError::NotFound { .. }) if self.place != self.url => {
-                self.client.get(&self.url, range).await?
+                self.client.get(&self.url, wish).await?
             }
             other => other?,
         };
         let Found { response, place, linked } = found;
         let served =
             served(response.status(), response.headers(), range).map_err(|lie| self.lie(lie, range))?;
-        let etag = hub::etag(response.headers());
-        self.learn(place, linked, etag, served)?;
+        let version = Version {
+            linked_etag: linked.etag,
+            etag: hub::etag(response.headers()),
+            modified: hub::modified(response.headers()),
+        };
+        self.learn(place, linked.size, version, served)?;
         Ok((response, served))
     }
 
@@ -130,27 +147,23 @@ impl RemoteFile {
     fn learn(
         &mut self,
         place: Url,
-        linked: Linked,
-        etag: Option<String>,
+        linked_size: Option<u64>,
+        version: Version,
         served: Served,
     ) -> Result<(), FetchError> {
-        if let (Some(said), Some(actual)) = (linked.size, served.total)
+        if let (Some(said), Some(actual)) = (linked_size, served.total)
             && said != actual
         {
             return Err(FetchError::WrongLength { url: self.url(), said, actual });
         }
-        let length = served.total.or(linked.size);
+        let length = served.total.or(linked_size);
         // Servers of one network may name the same file differently: only what one place says counts.
-        let other_etag = place == self.place && differ(self.etag.as_ref(), etag.as_ref());
-        if other_etag
-            || differ(self.linked_etag.as_ref(), linked.etag.as_ref())
-            || differ(self.length.as_ref(), length.as_ref())
-        {
+        let at_one_place = place == self.place;
+        if self.version.contradicts(&version, at_one_place) || differ(self.length.as_ref(), length.as_ref()) {
             return Err(FetchError::Changed { url: self.url() });
         }
         self.length = self.length.or(length);
-        self.linked_etag = self.linked_etag.take().or(linked.etag);
-        self.etag = etag.or(self.etag.take());
+        self.version.learn(version, at_one_place);
         self.ranges = served.ranges;
         self.place = place;
         Ok(())
@@ -171,9 +184,4 @@ impl RemoteFile {
     pub(crate) fn place(&self) -> &Url {
         &self.place
     }
-}
-
-/// Whether both are known and not the same.
-fn differ<T: PartialEq>(before: Option<&T>, after: Option<&T>) -> bool {
-    matches!((before, after), (Some(before), Some(after)) if before != after)
 }

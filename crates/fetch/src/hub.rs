@@ -5,7 +5,7 @@
 
 use reqwest::{
     StatusCode, Url,
-    header::{ETAG, HeaderMap, LOCATION},
+    header::{ETAG, HeaderMap, LAST_MODIFIED, LOCATION},
 };
 
 use crate::{credential::shown, error::FetchError};
@@ -29,6 +29,11 @@ impl Linked {
 /// The `ETag` of what is answered.
 pub(crate) fn etag(headers: &HeaderMap) -> Option<String> {
     headers.get(ETAG)?.to_str().ok().map(str::to_owned)
+}
+
+/// When what is answered was changed for the last time, in the server's own words.
+pub(crate) fn modified(headers: &HeaderMap) -> Option<String> {
+    headers.get(LAST_MODIFIED)?.to_str().ok().map(str::to_owned)
 }
 
 /// Where a redirect leads from `url`; `None` if the answer is none.

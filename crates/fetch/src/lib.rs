@@ -36,10 +36,19 @@
 mod body;
 mod client;
 mod credential;
+mod download;
 mod error;
 mod file;
 mod hub;
+mod limit;
+mod progress;
+mod ranges;
+mod retry;
 mod served;
+mod set;
+mod sha256;
+mod verify;
+mod version;
 
 pub use bytes::Bytes;
 
@@ -47,6 +56,11 @@ pub use crate::{
     body::Body,
     client::{Client, Options},
     credential::{Credential, without_secrets},
+    download::{Download, Downloaded, How},
     error::FetchError,
     file::RemoteFile,
+    progress::{Phase, Progress, StartedOver},
+    set::Downloads,
+    sha256::{Sha256Hash, sha256_file},
+    verify::Verification,
 };

@@ -1,10 +1,17 @@
 //! Everything that can go wrong between here and a file on a server, each with its remedy.
 
-use std::{error::Error, time::Duration};
+mod remedy;
+
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::{StatusCode, Url};
 
-use crate::credential::shown;
+use crate::{credential::shown, sha256::Sha256Hash};
 
 /// Why a file could not be read. `Display` is the cause on one line, [`FetchError::remedy`] what to do
 /// about it. Addresses are without their queries, which may be secrets. Lengths are in bytes.
@@ -66,6 +73,8 @@ pub enum FetchError {
         status: u16,
         /// What the server says about it.
         reason: Option<String>,
+        /// How long the server wants to be left alone.
+        retry_after: Option<Duration>,
     },
     /// No connection came about.
     #[error("{host} cannot be reached: {cause}")]
@@ -143,6 +152,62 @@ pub enum FetchError {
         /// The address.
         url: String,
     },
+    /// What was given as a SHA-256 is none.
+    #[error("'{text}' is no SHA-256: that is 64 hexadecimal digits")]
+    BadHash {
+        /// What was given.
+        text: String,
+    },
+    /// The file on the server is of another length than was expected.
+    #[error("{url} has {actual} bytes, and {expected} were expected")]
+    WrongSize {
+        /// The address.
+        url: String,
+        /// The length that was expected.
+        expected: u64,
+        /// The length that it has.
+        actual: u64,
+    },
+    /// The bytes that came are not those that were expected. What was downloaded is removed.
+    #[error("{url} has the SHA-256 {actual}, and {expected} was expected")]
+    WrongHash {
+        /// The address.
+        url: String,
+        /// The hash that was expected.
+        expected: Sha256Hash,
+        /// The hash of what came.
+        actual: Sha256Hash,
+    },
+    /// A file on the disk is not what it was.
+    #[error("{} has the SHA-256 {actual}, and {expected} was expected", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The hash that was expected.
+        expected: Sha256Hash,
+        /// The hash that it has.
+        actual: Sha256Hash,
+    },
+    /// There is not enough room for the file.
+    #[error("{} needs {needed} bytes more and {free} are free", path.display())]
+    DiskFull {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What is missing of the file and 5 % of it, or what was still to come when the disk was full.
+        needed: u64,
+        /// What is free there for this user.
+        free: u64,
+    },
+    /// The system does not let a file be used.
+    #[error("{} cannot be {doing}: {cause}", path.display())]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was to be done with it: read, written, ...
+        doing: &'static str,
+        /// Why not.
+        cause: String,
+    },
 }
 
 fn said(reason: Option<&str>) -> String {
@@ -154,49 +219,6 @@ fn of(expected: Option<u64>) -> String {
 }
 
 impl FetchError {
-    /// What the user can do, in whole sentences.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        let text = match self {
-            Self::BadUrl { .. } => "Write the address like https://host/path/model.gguf.",
-            Self::BadToken { .. } => "Copy the token again.",
-            Self::BadCertificates { .. } => "Name a file with certificates in PEM form.",
-            Self::NoTls { .. } => {
-                "Install the system's certificates (on Debian: the package ca-certificates)."
-            }
-            Self::NotFound { .. } => {
-                "Check the address: the name of the file and of its branch must be right."
-            }
-            Self::Denied { token_sent: true, help, .. } => {
-                let help = help.as_deref().unwrap_or_default();
-                return format!("The token that was sent does not give access to it. {help}")
-                    .trim_end()
-                    .into();
-            }
-            Self::Denied { help: Some(help), .. } => return help.clone(),
-            Self::Denied { .. } => "Ask whoever runs the server for an address that you may read.",
-            Self::Status { status: 429, .. } => "The server asks for patience: try again later.",
-            Self::Status { status: 500.., .. } => "The trouble is the server's: try again later.",
-            Self::Status { .. } => "Check the address.",
-            Self::Unreachable { .. } => {
-                "Check the address, the network, and the proxy (HTTPS_PROXY, NO_PROXY) if there is one."
-            }
-            Self::Untrusted { .. } => {
-                "If the network has its own certificate authority, add its certificate (a PEM file) to the \
-                 trusted ones; otherwise do not go on."
-            }
-            Self::TooManyRedirects { .. } | Self::BadRedirect { .. } => {
-                "Look in a browser where the address leads, and name the file's own address."
-            }
-            Self::Stalled { .. } | Self::Cut { .. } => "Check the network, then try again.",
-            Self::WrongRange { .. } | Self::WrongLength { .. } => {
-                "The server, or a proxy on the way, is at fault: download the file as a whole and name the copy."
-            }
-            Self::Changed { .. } => "Try again; the file may have been replaced just now.",
-        };
-        text.to_owned()
-    }
-
     /// What a request that got no answer failed of.
     pub(crate) fn of_request(error: &reqwest::Error, url: &Url, stall: Duration) -> Self {
         let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
@@ -221,6 +243,7 @@ impl FetchError {
         url: &Url,
         token_sent: bool,
         help: Option<&str>,
+        retry_after: Option<Duration>,
     ) -> Self {
         let url = shown(url);
         match status.as_u16() {
@@ -228,9 +251,22 @@ impl FetchError {
             status @ (401 | 403) => {
                 Self::Denied { url, status, reason, token_sent, help: help.map(str::to_owned) }
             }
-            status => Self::Status { url, status, reason },
+            status => Self::Status { url, status, reason, retry_after },
         }
     }
+}
+
+/// What it means that `path` could not be used: `doing` says for what.
+pub(crate) fn of_disk(path: &Path, doing: &'static str, error: &io::Error) -> FetchError {
+    FetchError::Disk { path: path.to_owned(), doing, cause: error.to_string() }
+}
+
+/// Whether there was no room left: on the disk, in the user's share of it, or in a file of this process.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// Why a certificate was refused, if that is what went wrong.
@@ -249,7 +285,7 @@ fn untrusted(error: &reqwest::Error) -> Option<String> {
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         // The operating system's errors can carry others, and name as their source what is behind those.
-        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),
         }
@@ -286,7 +322,8 @@ mod tests {
     #[test]
     fn denials_say_how_to_be_let_in() {
         let url = Url::parse("https://hub.example/a.gguf").unwrap();
-        let denied = |sent, help| FetchError::of_status(StatusCode::UNAUTHORIZED, None, &url, sent, help);
+        let denied =
+            |sent, help| FetchError::of_status(StatusCode::UNAUTHORIZED, None, &url, sent, help, None);
         let help = "Set TOKEN.";
         assert_eq!(denied(false, Some(help)).remedy(), help);
         assert_eq!(

@@ -1,0 +1,145 @@
+//! The threads that write, hash and sync, so that neither holds up another nor the network.
+
+use std::{
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    board::{Board, Next},
+    journal::Journal,
+    part::Part,
+};
+use crate::{
+    error::{FetchError, of_disk},
+    sha256::{CHUNK, Sha256Hash},
+};
+
+/// How many blocks may wait for the disk. A block has up to 400 KiB, what the HTTP client reads at once.
+const WAITING: usize = 8;
+
+/// How often the journal is written at most, and at least while bytes come.
+const SYNC_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How much longer than syncing took the next one is put off.
+const SYNC_SHARE: u32 = 10;
+
+/// Bytes on their way to the disk.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) offset: u64,
+    pub(crate) bytes: Bytes,
+}
+
+/// What the threads have to say at their end.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// The hash of the whole file; nothing if it did not become whole.
+    pub(crate) hash: oneshot::Receiver<Sha256Hash>,
+    /// All is synced.
+    pub(crate) synced: oneshot::Receiver<()>,
+}
+
+/// Starts the threads. They end when all senders of blocks are gone, whatever becomes of whoever started
+/// them: what came until then is kept.
+pub(crate) fn start(
+    part: &Arc<Part>,
+    board: &Arc<Board>,
+    journal: Option<Journal>,
+) -> Result<(mpsc::Sender<Block>, Threads), FetchError> {
+    let (blocks, incoming) = mpsc::channel(WAITING);
+    let (hash_sender, hash) = oneshot::channel();
+    let (synced_sender, synced) = oneshot::channel();
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| -> Result<(), FetchError> {
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+        spawned.map(drop).map_err(|error: io::Error| of_disk(&part.paths.part, "given a thread", &error))
+    };
+    let (p, b) = (part.clone(), board.clone());
+    spawn("fetch-write", Box::new(move || write(&p, &b, incoming)))?;
+    let (p, b) = (part.clone(), board.clone());
+    spawn("fetch-hash", Box::new(move || hash_front(&p, &b, hash_sender)))?;
+    let (p, b) = (part.clone(), board.clone());
+    let sync = move || {
+        if let Err(error) = keep(&p, &b, journal) {
+            b.fail(error);
+        }
+        drop(p);
+        let _ = synced_sender.send(());
+    };
+    spawn("fetch-sync", Box::new(sync))?;
+    Ok((blocks, Threads { hash, synced }))
+}
+
+/// Writes what comes.
+fn write(part: &Part, board: &Board, mut incoming: mpsc::Receiver<Block>) {
+    while let Some(Block { offset, bytes }) = incoming.blocking_recv() {
+        if let Err(error) = part.write(&bytes, offset) {
+            board.fail(part.unwritten(&error, board.missing()));
+            break;
+        }
+        board.wrote(offset..offset + bytes.len() as u64);
+    }
+    board.close();
+}
+
+/// Hashes what is written without a gap, as it grows. It is read back: from the kernel's memory, where it
+/// still is, so that nothing waits here for the bytes before it.
+fn hash_front(part: &Part, board: &Board, sender: oneshot::Sender<Sha256Hash>) {
+    let mut state = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
+    let mut hashed = 0;
+    loop {
+        match board.wait_for_bytes(hashed) {
+            Next::Bytes(range) => {
+                let count = usize::try_from(range.end - range.start).unwrap_or(CHUNK).min(CHUNK);
+                if let Err(error) = part.read(&mut buffer[..count], hashed) {
+                    return board.fail(error);
+                }
+                state.update(&buffer[..count]);
+                hashed += count as u64;
+            }
+            Next::End => {
+                // Who waits for it may have gone.
+                let _ = sender.send(Sha256Hash::end(state));
+                return;
+            }
+            Next::Never => return,
+        }
+    }
+}
+
+/// Syncs what is written, and notes it in the journal, again and again. Without a journal (the length of the
+/// file is not known) it cannot be gone on with.
+fn keep(part: &Part, board: &Board, mut journal: Option<Journal>) -> Result<(), FetchError> {
+    let (mut pause, most) = SYNC_PAUSE;
+    while !board.wait_for_close(pause) {
+        let Some(journal) = &mut journal else { continue };
+        let done = board.done();
+        if done == journal.done {
+            continue;
+        }
+        let start = Instant::now();
+        part.sync()?;
+        journal.done = done;
+        part.note(journal)?;
+        pause = (start.elapsed() * SYNC_SHARE).clamp(SYNC_PAUSE.0, most);
+    }
+    if board.is_whole() {
+        return part.sync();
+    }
+    match &mut journal {
+        Some(journal) if board.done().count() > 0 => {
+            journal.done = board.done();
+            part.cut(journal.done.end())?;
+            part.sync()?;
+            part.note(journal)
+        }
+        _ => part.paths.clear(),
+    }
+}

@@ -1,0 +1,39 @@
+//! What differs between systems: here, those of the Unix kind.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
+};
+
+/// Writes all of `bytes` at `offset`.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+/// Fills `buffer` from `offset` on.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(buffer, offset)
+}
+
+/// Makes what happened to the names in `folder` last.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Whether `file` is the one that is called `path`.
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let same = |one: &Metadata, other: &Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+    match std::fs::metadata(path) {
+        Ok(other) => Ok(same(&file.metadata()?, &other)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes the file of a lock that is held.
+pub(crate) fn remove_lock(path: &Path) {
+    // Nothing is lost by one that stays.
+    let _ = std::fs::remove_file(path);
+}
