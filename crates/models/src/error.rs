@@ -225,6 +225,14 @@ pub enum ModelsError {
         /// The model.
         name: String,
     },
+    /// The catalog has no such model.
+    #[error("there is no model '{name}' in the catalog")]
+    NotInCatalog {
+        /// The name.
+        name: String,
+        /// Names that are near.
+        near: Vec<String>,
+    },
     /// The catalog cannot be read.
     #[error("the catalog of models is wrong: {cause}")]
     BadCatalog {
@@ -255,7 +263,7 @@ impl ModelsError {
                 "Name a model like owner/repo, owner/repo:Q4_K_M, owner/repo:file.gguf, by a short name of the catalog, \
                  or by its address."
             }
-            Self::NoSuchModel { near, .. } if !near.is_empty() => {
+            Self::NoSuchModel { near, .. } | Self::NotInCatalog { near, .. } if !near.is_empty() => {
                 return format!("Did you mean {}?", near.join(" or "));
             }
             Self::NoSuchModel { .. } => "List the library, or pull the model first.",
@@ -292,6 +300,7 @@ impl ModelsError {
             }
             Self::Refused { remedy, .. } => remedy,
             Self::NoSource { .. } => "Read the facts from its own files, or pull the model again.",
+            Self::NotInCatalog { .. } => "Name a repository of the hub, as owner/repo.",
             Self::BadCatalog { .. } => "Correct the file that extends the catalog.",
         };
         text.to_owned()

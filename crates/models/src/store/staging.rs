@@ -114,6 +114,25 @@ impl Staging {
     }
 }
 
+impl Library {
+    /// Removes what came together under `key`; `false` if somebody is at it.
+    pub(crate) fn discard_staging(&self, key: &str) -> Result<bool, ModelsError> {
+        let folder = self.staging().join(key);
+        match Hold::try_exclusive(&lock_path(&folder))? {
+            Some(_hold) => disk::remove(&folder).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Puts `manifest` in the place of the one that its model has.
+    pub(crate) fn update(&self, manifest: &Manifest) -> Result<(), ModelsError> {
+        let _lock = self.lock()?;
+        let folder =
+            self.find(manifest.name.as_str())?.ok_or_else(|| self.no_such(manifest.name.as_str()))?;
+        manifest.write(&folder.join(MANIFEST_FILE))
+    }
+}
+
 /// An error if there is a model of this name.
 pub(crate) fn check_free(library: &Library, name: &ModelName) -> Result<(), ModelsError> {
     match library.find(name.as_str())? {
