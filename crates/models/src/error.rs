@@ -55,6 +55,12 @@ pub enum ModelsError {
         /// The text.
         role: String,
     },
+    /// There is no such program to take models from.
+    #[error("'{origin}' is no program that models can be taken from")]
+    UnknownOrigin {
+        /// The text.
+        origin: String,
+    },
     /// The text refers to no model.
     #[error("'{text}' names no model: {cause}")]
     BadReference {
@@ -259,6 +265,7 @@ impl ModelsError {
                 let names: Vec<_> = crate::manifest::Role::ALL.iter().map(|role| role.name()).collect();
                 return format!("Choose one of: {}.", names.join(", "));
             }
+            Self::UnknownOrigin { .. } => "Choose one of: ollama, lmstudio, huggingface.",
             Self::BadReference { .. } => {
                 "Name a model like owner/repo, owner/repo:Q4_K_M, owner/repo:file.gguf, by a short name of the catalog, \
                  or by its address."

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     error::ModelsError,
     hub::url::{decoded, is_repo},
+    manifest::RelativePath,
     quantisation::Quantisation,
 };
 
@@ -44,7 +45,7 @@ pub enum Pick {
     /// A quantisation.
     Quantisation(String),
     /// A file, by its path.
-    File(String),
+    File(RelativePath),
 }
 
 impl Reference {
@@ -82,7 +83,10 @@ impl Reference {
         if !is_repo(repo) || revision == Some("") {
             return Err(bad("repositories are written owner/name"));
         }
-        let pick = pick.map_or(Pick::Best, pick_of);
+        let pick = match pick {
+            None => Pick::Best,
+            Some(pick) => pick_of(pick).ok_or_else(|| bad("what follows the colon is no path of a file"))?,
+        };
         Ok(Self::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned), pick })
     }
 }
@@ -95,12 +99,16 @@ fn short(name: &str, quantisation: Option<&str>) -> Option<Reference> {
 }
 
 /// A file has an extension or lies in a folder; anything else is a quantisation.
-fn pick_of(text: &str) -> Pick {
+fn pick_of(text: &str) -> Option<Pick> {
     let extension = text.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
     let known = ["gguf", "safetensors", "ckpt", "pt", "pth"];
     let is_file =
         text.contains('/') || extension.is_some_and(|extension| known.contains(&extension.as_str()));
-    if is_file { Pick::File(text.to_owned()) } else { Pick::Quantisation(text.to_owned()) }
+    if is_file {
+        RelativePath::new(text).ok().map(Pick::File)
+    } else {
+        Some(Pick::Quantisation(text.to_owned()))
+    }
 }
 
 /// What an address on a hub names: `owner/repo`, `owner/repo/tree/REVISION`, or
@@ -110,7 +118,10 @@ fn of_path(path: &str) -> Option<Reference> {
     let mut parts = path.splitn(5, '/');
     let (owner, name) = (parts.next()?, parts.next()?);
     // Of `hf.co/owner/repo:Q4_K_M`, as Ollama has them.
-    let (name, pick) = name.split_once(':').map_or((name, Pick::Best), |(name, pick)| (name, pick_of(pick)));
+    let (name, pick) = match name.split_once(':') {
+        None => (name, Pick::Best),
+        Some((name, pick)) => (name, pick_of(pick)?),
+    };
     let repo = format!("{owner}/{name}");
     if !is_repo(&repo) {
         return None;
@@ -120,7 +131,7 @@ fn of_path(path: &str) -> Option<Reference> {
     match (how, &revision, file) {
         (None, None, None) | (Some("tree"), Some(_), None) => Some(Reference::Hub { repo, revision, pick }),
         (Some("resolve" | "blob"), Some(_), Some(file)) => {
-            Some(Reference::Hub { repo, revision, pick: Pick::File(decoded(file)?) })
+            Some(Reference::Hub { repo, revision, pick: Pick::File(RelativePath::new(decoded(file)?).ok()?) })
         }
         _ => None,
     }
@@ -149,7 +160,8 @@ impl fmt::Display for Reference {
                 }
                 match pick {
                     Pick::Best => Ok(()),
-                    Pick::Quantisation(what) | Pick::File(what) => write!(f, ":{what}"),
+                    Pick::Quantisation(name) => write!(f, ":{name}"),
+                    Pick::File(path) => write!(f, ":{path}"),
                 }
             }
         }
@@ -178,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_people_write_is_understood() {
-        let file = |path: &str| Pick::File(path.into());
+        let file = |path: &str| Pick::File(RelativePath::new(path).unwrap());
         let cases = [
             ("a/b", hub("a/b", None, Pick::Best)),
             (" a/b:Q4_K_M ", hub("a/b", None, Pick::Quantisation("Q4_K_M".into()))),
@@ -219,6 +231,8 @@ mod tests {
             "/a/b",
             "https://huggingface.co/a",
             "a/b@",
+            "a/b:../x.gguf",
+            "a/b://x",
             "../x",
         ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
@@ -238,7 +252,8 @@ mod tests {
             pick in prop_oneof![
                 Just(Pick::Best),
                 "[QF][0-9A-Z_]{1,6}".prop_map(Pick::Quantisation),
-                "[a-z0-9/-]{0,8}[a-z]\\.gguf".prop_map(Pick::File),
+                "([a-z0-9-]{1,4}/){0,2}[a-z]{1,4}\\.gguf"
+                    .prop_map(|path| Pick::File(RelativePath::new(path).unwrap())),
             ],
         ) {
             let reference = Reference::Hub { repo, revision, pick };

@@ -109,7 +109,7 @@ impl Puller {
                 let model = self.catalog.find(name)?;
                 let pick = match (quantisation, &model.place.file) {
                     (Some(quantisation), _) => Pick::Quantisation(quantisation.clone()),
-                    (None, Some(file)) => Pick::File(file.to_string()),
+                    (None, Some(file)) => Pick::File(file.clone()),
                     (None, None) => Pick::Best,
                 };
                 let found = self.find(&model.place, &pick).await?;
@@ -125,7 +125,7 @@ impl Puller {
         let files = self.hub.files(&repo).await?;
         let planned = |file: &HubFile, role| self.planned(&repo, file, role);
         if let Pick::File(path) = pick {
-            let weights = file_and_shards(&repo, &files, path)?;
+            let weights = file_and_shards(&repo, &files, path.as_str())?;
             let weights = weights.iter().map(|file| planned(file, None)).collect::<Result<_, _>>()?;
             return Ok(Found { weights, projector: None, choice: None, repo: Some(repo) });
         }

@@ -41,6 +41,8 @@ pub(crate) struct Faults {
     pub(crate) cut_after: usize,
     /// The first byte of every answer of weights is wrong.
     pub(crate) wrong: bool,
+    /// There is a pause after every 16 KiB.
+    pub(crate) slow: bool,
 }
 
 #[derive(Debug, Default)]
@@ -258,6 +260,9 @@ async fn file_answer(stream: &mut TcpStream, state: &State, head: &str, path: &s
             return false;
         }
         state.sent.fetch_add(piece.len() as u64, Ordering::SeqCst);
+        if faults.slow {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
     }
     !cut
 }
