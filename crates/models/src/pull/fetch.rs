@@ -244,6 +244,7 @@ fn publish(
         recommended: plan.recommended,
     };
     staging.publish(&mut manifest, &parts)?;
+    staging.discard()?;
     Ok(manifest)
 }
 

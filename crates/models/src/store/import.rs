@@ -86,7 +86,7 @@ impl Library {
         let (weights, components, parts) = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                staging.discard()?;
+                staging.discard_for_good()?;
                 return Err(error);
             }
         };
@@ -101,8 +101,9 @@ impl Library {
             facts,
             recommended: BTreeMap::new(),
         };
-        staging.publish(&mut manifest, &parts)?;
-        Ok(manifest)
+        let published = staging.publish(&mut manifest, &parts);
+        staging.discard_for_good()?;
+        published.map(|()| manifest)
     }
 }
 

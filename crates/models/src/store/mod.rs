@@ -91,7 +91,8 @@ impl Library {
 
     /// Whether somebody holds the model.
     pub fn is_in_use(&self, name: &str) -> bool {
-        matches!(Hold::try_exclusive(&self.lock_of(name)), Ok(None))
+        let is_name = ModelName::new(name).is_ok();
+        is_name && matches!(Hold::try_exclusive(&self.lock_of(name)), Ok(None))
     }
 
     /// Where the part with this content is.

@@ -10,7 +10,7 @@ use super::{Hold, Library, LibraryLock};
 use crate::{
     disk,
     error::ModelsError,
-    manifest::{MANIFEST_FILE, Manifest, ModelName, Place, RelativePath},
+    manifest::{MANIFEST_FILE, Manifest, ModelName, Place, RelativePath, StoredFile},
     sha256::Sha256,
 };
 
@@ -89,7 +89,7 @@ impl Staging {
     /// Makes the model one of the library's: after this it is there, and before it is not. `parts` are
     /// those that came together here, by the place they have in the manifest's components.
     pub(crate) fn publish(
-        self,
+        &self,
         manifest: &mut Manifest,
         parts: &[(usize, PathBuf, Sha256)],
     ) -> Result<(), ModelsError> {
@@ -102,16 +102,38 @@ impl Staging {
             }
         }
         let model = self.folder.join(MODEL);
+        sweep(&model, manifest)?;
         manifest.write(&model.join(MANIFEST_FILE))?;
         disk::publish(&model, &self.library.root().join(manifest.name.as_str()))?;
         drop(lock);
-        self.discard()
+        Ok(())
     }
 
     /// Removes what has come together.
     pub(crate) fn discard(self) -> Result<(), ModelsError> {
         disk::remove(&self.folder)
     }
+
+    /// Removes what has come together under a key that nobody else will ever use, and its lock.
+    pub(crate) fn discard_for_good(self) -> Result<(), ModelsError> {
+        let lock = lock_path(&self.folder);
+        self.discard()?;
+        disk::remove(&lock)
+    }
+}
+
+/// Removes from the model's folder what the manifest does not name: halves that an earlier try left.
+fn sweep(model: &Path, manifest: &Manifest) -> Result<(), ModelsError> {
+    for (name, path) in disk::entries(model)? {
+        let is_named = |file: &StoredFile| match &file.place {
+            Place::Model { path } => path.as_str().split('/').next() == Some(name.as_str()),
+            Place::Parts { .. } | Place::Outside { .. } => false,
+        };
+        if !manifest.files().any(is_named) {
+            disk::remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 impl Library {

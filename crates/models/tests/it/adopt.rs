@@ -13,12 +13,12 @@ use crate::maker;
 /// Every file below a folder, with its bytes.
 fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("the test's world works") {
+        let path = entry.expect("the test's world works").path();
         if path.is_dir() {
             found.extend(everything(&path));
         } else {
-            found.insert(path.clone(), fs::read(&path).unwrap());
+            found.insert(path.clone(), fs::read(&path).expect("the test's world works"));
         }
     }
     found
@@ -27,20 +27,27 @@ fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// Takes in all that a scan finds, by reference, and looks that nothing changed over there; the names, in order.
 fn adopt(origin: Origin, folder: &Path) -> (Library, tempfile::TempDir, Vec<String>) {
     let before = everything(folder);
-    let place = tempfile::tempdir().unwrap();
-    let library = Library::open(place.path()).unwrap();
-    let scan = origin.scan(folder).unwrap();
+    let place = tempfile::tempdir().expect("the test's world works");
+    let library = Library::open(place.path()).expect("the test's world works");
+    let scan = origin.scan(folder).expect("the test's world works");
     let mut names = Vec::new();
     for found in &scan.models {
-        let manifest = library.import(found.import(How::Reference), &Job::default()).unwrap();
+        let manifest =
+            library.import(found.import(How::Reference), &Job::default()).expect("the test's world works");
         assert!(manifest.files().all(|file| matches!(file.place, Place::Outside { .. })));
         assert_eq!(manifest.size(), found.size + component_bytes(&found.components, origin));
         names.push(manifest.name.to_string());
     }
-    let models: Vec<_> = library.list().unwrap().models.into_iter().map(|listed| listed.manifest).collect();
-    assert!(library.verify(&models, &Job::default()).unwrap().is_intact());
+    let models: Vec<_> = library
+        .list()
+        .expect("the test's world works")
+        .models
+        .into_iter()
+        .map(|listed| listed.manifest)
+        .collect();
+    assert!(library.verify(&models, &Job::default()).expect("the test's world works").is_intact());
     for name in &names {
-        library.remove(name).unwrap();
+        library.remove(name).expect("the test's world works");
     }
     assert_eq!(everything(folder), before);
     (library, place, names)
@@ -48,7 +55,7 @@ fn adopt(origin: Origin, folder: &Path) -> (Library, tempfile::TempDir, Vec<Stri
 
 /// Ollama's manifests count components; elsewhere they are files beside.
 fn component_bytes(components: &[(Role, PathBuf)], origin: Origin) -> u64 {
-    let bytes = |(_, path): &(Role, PathBuf)| fs::metadata(path).unwrap().len();
+    let bytes = |(_, path): &(Role, PathBuf)| fs::metadata(path).expect("the test's world works").len();
     if origin == Origin::Ollama { 0 } else { components.iter().map(bytes).sum() }
 }
 

@@ -126,16 +126,13 @@ async fn connection(mut stream: TcpStream, state: Arc<State>, own: SocketAddr, n
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let go_on = match network {
-            Some(network) => {
-                lock(&state.heads).0.push(head.clone());
-                let answer = hub_answer(&state, &head, &path, own, network);
-                stream.write_all(answer.as_bytes()).await.is_ok()
-            }
-            None => {
-                lock(&state.heads).1.push(head.clone());
-                file_answer(&mut stream, &state, &head, &path).await
-            }
+        let go_on = if let Some(network) = network {
+            lock(&state.heads).0.push(head.clone());
+            let answer = hub_answer(&state, &head, &path, own, network);
+            stream.write_all(answer.as_bytes()).await.is_ok()
+        } else {
+            lock(&state.heads).1.push(head.clone());
+            file_answer(&mut stream, &state, &head, &path).await
         };
         if !go_on {
             return;
@@ -205,7 +202,7 @@ fn tree(repository: &Repository, path: &str, query: &str, own: SocketAddr) -> St
     for (name, bytes) in &repository.files {
         let mut entry = format!(r#"{{"type":"file","path":"{name}","size":{},"oid":"0""#, bytes.len());
         // As on the hub, small text files have no hash of their own.
-        if !name.ends_with(".md") {
+        if name != "README.md" {
             let hash = Sha256::of(bytes);
             let _ = write!(entry, r#","lfs":{{"oid":"{hash}","size":{},"pointerSize":135}}"#, bytes.len());
         }
@@ -251,7 +248,8 @@ async fn file_answer(stream: &mut TcpStream, state: &State, head: &str, path: &s
         body[0] ^= 1;
     }
     let number = state.answers.fetch_add(1, Ordering::SeqCst);
-    let cut = faults.cut_every.is_some_and(|every| number % every == 0) && body.len() > faults.cut_after;
+    let cut =
+        faults.cut_every.is_some_and(|every| number.is_multiple_of(every)) && body.len() > faults.cut_after;
     if cut {
         body.truncate(faults.cut_after);
     }

@@ -4,7 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use loadmaster_fetch::{Client, Options};
@@ -20,7 +20,7 @@ const LIBRARY: &str = "LOADMASTER_TEST_MODELS_LIBRARY";
 const SOURCE: &str = "LOADMASTER_TEST_MODELS_SOURCE";
 
 /// How often each is killed.
-const ROUNDS: u64 = 25;
+const ROUNDS: u32 = 30;
 
 #[expect(clippy::disallowed_methods, reason = "how the killed process is told what to do")]
 fn told(name: &str) -> Option<PathBuf> {
@@ -29,37 +29,39 @@ fn told(name: &str) -> Option<PathBuf> {
 
 fn victim(test: &str, library: &Path, source: &str) -> Child {
     #[expect(clippy::disallowed_methods, reason = "the test kills it at a moment of its choice")]
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let mut command = std::process::Command::new(std::env::current_exe().expect("the test's world works"));
     command.args(["--exact", test]).env(LIBRARY, library).env(SOURCE, source);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the test's world works")
 }
 
 /// What can be seen is whole; the number of models.
 fn seen(library: &Library) -> usize {
-    let listing = library.list().unwrap();
+    let listing = library.list().expect("the test's world works");
     assert!(listing.damaged.is_empty(), "{:?}", listing.damaged);
     let models: Vec<_> = listing.models.into_iter().map(|listed| listed.manifest).collect();
-    assert!(library.verify(&models, &Job::default()).unwrap().is_intact());
+    assert!(library.verify(&models, &Job::default()).expect("the test's world works").is_intact());
     models.len()
 }
 
-/// Kills victims later and later, until some come to their end; how many were killed before it.
-fn kill_many(test: &str, library: &Library, source: &str) -> u64 {
-    let (mut killed, mut ended) = (0, 0);
-    for round in 0..ROUNDS {
+/// Kills victims at moments spread over the time that a whole run takes; how many were killed in it.
+fn kill_many(test: &str, library: &Library, source: &str) -> u32 {
+    let started = Instant::now();
+    let whole = victim(test, library.root(), source).wait().expect("it ends");
+    let time = started.elapsed();
+    assert!(whole.success() && seen(library) == 1, "what nobody kills comes to its end");
+    library.remove("big").expect("it is there");
+    let mut killed = 0;
+    for round in 1..=ROUNDS {
         let mut victim = victim(test, library.root(), source);
-        std::thread::sleep(Duration::from_millis(3 + round * 6));
-        // Who came to an end is no victim.
-        victim.kill().unwrap();
-        victim.wait().unwrap();
+        std::thread::sleep(time * round / ROUNDS);
+        victim.kill().expect("it is ours");
+        victim.wait().expect("it was killed");
         if seen(library) == 1 {
-            ended += 1;
-            library.remove("big").unwrap();
+            library.remove("big").expect("it is there");
         } else {
             killed += 1;
         }
     }
-    assert_eq!(killed + ended, ROUNDS);
     killed
 }
 
@@ -102,10 +104,11 @@ async fn a_pull_that_is_killed_is_gone_on_with() {
 }
 
 async fn pull(library: &Library, endpoint: &str) {
-    let hub = Hub::new(Client::new(Options::default()).unwrap(), endpoint, false);
-    let puller = Puller::new(library.clone(), hub, Catalog::embedded().unwrap(), Vec::new());
-    let reference = Reference::parse("owner/big", endpoint).unwrap();
+    let hub = Hub::new(Client::new(Options::default()).expect("the test's world works"), endpoint, false);
+    let puller =
+        Puller::new(library.clone(), hub, Catalog::embedded().expect("the test's world works"), Vec::new());
+    let reference = Reference::parse("owner/big", endpoint).expect("the test's world works");
     let options =
         PullOptions { budget: Budget { accelerators: 0, host: 64 << 30 }, ..PullOptions::default() };
-    puller.pull(&reference, options, |_| Ok(()), &Job::default()).await.unwrap();
+    puller.pull(&reference, options, |_| Ok(()), &Job::default()).await.expect("the test's world works");
 }

@@ -25,8 +25,8 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let library = Library::open(folder.path().join("models")).unwrap();
+        let folder = tempfile::tempdir().expect("the test's world works");
+        let library = Library::open(folder.path().join("models")).expect("the test's world works");
         Self { hub: TestHub::start().await, library, folder }
     }
 
@@ -35,19 +35,20 @@ impl World {
     }
 
     fn puller_with(&self, token: Option<&str>, catalog: Catalog) -> Puller {
-        let credential =
-            Credential::new(&self.hub.endpoint(), token.map(str::to_owned), "Get a token.").unwrap();
-        let client = Client::new(Options { credentials: vec![credential], ..Options::default() }).unwrap();
+        let credential = Credential::new(&self.hub.endpoint(), token.map(str::to_owned), "Get a token.")
+            .expect("the test's world works");
+        let client = Client::new(Options { credentials: vec![credential], ..Options::default() })
+            .expect("the test's world works");
         let hub = Hub::new(client, &self.hub.endpoint(), token.is_some());
         Puller::new(self.library.clone(), hub, catalog, vec![self.cache()])
     }
 
     fn puller(&self) -> Puller {
-        self.puller_with(None, Catalog::embedded().unwrap())
+        self.puller_with(None, Catalog::embedded().expect("the test's world works"))
     }
 
     fn reference(&self, text: &str) -> Reference {
-        Reference::parse(text, &self.hub.endpoint()).unwrap()
+        Reference::parse(text, &self.hub.endpoint()).expect("the test's world works")
     }
 
     async fn pull(&self, text: &str) -> Result<loadmaster_models::Manifest, ModelsError> {
@@ -56,14 +57,14 @@ impl World {
     }
 
     fn is_intact(&self, name: &str) -> bool {
-        let manifest = self.library.get(name).unwrap();
-        let report = self.library.verify(&[manifest], &Job::default()).unwrap();
+        let manifest = self.library.get(name).expect("the test's world works");
+        let report = self.library.verify(&[manifest], &Job::default()).expect("the test's world works");
         report.files.iter().all(|file| file.outcome == Outcome::Intact)
     }
 
     /// Whether anything can be seen of a model, or of what is left of one.
     fn is_empty(&self) -> bool {
-        let listing = self.library.list().unwrap();
+        let listing = self.library.list().expect("the test's world works");
         listing.models.is_empty() && listing.damaged.is_empty()
     }
 }
@@ -325,10 +326,16 @@ async fn what_is_called_off_is_gone_on_with() {
     let called_off = world.puller().pull(&world.reference("owner/big"), options, |_| Ok(()), &job).await;
     assert!(matches!(called_off, Err(ModelsError::Cancelled)), "{called_off:?}");
     assert!(world.is_empty() && world.library.disk_usage().unwrap().unfinished > 4 * MIB as u64);
+    // What an earlier try left beside its files does not become a part of the model.
+    let staging = fs::read_dir(world.library.root().join(".staging")).unwrap();
+    let staging = staging.map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    maker::put(&staging.join("model"), "big-00001-of-00002.gguf.copy", b"half of it");
     world.hub.break_by(Faults::default());
-    world.pull("owner/big").await.unwrap();
+    let manifest = world.pull("owner/big").await.unwrap();
+    let files = fs::read_dir(world.library.root().join("big")).unwrap().count();
+    assert_eq!(files, manifest.weights.len() + 1);
     // What was on its way when it ended is all that came twice.
-    assert!(world.hub.sent() < total(&files) + 8 * MIB as u64);
+    assert!(world.hub.sent() < manifest.size() + 8 * MIB as u64);
     assert!(world.is_intact("big"));
 }
 
