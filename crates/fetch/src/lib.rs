@@ -1,14 +1,20 @@
-//! Ranges of files over HTTP(S), as model hubs serve them.
+//! Downloads and ranges of files over HTTP(S), as model hubs serve them.
 //!
 //! A [`Client`] holds what concerns every request: proxies of the system, certificates, tokens,
-//! timeouts. A [`RemoteFile`] is one file on a server: its length, its `ETag`, whether ranges work, and
-//! its bytes, in pieces or whole.
+//! timeouts, a limit to the bandwidth. A [`Download`] brings a file to a folder, and [`Downloads`]
+//! several. A [`RemoteFile`] is one file on a server: its length, its `ETag`, whether ranges work, and
+//! its bytes, in pieces or whole. A [`Verification`] compares files on the disk with their hashes.
 //!
 //! ```no_run
-//! use loadmaster_fetch::{Client, Options, RemoteFile};
+//! use loadmaster_fetch::{Client, Download, Options, RemoteFile};
 //!
-//! # async fn example() -> Result<(), loadmaster_fetch::FetchError> {
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Options::default())?;
+//! let download = Download::new(&client, "https://example.com/model.gguf", "model.gguf")?;
+//! let progress = download.progress();
+//! let file = download.run().await?;
+//! println!("{} bytes, SHA-256 {}, {:?}", file.length, file.sha256, file.how);
+//!
 //! let (file, mut body) = RemoteFile::open(&client, "https://example.com/model.gguf", 0..65_536).await?;
 //! println!("{:?} bytes, ranges: {}", file.length(), file.has_ranges());
 //! while let Some(bytes) = body.chunk().await? {
@@ -19,17 +25,26 @@
 //! ```
 //!
 //! # Guarantees
+//! - A target is whole, as expected and on the disk when it appears, and does not appear before. What was
+//!   there under its name stays until then.
+//! - A download that is dropped, killed or cut from the power goes on from there: what its journal claims
+//!   was synced before. Bytes of two versions of a file are never put together.
+//! - One download per target at a time, among all processes on the machine.
 //! - A token goes to the origin (scheme, host and port) it was given for, and nowhere else: not to the
 //!   host that a redirect leads to, nor to the same host without TLS.
 //! - A redirect never leads from HTTPS to HTTP.
 //! - A connection that is cut is taken up again where it broke; a file that changed in between is an
-//!   error. What a server says of lengths is compared with what it sends.
+//!   error of a [`Body`], and a new start of a [`Download`]. What a server says of lengths is compared with
+//!   what it sends.
 //! - Dropping a [`Body`] ends its transfer.
 //! - Errors never show the query of an address, which in signed addresses is a secret.
 //!
 //! # Limitations
-//! - Only reading. Writing files, resuming across restarts and parallel ranges are still to come.
 //! - HTTP/1.1.
+//! - A download whose length the server does not say starts from the beginning each time; so does one
+//!   without `ETag` and `Last-Modified`, unless its SHA-256 is known.
+//! - Bytes that an earlier try left are hashed again: half a second for each GB, while the rest comes.
+//! - The lock is one of the file system (`flock`, `LockFileEx`): some network file systems have none.
 //! - Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) or the system's settings, as
 //!   the underlying client reads them.
 

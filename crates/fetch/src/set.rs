@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    download::{Download, Downloaded},
+    download::{Download, Downloaded, room},
     error::FetchError,
     progress::{Phase, Progress, Speed},
 };
@@ -48,7 +48,8 @@ impl Downloads {
         self.progress.subscribe()
     }
 
-    /// Downloads them, in their order. What became of each; one that fails does not stop the others.
+    /// Downloads them, in their order, after looking whether all whose sizes are expected have room together:
+    /// those on a disk that is too small are refused. What became of each; one that fails does not stop the others.
     pub async fn run(self) -> Vec<Result<Downloaded, FetchError>> {
         let Self { list: downloads, at_once, progress } = self;
         let sizes: Vec<_> = downloads.iter().map(Download::expected_size).collect();
@@ -56,7 +57,12 @@ impl Downloads {
         let turns = Arc::new(Semaphore::new(at_once));
         let mut running = JoinSet::new();
         let mut outcomes: Vec<_> = downloads.iter().map(|_| None).collect();
-        for (index, download) in downloads.into_iter().enumerate() {
+        let refusals = room::refusals(&downloads);
+        for (index, (download, refusal)) in downloads.into_iter().zip(refusals).enumerate() {
+            if let Some(refusal) = refusal {
+                outcomes[index] = Some(Err(refusal));
+                continue;
+            }
             let turns = turns.clone();
             running.spawn(async move {
                 // It is never closed, so there is a turn.

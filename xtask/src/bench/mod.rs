@@ -2,6 +2,7 @@
 
 mod daemon;
 mod estimate;
+mod fetch;
 mod gateway;
 mod header;
 mod http;
@@ -50,6 +51,8 @@ pub(crate) enum Benchmark {
     Swap(swap::Arguments),
     /// What the gateway adds to an answer, beside llama-server's own router
     Gateway(gateway::Arguments),
+    /// Downloads beside curl and aria2c, SHA-256 beside sha256sum and openssl
+    Fetch(fetch::Arguments),
 }
 
 /// Measures, and writes the result.
@@ -61,6 +64,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
+        Benchmark::Fetch(arguments) => fetch::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::Url;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::{JoinSet, spawn_blocking},
     time::MissedTickBehavior,
 };
@@ -239,31 +239,39 @@ fn begun(file: RemoteFile, answer: Answer, wanted: Range<u64>, length: Option<u6
     Begun { file, first, length, done }
 }
 
-/// Waits until all is hashed and synced. The hash, or what went wrong: on the disk first.
+/// Waits until all is hashed and synced, and the threads have ended. The hash, or what went wrong: on the disk
+/// first.
 async fn finish(
     mut threads: Threads,
     board: &Board,
     reporter: &mut Reporter,
     received: Result<(), FetchError>,
 ) -> Result<Sha256Hash, FetchError> {
-    let synced = threads.synced.await;
+    let synced = (&mut threads.synced).await;
     debug_assert!(synced.is_ok(), "the thread says when it ends");
-    if let Some(failure) = board.failure() {
-        return Err(failure);
-    }
-    received?;
-    loop {
+    let hash = loop {
+        if received.is_err() || board.failure().is_some() {
+            break None;
+        }
         reporter.look(board, 0, Phase::Verifying);
         if let Ok(hash) = tokio::time::timeout(TICK, &mut threads.hash).await {
-            return hash.map_err(|ended| unhashed(board, &ended));
+            break Some(hash);
         }
+    };
+    // None of them has the lock any more when this download is said to have ended.
+    let none = threads.ended.recv().await;
+    debug_assert!(none.is_none(), "nothing is ever sent");
+    match (board.failure(), received, hash) {
+        (Some(failure), ..) | (None, Err(failure), _) => Err(failure),
+        (None, Ok(()), Some(Ok(hash))) => Ok(hash),
+        (None, Ok(()), _) => Err(unhashed()),
     }
 }
 
-/// Without a hash, the file is not whole: which is a fault of the disk, or one of ours.
-fn unhashed(board: &Board, ended: &oneshot::error::RecvError) -> FetchError {
-    let cause = ended.to_string();
-    board.failure().unwrap_or(FetchError::Disk { path: "the part".into(), doing: "hashed", cause })
+/// Without a hash and without a failure, the file is not whole: a fault of ours.
+fn unhashed() -> FetchError {
+    let cause = "not all of it was written".to_owned();
+    FetchError::Disk { path: "the part".into(), doing: "hashed", cause }
 }
 
 /// Does something with the part that may take its time.

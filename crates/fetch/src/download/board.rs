@@ -76,6 +76,7 @@ impl Board {
     /// Notes what went wrong; the first one counts.
     pub(crate) fn fail(&self, error: FetchError) {
         self.state().failure.get_or_insert(error);
+        self.moved.notify_all();
         self.failed.notify_one();
     }
 
@@ -111,11 +112,14 @@ impl Board {
         state.hashed = hashed;
         loop {
             let front = state.done.front();
+            if state.failure.is_some() || state.closed && state.length.is_none_or(|length| front < length) {
+                return Next::Never;
+            }
             if front > hashed {
                 return Next::Bytes(hashed..front);
             }
             if state.closed {
-                return if state.length == Some(hashed) { Next::End } else { Next::Never };
+                return Next::End;
             }
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

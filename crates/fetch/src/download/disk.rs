@@ -1,7 +1,7 @@
 //! The threads that write, hash and sync, so that neither holds up another nor the network.
 
 use std::{
-    io,
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -44,7 +44,12 @@ pub(crate) struct Threads {
     pub(crate) hash: oneshot::Receiver<Sha256Hash>,
     /// All is synced.
     pub(crate) synced: oneshot::Receiver<()>,
+    /// Nothing is ever sent; it ends when all threads have let go of the part, and with it of the lock.
+    pub(crate) ended: mpsc::Receiver<()>,
 }
+
+/// What a thread does.
+type Work = Box<dyn FnOnce(&Part, &Board) + Send>;
 
 /// Starts the threads. They end when all senders of blocks are gone, whatever becomes of whoever started
 /// them: what came until then is kept.
@@ -56,24 +61,27 @@ pub(crate) fn start(
     let (blocks, incoming) = mpsc::channel(WAITING);
     let (hash_sender, hash) = oneshot::channel();
     let (synced_sender, synced) = oneshot::channel();
-    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| -> Result<(), FetchError> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
-        spawned.map(drop).map_err(|error: io::Error| of_disk(&part.paths.part, "given a thread", &error))
+    let (alive, ended) = mpsc::channel(1);
+    let spawn = |name: &str, work: Work| -> Result<(), FetchError> {
+        let (part, board, alive) = (part.clone(), board.clone(), alive.clone());
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            work(&part, &board);
+            drop(part);
+            drop(alive);
+        });
+        thread.map(drop).map_err(|error| of_disk(Path::new(name), "started as a thread", &error))
     };
-    let (p, b) = (part.clone(), board.clone());
-    spawn("fetch-write", Box::new(move || write(&p, &b, incoming)))?;
-    let (p, b) = (part.clone(), board.clone());
-    spawn("fetch-hash", Box::new(move || hash_front(&p, &b, hash_sender)))?;
-    let (p, b) = (part.clone(), board.clone());
-    let sync = move || {
-        if let Err(error) = keep(&p, &b, journal) {
-            b.fail(error);
+    spawn("fetch-write", Box::new(move |part, board| write(part, board, incoming)))?;
+    spawn("fetch-hash", Box::new(move |part, board| hash_front(part, board, hash_sender)))?;
+    let sync = move |part: &Part, board: &Board| {
+        if let Err(error) = keep(part, board, journal) {
+            board.fail(error);
         }
-        drop(p);
+        // Who waits for it may have gone.
         let _ = synced_sender.send(());
     };
     spawn("fetch-sync", Box::new(sync))?;
-    Ok((blocks, Threads { hash, synced }))
+    Ok((blocks, Threads { hash, synced, ended }))
 }
 
 /// Writes what comes.

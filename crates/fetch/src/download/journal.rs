@@ -3,7 +3,12 @@
 //! It never claims more than the disk has: it is written after the bytes it tells of were synced, and
 //! replaced as a whole. What it lacks is fetched again.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{ranges::Ranges, version::Version};
 
@@ -33,8 +38,7 @@ impl Journal {
 
     /// Replaces the journal at `path`.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
+        let new = unfinished(path);
         let mut file = fs::File::create(&new)?;
         file.write_all(self.text().as_bytes())?;
         file.sync_data()?;
@@ -82,6 +86,13 @@ impl Journal {
         }
         None
     }
+}
+
+/// Where the journal at `path` is written before it takes its place; a process that is killed may leave it.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 #[cfg(test)]

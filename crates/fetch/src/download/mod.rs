@@ -13,6 +13,7 @@ mod os;
 mod part;
 mod pieces;
 mod reporter;
+pub(crate) mod room;
 mod turn;
 mod width;
 

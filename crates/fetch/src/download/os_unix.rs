@@ -17,6 +17,25 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
     file.read_exact_at(buffer, offset)
 }
 
+/// Whether taking room for a file costs nothing: in memory it would be filled with zeros.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_cheap_room(file: &File) -> bool {
+    /// From `linux/magic.h`.
+    const TMPFS: u64 = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|system| u64::try_from(system.f_type) != Ok(TMPFS))
+}
+
+/// Whether taking room for a file costs nothing.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_cheap_room(_file: &File) -> bool {
+    true
+}
+
+/// A name for the file system that a folder is on.
+pub(crate) fn file_system(folder: &Path) -> io::Result<String> {
+    Ok(std::fs::metadata(folder)?.dev().to_string())
+}
+
 /// Makes what happened to the names in `folder` last.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

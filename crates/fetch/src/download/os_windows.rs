@@ -28,6 +28,21 @@ pub(crate) fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io
     Ok(())
 }
 
+/// Whether taking room for a file costs nothing.
+pub(crate) fn has_cheap_room(_file: &File) -> bool {
+    true
+}
+
+/// A name for the file system that a folder is on: its drive.
+pub(crate) fn file_system(folder: &Path) -> io::Result<String> {
+    let folder = folder.canonicalize()?;
+    Ok(folder
+        .components()
+        .next()
+        .map(|drive| drive.as_os_str().to_string_lossy().into_owned())
+        .unwrap_or_default())
+}
+
 /// NTFS keeps a journal of names, and has no way to wait for it.
 #[expect(clippy::unnecessary_wraps, reason = "on other systems this can fail")]
 pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {

@@ -9,11 +9,15 @@ use std::{
 
 use fs4::FileExt;
 
-use super::{journal::Journal, lock::Lock, os};
+use super::{
+    journal::{self, Journal},
+    lock::Lock,
+    os,
+};
 use crate::error::{FetchError, is_full, of_disk};
 
 /// How much is left free beside the file: one part in so many.
-const HEADROOM: u64 = 20;
+pub(crate) const HEADROOM: u64 = 20;
 
 /// Where everything is.
 #[derive(Debug, Clone)]
@@ -55,10 +59,12 @@ impl Paths {
     }
 
     /// Removes what an earlier try left. The journal goes first: without it the bytes mean nothing.
+    /// That it is gone must last before other bytes come, about which it would lie.
     pub(crate) fn clear(&self) -> Result<(), FetchError> {
-        for (path, last) in [(&self.journal, true), (&self.part, false)] {
+        let unfinished = journal::unfinished(&self.journal);
+        for (path, must_last) in [(&unfinished, false), (&self.journal, true), (&self.part, false)] {
             match fs::remove_file(path) {
-                Ok(()) if last => {
+                Ok(()) if must_last => {
                     os::sync_folder(&self.folder).map_err(|error| of_disk(&self.folder, "synced", &error))?;
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -96,6 +102,9 @@ impl Part {
         let free = self.free()?;
         if free < needed {
             return Err(FetchError::DiskFull { path: self.paths.target.clone(), needed, free });
+        }
+        if !os::has_cheap_room(&self.file) {
+            return self.file.set_len(length).map_err(failed);
         }
         match self.file.allocate(length) {
             Err(error) if is_full(&error) => {
@@ -156,6 +165,7 @@ impl Part {
         os::sync_folder(folder).map_err(|error| of_disk(folder, "synced", &error))?;
         // One that stays is about a part that is not there, which is noticed.
         let _ = fs::remove_file(journal);
+        let _ = fs::remove_file(journal::unfinished(journal));
         Ok(())
     }
 }

@@ -2,7 +2,13 @@
 
 mod downloads;
 mod faults;
+mod full;
 mod hub;
+mod killed;
+mod limits;
 mod reading;
 mod scripted;
+mod several;
 mod support;
+mod turns;
+mod verifying;

@@ -8,9 +8,15 @@ use crate::hub::Hub;
 
 pub(crate) const MIB: usize = 1 << 20;
 
+/// A client that bears with a machine that does much else.
 pub(crate) fn client() -> Client {
-    Client::new(Options { stall_timeout: Duration::from_millis(500), ..Options::default() })
-        .expect("this system can make a client")
+    client_that_waits(Duration::from_secs(20))
+}
+
+/// A client that gives up on a server which says nothing for so long.
+pub(crate) fn client_that_waits(stall_timeout: Duration) -> Client {
+    let options = Options { stall_timeout, ..Options::default() };
+    Client::new(options).expect("this system can make a client")
 }
 
 pub(crate) fn download(hub: &Hub, folder: &Path) -> Download {
