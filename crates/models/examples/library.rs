@@ -1,4 +1,4 @@
-//! A library of models: `library FOLDER list|import FILE|pull REFERENCE|verify NAME|remove NAME|adopt`.
+//! A library of models: `library FOLDER list|import FILE|pull REFERENCE|verify NAME...|remove NAME|adopt`.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::{env, error::Error};
@@ -32,9 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             };
             println!("{:#?}", puller.pull(&reference.parse::<Reference>()?, options, check, &job).await?);
         }
-        [folder, "verify", name] => {
+        [folder, "verify", names @ ..] => {
             let library = Library::open(folder)?;
-            println!("{:#?}", library.verify(&[library.get(name)?], &job)?);
+            let models = names.iter().map(|name| library.get(name)).collect::<Result<Vec<_>, _>>()?;
+            println!("{:#?}", library.verify(&models, &job)?);
         }
         [folder, "remove", name] => println!("{:#?}", Library::open(folder)?.remove(name)?),
         [_, "adopt"] => {
@@ -45,7 +46,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        _ => println!("usage: library FOLDER list|import FILE|pull REFERENCE|verify NAME|remove NAME|adopt"),
+        _ => {
+            println!("usage: library FOLDER list|import FILE|pull REFERENCE|verify NAME...|remove NAME|adopt")
+        }
     }
     Ok(())
 }

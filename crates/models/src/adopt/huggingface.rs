@@ -35,9 +35,10 @@ pub(super) fn scan(folder: &Path) -> Result<Scan, ModelsError> {
             let source =
                 Source { repo: Some(repo.clone()), revision, commit: Some(commit), ..Source::default() };
             for (file, components) in models {
+                let path = file.path.clone();
                 match adoptable(&repo, &source, &snapshot, file, components) {
                     Ok(found) => scan.models.push(found),
-                    Err((path, error)) => scan.problem(&path, error),
+                    Err(error) => scan.problem(&path, error),
                 }
             }
         }
@@ -92,8 +93,8 @@ fn adoptable(
     snapshot: &Path,
     file: Found,
     components: Vec<(Role, PathBuf)>,
-) -> Result<Adoptable, (PathBuf, ModelsError)> {
-    let name = ModelName::of_file(&file.name).map_err(|error| (file.path.clone(), error))?;
+) -> Result<Adoptable, ModelsError> {
+    let name = ModelName::of_file(&file.name)?;
     let within = file.path.strip_prefix(snapshot).unwrap_or(&file.path).to_string_lossy().replace('\\', "/");
     let shards = loadmaster_gguf::shard_paths(&file.path).unwrap_or_else(|| vec![file.path.clone()]);
     let all = shards.into_iter().chain(components.iter().map(|(_, path)| path.clone()));
