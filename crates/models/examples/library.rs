@@ -47,7 +47,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         _ => {
-            println!("usage: library FOLDER list|import FILE|pull REFERENCE|verify NAME...|remove NAME|adopt");
+            println!(
+                "usage: library FOLDER list|import FILE|pull REFERENCE|verify NAME...|remove NAME|adopt"
+            );
         }
     }
     Ok(())
