@@ -1,5 +1,7 @@
 //! What concerns every request.
 
+mod page;
+
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use reqwest::{
@@ -15,6 +17,8 @@ use crate::{
     limit::Limit,
     retry,
 };
+
+pub use self::page::{Page, PageError};
 
 /// More redirects than any hub has.
 const MOST_REDIRECTS: u32 = 10;

@@ -69,7 +69,7 @@ pub use bytes::Bytes;
 
 pub use crate::{
     body::Body,
-    client::{Client, Options},
+    client::{Client, Options, Page, PageError},
     credential::{Credential, without_secrets},
     download::{Download, Downloaded, How},
     error::FetchError,

@@ -37,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-core", &[]),
     ("loadmaster-fetch", &[]),
     ("loadmaster-gguf", &[]),
+    ("loadmaster-models", &["loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
     ("xtask", &["loadmaster-gguf"]),
