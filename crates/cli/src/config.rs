@@ -5,6 +5,7 @@
 
 mod models;
 mod network;
+mod origins;
 
 use std::{
     collections::BTreeMap,

@@ -13,6 +13,7 @@ use std::{
 };
 
 use axum::Router;
+use loadmaster_models::Reference;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use serde_json::{Value, json};
 
@@ -20,19 +21,34 @@ use self::{
     answer::{Answer, End},
     input::{Input, Line},
 };
+use super::pull;
 use crate::{
     Failed,
     args::RunArgs,
     config::Config,
     engine,
     failed::INTERRUPTED,
+    library::{self, Found},
     offered::{self, Offer},
 };
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
+    let flags = args.load.settings();
+    let offer = match library::find(&args.model, config).await? {
+        Some(found) => found.offer(&flags, config)?,
+        None => match library::pullable(&args.model, config)? {
+            Some(reference) => match pulled(&reference, config).await? {
+                Some(found) => found.offer(&flags, config)?,
+                None => return Ok(ExitCode::from(INTERRUPTED)),
+            },
+            None => offered::named(&args.model, &flags, config),
+        },
+    };
+    // Held to the end, so that nobody removes it meanwhile.
+    let _holds = library::hold([&offer], config).await?;
     let orchestrator = engine::start(config)?;
-    let Offer { request, rules } = offered::named(&args.model, &args.load.settings(), config);
+    let Offer { request, rules, .. } = offer;
     let model = request.model.id.clone();
     orchestrator.add_with(request, rules).await?;
     let outcome = tokio::select! {
@@ -42,6 +58,14 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
     };
     orchestrator.close().await;
     outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
+}
+
+/// Pulls a model that is not there; `None` when that was interrupted.
+async fn pulled(reference: &Reference, config: &Config) -> Result<Option<Found>, Failed> {
+    eprintln!("{reference} is not in the library: pulling it");
+    let wish = pull::Wish { name: None, anyway: false, quiet: false };
+    let manifest = pull::pull(reference, wish, config).await?;
+    Ok(manifest.map(|manifest| Found::of(manifest, &library::root(config))))
 }
 
 /// What to ask, by argument or standard input; `None` begins a chat.
