@@ -35,7 +35,10 @@ pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> R
     for file in files {
         let offer = match library::find_now(file, config)? {
             Some(found) => found.offer(flags, config)?,
-            None => named(file, flags, config),
+            None => {
+                library::known(file, config)?;
+                named(file, flags, config)
+            }
         };
         let name = offer.request.model.id.clone();
         if config.models.get(&name).is_some_and(|section| section.file.is_some()) {

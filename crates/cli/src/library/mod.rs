@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use loadmaster_models::{Job, Library};
 
-pub(crate) use self::named::{Found, catalog, find, find_now, hold, language_models, pullable};
+pub(crate) use self::named::{Found, catalog, find, find_now, hold, known, language_models, pullable};
 use crate::{Failed, commands::interrupts::Interrupts, config::Config, failed::INTERRUPTED};
 
 /// The library's folder.

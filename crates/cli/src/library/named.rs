@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use loadmaster_core::{Model, ModelKind, Settings};
-use loadmaster_models::{Catalog, Hold, Kind, Library, Manifest, ModelsError, Reference, Role};
+use loadmaster_models::{Catalog, Hold, Kind, Library, Manifest, ModelName, ModelsError, Reference, Role};
 
 use super::blocking;
 use crate::{
@@ -72,6 +72,36 @@ pub(crate) fn find_now(named: &Path, config: &Config) -> Result<Option<Found>, F
     let wanted = Some(reference.to_string());
     let models = library.list()?.models.into_iter().map(|listed| listed.manifest);
     Ok(models.into_iter().find(|manifest| manifest.reference == wanted).map(|found| Found::of(found, &root)))
+}
+
+/// What is wrong with a word that is neither a file nor a model of the library. Words that look like files
+/// are left to whoever opens files.
+pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
+    let is_word =
+        |text: &&str| ModelName::new(*text).is_ok() && !text.to_ascii_lowercase().ends_with(".gguf");
+    let Some(text) = named.to_str().filter(|_| !named.exists()).filter(is_word) else { return Ok(()) };
+    let mut near = Vec::new();
+    let root = super::root(config);
+    if root.is_dir()
+        && let Err(ModelsError::NoSuchModel { near: alike, .. }) = Library::open(root)?.get(text)
+    {
+        near = alike;
+    }
+    let cause = format!("There is no file and no model of the library called '{text}'");
+    let remedy = match catalog(config)?.find(text) {
+        Ok(_) => format!("`loadmaster pull {text}` gets it."),
+        Err(ModelsError::NotInCatalog { near: alike, .. }) => {
+            near.extend(alike);
+            near.dedup();
+            if near.is_empty() {
+                "See `loadmaster list`, or get it with `loadmaster pull`.".to_owned()
+            } else {
+                format!("Did you mean {}?", near.join(" or "))
+            }
+        }
+        Err(error) => error.remedy(),
+    };
+    Err(Failed::not_found(cause).remedy(remedy))
 }
 
 /// All models of the library that chat, and are whole.

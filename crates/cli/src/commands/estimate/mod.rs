@@ -23,6 +23,7 @@ pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitC
         let here = args.devices.is_empty();
         return estimate(&args, found.offer(&flags, config)?.request, here, config).await;
     }
+    library::known(&args.file, config)?;
     let local = Source::of(&args.file).local(&config.network).await?;
     let here = args.devices.is_empty() && !local.is_fetched();
     let model = Model::from_file(ModelKind::Text, offered::absolute(local.path()));

@@ -20,6 +20,9 @@ use crate::{
 
 pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitCode, Failed> {
     let found = library::find(&args.file, config).await?;
+    if found.is_none() {
+        library::known(&args.file, config)?;
+    }
     let source = Source::of(found.as_ref().map_or(&args.file, |found| &found.path));
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
     let header = source.header(ReadOptions { arrays }, &config.network).await?;

@@ -42,7 +42,10 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
                 Some(found) => found.offer(&flags, config)?,
                 None => return Ok(ExitCode::from(INTERRUPTED)),
             },
-            None => offered::named(&args.model, &flags, config),
+            None => {
+                library::known(&args.model, config)?;
+                offered::named(&args.model, &flags, config)
+            }
         },
     };
     // Held to the end, so that nobody removes it meanwhile.
