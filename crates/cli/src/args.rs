@@ -252,7 +252,7 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArgs {
-    /// The model: a GGUF file, a model of the library, or what `loadmaster pull` takes, which is pulled first
+    /// The model: a GGUF file, a name of the library, or what `loadmaster pull` takes
     pub(crate) model: PathBuf,
     /// What to ask; without it, a chat begins (or standard input is the prompt, if it is not a terminal)
     pub(crate) prompt: Option<String>,

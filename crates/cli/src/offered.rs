@@ -33,12 +33,11 @@ pub(crate) type Offered = BTreeMap<String, Offer>;
 pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
     let mut offered = Offered::new();
     for file in files {
-        let offer = match library::find_now(file, config)? {
-            Some(found) => found.offer(flags, config)?,
-            None => {
-                library::known(file, config)?;
-                named(file, flags, config)
-            }
+        let offer = if let Some(found) = library::find_now(file, config)? {
+            found.offer(flags, config)?
+        } else {
+            library::known(file, config)?;
+            named(file, flags, config)
         };
         let name = offer.request.model.id.clone();
         if config.models.get(&name).is_some_and(|section| section.file.is_some()) {

@@ -302,7 +302,7 @@ fn gc_tells_what_it_would_remove() {
     fs::create_dir_all(&part).expect("it can be made");
     fs::write(part.join("vae.gguf"), [0; 2048]).expect("it can be written");
     let told = ended(loadmaster(home.path()).args(["gc", "--dry-run"])).printed();
-    assert!(told.starts_with("would remove ") && told.ends_with("\n2.0 KiB would be free\n"), "{told}");
+    assert!(told.starts_with("would remove ") && told.ends_with("\n2.00 KiB would be free\n"), "{told}");
     assert!(part.exists());
     ended(loadmaster(home.path()).arg("gc")).printed();
     assert!(!part.exists());

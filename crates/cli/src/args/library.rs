@@ -7,11 +7,13 @@ use loadmaster_models::{How, ModelName, Origin};
 
 use super::NetworkArgs;
 
+/// What `pull` takes.
+const REFERENCE: &str = "The model: owner/repo, which picks what fits this machine, owner/repo:Q4_K_M, \
+                         owner/repo:file.gguf, a short name such as llama-3.2-1b, or a URL";
+
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// The model: owner/repo, which picks what fits this machine, owner/repo:Q4_K_M, owner/repo:file.gguf, a short
-    /// name such as llama-3.2-1b, or a URL
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", help = REFERENCE)]
     pub(crate) reference: String,
     /// What to call it [default: its short name, or as its file]
     #[arg(long, value_parser = model_name)]
@@ -59,24 +61,32 @@ pub(crate) struct ImportArgs {
     /// What to call it [default: as its file, or as it is called there]
     #[arg(long, value_parser = model_name)]
     pub(crate) name: Option<ModelName>,
-    /// Leave the file where it is and refer to it
-    #[arg(long, group = "how")]
-    reference: bool,
-    /// Give the file a second name, which takes no room; on the same disk alone
-    #[arg(long, group = "how")]
-    hard_link: bool,
-    /// Copy the file [default, but for --from]
-    #[arg(long, group = "how")]
-    copy: bool,
+    #[command(flatten)]
+    how: HowArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
+/// How files come into the library; one at most.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct HowArgs {
+    /// Leave the file where it is and refer to it
+    #[arg(long)]
+    reference: bool,
+    /// Give the file a second name, which takes no room; on the same disk alone
+    #[arg(long)]
+    hard_link: bool,
+    /// Copy the file [default, but for --from]
+    #[arg(long)]
+    copy: bool,
+}
+
 impl ImportArgs {
     /// How files come into the library.
     pub(crate) fn how(&self) -> How {
-        match (self.reference, self.hard_link, self.copy) {
+        match (self.how.reference, self.how.hard_link, self.how.copy) {
             (true, ..) => How::Reference,
             (_, true, _) => How::HardLink,
             (_, _, true) => How::Copy,

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     Failed,
     args::ImportArgs,
-    config::Config,
+    config::{self, Config},
     library::{self, progress::Shown},
     printed::print,
     table,
@@ -17,9 +17,9 @@ use crate::{
 
 pub(crate) async fn execute(args: ImportArgs, config: &Config) -> Result<ExitCode, Failed> {
     let import = match (args.from, &args.model) {
-        (Some(from), None) => return offer(&args, from.origin(), config).await,
+        (Some(from), None) => return offer(&args, from.origin()).await,
         (Some(from), Some(named)) => {
-            let found = scan(from.origin(), config).await?;
+            let found = scan(from.origin()).await?;
             adoption(&found, from.origin(), &named.to_string_lossy())?.import(args.how())
         }
         (None, Some(file)) => Import { how: args.how(), ..Import::of(file) },
@@ -48,8 +48,8 @@ fn told(manifest: &Manifest) -> String {
 }
 
 /// Lists what a program has.
-async fn offer(args: &ImportArgs, origin: Origin, config: &Config) -> Result<ExitCode, Failed> {
-    let found = scan(origin, config).await?;
+async fn offer(args: &ImportArgs, origin: Origin) -> Result<ExitCode, Failed> {
+    let found = scan(origin).await?;
     if args.json {
         print(&format!("{:#}\n", json!(found)))?;
         return Ok(ExitCode::SUCCESS);
@@ -73,8 +73,8 @@ async fn offer(args: &ImportArgs, origin: Origin, config: &Config) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-async fn scan(origin: Origin, config: &Config) -> Result<Scan, Failed> {
-    let folders = config.folders_of(origin);
+async fn scan(origin: Origin) -> Result<Scan, Failed> {
+    let folders = config::folders_of(origin);
     library::blocking(move || {
         let mut all = Scan::default();
         for folder in folders {

@@ -10,7 +10,7 @@ use loadmaster_models::{
 use crate::{
     Failed,
     args::PullArgs,
-    config::Config,
+    config::{self, Config},
     library::{self, progress::Shown, rested},
     printed::print,
     source::{self, Source},
@@ -79,7 +79,7 @@ async fn puller(config: &Config) -> Result<Puller, Failed> {
     let network = &config.network;
     let client = source::client(network)?;
     let hub = Hub::new(client, &network.hub, network.hub_token.is_some());
-    let caches = config.folders_of(Origin::HuggingFace);
+    let caches = config::folders_of(Origin::HuggingFace);
     let config = config.clone();
     let (library, catalog) = library::blocking(move || {
         let catalog: Catalog = library::catalog(&config)?;

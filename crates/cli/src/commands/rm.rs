@@ -54,7 +54,7 @@ mod tests {
             outside: vec!["/o/x.gguf".into()],
             notes: vec!["n".into()],
         };
-        let expected = "removed m; 2.0 MiB are free now\n  kept ab/t5.gguf, 1.0 GiB: used by a, b\n  \
+        let expected = "removed m; 2.00 MiB are free now\n  kept ab/t5.gguf, 1.00 GiB: used by a, b\n  \
                         kept /o/x.gguf: it is not the library's\n  note: n\n";
         assert_eq!(told(&report), expected);
     }

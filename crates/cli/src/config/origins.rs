@@ -4,13 +4,9 @@ use std::path::PathBuf;
 
 use loadmaster_models::Origin;
 
-use super::Config;
-
-impl Config {
-    /// The folders of `origin`'s models that there are, by the variables that it heeds itself.
-    pub(crate) fn folders_of(&self, origin: Origin) -> Vec<PathBuf> {
-        etcetera::home_dir().map_or_else(|_| Vec::new(), |home| origin.folders(&home, &variable))
-    }
+/// The folders of `origin`'s models that there are, by the variables that it heeds itself.
+pub(crate) fn folders_of(origin: Origin) -> Vec<PathBuf> {
+    etcetera::home_dir().map_or_else(|_| Vec::new(), |home| origin.folders(&home, &variable))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the configuration, where the environment is read")]

@@ -45,7 +45,7 @@ impl Shown {
     pub(crate) fn say(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
-                bars.lock().unwrap_or_else(PoisonError::into_inner).all.suspend(|| eprintln!("{line}"))
+                bars.lock().unwrap_or_else(PoisonError::into_inner).all.suspend(|| eprintln!("{line}"));
             }
             None => eprintln!("{line}"),
         }
@@ -185,11 +185,11 @@ mod tests {
     fn lines_are_few() {
         let (mut lines, start) = (Lines::default(), Instant::now());
         let first = lines.line(&progress(Step::Download, 1 << 20), start);
-        assert_eq!(first.as_deref(), Some("downloading m: 1.0 MiB of 4.0 MiB, 1.0 MiB/s, 2 min left"));
+        assert_eq!(first.as_deref(), Some("downloading m: 1.00 MiB of 4.00 MiB, 1.00 MiB/s, 2 min left"));
         assert_eq!(lines.line(&progress(Step::Download, 2 << 20), start), None);
         assert!(lines.line(&progress(Step::Download, 2 << 20), start + EVERY).is_some());
         // Another step is told at once; what is done has no time left.
         let last = lines.line(&progress(Step::Verify, 4 << 20), start + EVERY);
-        assert_eq!(last.as_deref(), Some("checking m: 4.0 MiB of 4.0 MiB, 1.0 MiB/s"));
+        assert_eq!(last.as_deref(), Some("checking m: 4.00 MiB of 4.00 MiB, 1.00 MiB/s"));
     }
 }

@@ -13,7 +13,6 @@ use std::{
 };
 
 use axum::Router;
-use loadmaster_models::Reference;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use serde_json::{Value, json};
 
@@ -34,20 +33,7 @@ use crate::{
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
-    let flags = args.load.settings();
-    let offer = match library::find(&args.model, config).await? {
-        Some(found) => found.offer(&flags, config)?,
-        None => match library::pullable(&args.model, config)? {
-            Some(reference) => match pulled(&reference, config).await? {
-                Some(found) => found.offer(&flags, config)?,
-                None => return Ok(ExitCode::from(INTERRUPTED)),
-            },
-            None => {
-                library::known(&args.model, config)?;
-                offered::named(&args.model, &flags, config)
-            }
-        },
-    };
+    let Some(offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
     let orchestrator = engine::start(config)?;
@@ -63,12 +49,21 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
     outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
 }
 
-/// Pulls a model that is not there; `None` when that was interrupted.
-async fn pulled(reference: &Reference, config: &Config) -> Result<Option<Found>, Failed> {
-    eprintln!("{reference} is not in the library: pulling it");
-    let wish = pull::Wish { name: None, anyway: false, quiet: false };
-    let manifest = pull::pull(reference, wish, config).await?;
-    Ok(manifest.map(|manifest| Found::of(manifest, &library::root(config))))
+/// The model that was named: a file, one of the library, or one that is pulled first; `None` when that was
+/// interrupted.
+async fn chosen(args: &RunArgs, config: &Config) -> Result<Option<Offer>, Failed> {
+    let flags = args.load.settings();
+    if let Some(found) = library::find(&args.model, config).await? {
+        return found.offer(&flags, config).map(Some);
+    }
+    if let Some(reference) = library::pullable(&args.model, config)? {
+        eprintln!("{reference} is not in the library: pulling it");
+        let wish = pull::Wish { name: None, anyway: false, quiet: false };
+        let Some(manifest) = pull::pull(&reference, wish, config).await? else { return Ok(None) };
+        return Found::of(manifest, &library::root(config)).offer(&flags, config).map(Some);
+    }
+    library::known(&args.model, config)?;
+    Ok(Some(offered::named(&args.model, &flags, config)))
 }
 
 /// What to ask, by argument or standard input; `None` begins a chat.
