@@ -5,12 +5,15 @@ mod named;
 pub(crate) mod progress;
 pub(crate) mod rested;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use loadmaster_models::{Job, Library};
 
 pub(crate) use self::named::{Found, catalog, find, find_now, hold, known, language_models, pullable};
 use crate::{Failed, commands::interrupts::Interrupts, config::Config, failed::INTERRUPTED};
+
+/// How long work may take to notice that it was called off.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The library's folder.
 pub(crate) fn root(config: &Config) -> PathBuf {
@@ -45,10 +48,11 @@ pub(crate) async fn interruptible<T>(
         done = &mut work => done.map(Some),
         () = interrupts.next() => {
             job.cancel();
-            // It ends soon; a second interrupt does not wait for it. Whatever moment it is, nothing is half done.
+            // Whatever moment it ends at, nothing is half done; so it is not waited for long.
             tokio::select! {
                 _ = work => {}
                 () = interrupts.next() => {}
+                () = tokio::time::sleep(PATIENCE) => {}
             }
             Ok(None)
         }
