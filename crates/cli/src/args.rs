@@ -1,6 +1,7 @@
 //! What the command understands.
 
 mod hold;
+mod library;
 mod load;
 mod network;
 mod reload;
@@ -15,6 +16,7 @@ use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     hold::{BudgetArgs, HoldArgs},
+    library::{GcArgs, ImportArgs, ListArgs, PullArgs, RmArgs, ShowArgs, VerifyArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
     reload::{ReloadArgs, ResumeArgs},
@@ -30,8 +32,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not eno
                           130 interrupted.";
 
 /// What `inspect` and `estimate` take.
-const FILE_OR_URL: &str = "The GGUF file, of a split model its first; or its http(s) URL, of which the header alone is \
-                           fetched (Hugging Face gets the token HF_TOKEN)";
+const FILE_OR_URL: &str = "The GGUF file, of a split model its first; a model of the library; or an http(s) URL, of which \
+                           the header alone is fetched (Hugging Face gets the token HF_TOKEN)";
 
 /// Runs local AI models so that the machine never runs out of memory.
 #[derive(Debug, Parser)]
@@ -163,6 +165,20 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Serve models over an OpenAI-compatible API
     Serve(ServeArgs),
+    /// Download a model into the library
+    Pull(PullArgs),
+    /// Take a model of this disk, or of another program, into the library
+    Import(ImportArgs),
+    /// List the models of the library
+    List(ListArgs),
+    /// Show what the library knows of a model
+    Show(ShowArgs),
+    /// Check every byte of models of the library
+    Verify(VerifyArgs),
+    /// Remove a model from the library
+    Rm(RmArgs),
+    /// Remove what no model of the library needs
+    Gc(GcArgs),
     /// List the models of a running `loadmaster serve`
     Ps(PsArgs),
     /// Load a model of a running `loadmaster serve`
@@ -227,6 +243,8 @@ impl Command {
         match self {
             Self::Inspect(inspect) => inspect.network.clone(),
             Self::Estimate(estimate) => estimate.network.clone(),
+            Self::Pull(pull) => pull.network.clone(),
+            Self::Run(run) => run.network.clone(),
             _ => NetworkArgs::default(),
         }
     }
@@ -234,8 +252,7 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArgs {
-    /// The model: a GGUF file
-    #[arg(value_name = "MODEL_FILE")]
+    /// The model: a GGUF file, a name of the library, or what `loadmaster pull` takes
     pub(crate) model: PathBuf,
     /// What to ask; without it, a chat begins (or standard input is the prompt, if it is not a terminal)
     pub(crate) prompt: Option<String>,
@@ -260,13 +277,16 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+    #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// A model to serve beside those of the configuration, named after its file; may be repeated
-    #[arg(long = "model", value_name = "FILE")]
+    /// A model to serve beside those of the configuration: a GGUF file, or a model of the library; may be
+    /// repeated [default: if the configuration names none, the language models of the library]
+    #[arg(long = "model", value_name = "FILE|NAME")]
     pub(crate) models: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
@@ -329,7 +349,7 @@ pub(crate) struct ProbeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
+    #[arg(value_name = "FILE|NAME|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
     /// Show all metadata, long arrays cut
     #[arg(long)]
@@ -346,7 +366,7 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EstimateArgs {
-    #[arg(value_name = "FILE|URL", help = FILE_OR_URL)]
+    #[arg(value_name = "FILE|NAME|URL", help = FILE_OR_URL)]
     pub(crate) file: PathBuf,
     /// A GPU to estimate for, instead of this machine's: "CUDA0=24 GiB"; named as llama-server names it; may be
     /// repeated

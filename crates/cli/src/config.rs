@@ -5,6 +5,7 @@
 
 mod models;
 mod network;
+mod origins;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +20,7 @@ use loadmaster_core::Settings;
 use loadmaster_orchestrator::{Budget, Budgets, Policy};
 use serde::Deserialize;
 
-pub(crate) use self::{models::Section as ModelSection, network::Network};
+pub(crate) use self::{models::Section as ModelSection, network::Network, origins::folders_of};
 use crate::{
     Failed,
     args::{Command, GlobalArgs, NetworkArgs, ServerArgs},

@@ -1,11 +1,11 @@
 //! Registry and orchestrator, as the configuration has them.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use loadmaster_core::{BackendContext, LoadRequest, Model, ModelKind, Registry, Settings};
+use loadmaster_core::{BackendContext, Registry};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
 
-use crate::{Failed, config::Config, offered};
+use crate::{Failed, config::Config};
 
 /// Makes the backends and starts the orchestrator on this machine. Loads nothing.
 pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
@@ -45,9 +45,4 @@ pub(crate) fn check_sections(config: &Config) -> Result<(), Failed> {
 pub(crate) fn policy(config: &Config) -> Policy {
     let measurements = Some(config.folders.state.join("measurements.json"));
     Policy { measurements, ..config.policy.clone() }
-}
-
-/// Asks for the model in `file`, named after it.
-pub(crate) fn request(file: &Path, settings: Settings) -> LoadRequest {
-    LoadRequest { model: Model::from_file(ModelKind::Text, offered::absolute(file)), settings }
 }

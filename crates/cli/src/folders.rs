@@ -15,6 +15,8 @@ use crate::Failed;
 pub(crate) struct Folders {
     /// Has `config.toml`.
     pub(crate) config: PathBuf,
+    /// The library of models.
+    pub(crate) models: PathBuf,
     /// Server logs.
     pub(crate) logs: PathBuf,
     /// What must survive a crash.
@@ -31,6 +33,7 @@ impl Folders {
                 .map_err(|error| Failed::usage(format!("{} is no folder: {error}", home.display())))?;
             let inside = |name: &str| home.join(name);
             return Ok(Self {
+                models: inside("models"),
                 logs: inside("logs"),
                 state: inside("state"),
                 runtime: inside("run"),
@@ -45,6 +48,7 @@ impl Folders {
         let runtime = base.runtime_dir().filter(|folder| folder.is_dir());
         Ok(Self {
             config: base.config_dir().join("loadmaster"),
+            models: data.join("models"),
             logs: data.join("logs"),
             state: data.join("state"),
             runtime: runtime.map_or_else(system::temporary_runtime_dir, |folder| folder.join("loadmaster")),

@@ -10,6 +10,7 @@ mod daemon;
 mod engine;
 mod failed;
 mod folders;
+mod library;
 mod offered;
 mod printed;
 mod source;
@@ -47,6 +48,13 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
     match command {
         Command::Run(run) => on_runtime(commands::run::execute(run, config)),
         Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config)),
+        Command::Pull(pull) => on_runtime(commands::pull::execute(pull, config)),
+        Command::Import(import) => on_runtime(commands::import::execute(import, config)),
+        Command::List(list) => on_runtime(commands::list::execute(list, config)),
+        Command::Show(show) => on_runtime(commands::show::execute(show, config)),
+        Command::Verify(verify) => on_runtime(commands::verify::execute(verify, config)),
+        Command::Rm(rm) => on_runtime(commands::rm::execute(rm, config)),
+        Command::Gc(gc) => on_runtime(commands::gc::execute(gc, config)),
         Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
         Command::Start(start) => {
             on_runtime(commands::until_interrupted(commands::start::execute(start, config)))

@@ -11,6 +11,7 @@ use loadmaster_orchestrator::{ModelRules, OrchestratorError};
 use crate::{
     Failed,
     config::{Config, ModelSection},
+    library,
 };
 
 /// One model, and how it is loaded and treated.
@@ -18,16 +19,26 @@ use crate::{
 pub(crate) struct Offer {
     pub(crate) request: LoadRequest,
     pub(crate) rules: ModelRules,
+    /// What the model is called in the library, if it is from there.
+    pub(crate) library: Option<String>,
+    /// Whether nobody named it: it is offered because the library has it, and left out where it cannot be.
+    pub(crate) unasked: bool,
 }
 
 /// The models by their names.
 pub(crate) type Offered = BTreeMap<String, Offer>;
 
-/// What `files`, loaded with `flags`, and the configuration's own models come to.
+/// What `files`, loaded with `flags`, and the configuration's own models come to. If neither names one, the
+/// language models of the library. Reads manifests.
 pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
     let mut offered = Offered::new();
     for file in files {
-        let offer = named(file, flags, config);
+        let offer = if let Some(found) = library::find_now(file, config)? {
+            found.offer(flags, config)?
+        } else {
+            library::known(file, config)?;
+            named(file, flags, config)
+        };
         let name = offer.request.model.id.clone();
         if config.models.get(&name).is_some_and(|section| section.file.is_some()) {
             let cause =
@@ -45,19 +56,30 @@ pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> R
     offered.extend(sections.map(|(name, section, file)| {
         let model = Model { id: name.clone(), kind: ModelKind::Text, path: absolute(file) };
         let request = LoadRequest { model, settings: section.settings.clone() };
-        (name.clone(), Offer { request, rules: section.rules() })
+        (name.clone(), Offer { request, rules: section.rules(), library: None, unasked: false })
     }));
+    if offered.is_empty() {
+        for found in library::language_models(config)? {
+            let offer = Offer { unasked: true, ..found.offer(flags, config)? };
+            offered.insert(offer.request.model.id.clone(), offer);
+        }
+    }
     Ok(offered)
 }
 
 /// The model in `file`, named after it: flags come before what the configuration says of that name.
 pub(crate) fn named(file: &Path, flags: &Settings, config: &Config) -> Offer {
-    let model = Model::from_file(ModelKind::Text, absolute(file));
+    with_section(Model::from_file(ModelKind::Text, absolute(file)), Settings::new(), flags, config)
+}
+
+/// `model`, loaded with `flags` before the configuration's section of its name before `own` settings.
+pub(crate) fn with_section(model: Model, own: Settings, flags: &Settings, config: &Config) -> Offer {
     let section = config.models.get(&model.id);
-    let mut settings = section.map(|section| section.settings.clone()).unwrap_or_default();
+    let mut settings = own;
+    settings.extend(section.map(|section| section.settings.clone()).unwrap_or_default());
     settings.extend(flags.clone());
     let rules = section.map(ModelSection::rules).unwrap_or_default();
-    Offer { request: LoadRequest { model, settings }, rules }
+    Offer { request: LoadRequest { model, settings }, rules, library: None, unasked: false }
 }
 
 /// Servers are started in other folders than this one.
@@ -96,7 +118,8 @@ mod tests {
 
     fn offer(file: &str, pinned: bool) -> Offer {
         let request = LoadRequest::new(Model::from_file(ModelKind::Text, file));
-        Offer { request, rules: ModelRules { pinned, ..ModelRules::default() } }
+        let rules = ModelRules { pinned, ..ModelRules::default() };
+        Offer { request, rules, library: None, unasked: false }
     }
 
     #[test]

@@ -67,7 +67,7 @@ mod tests {
             ("loadmaster run m --ctz 1", "unexpected argument '--ctz' found", "Did you mean '--ctx'?"),
             ("loadmaster run m --xyz", "unexpected argument '--xyz' found", see),
             ("loadmaster serv", "unrecognized subcommand 'serv'", "Did you mean 'serve'?"),
-            ("loadmaster run", "the following required arguments were not provided: <MODEL_FILE>", see),
+            ("loadmaster run", "the following required arguments were not provided: <MODEL>", see),
             (
                 "loadmaster completions bsh",
                 "invalid value 'bsh' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]",

@@ -49,6 +49,20 @@ pub struct Progress {
     pub speed: Option<u64>,
     /// Seconds that it will take still.
     pub seconds_left: Option<u64>,
+    /// Each file of a download; empty for other work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileProgress>,
+}
+
+/// How far one file of a download is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileProgress {
+    /// Its name.
+    pub name: String,
+    /// Bytes that are here.
+    pub done: u64,
+    /// Its length in bytes, if that is known.
+    pub total: Option<u64>,
 }
 
 type Listener = dyn Fn(&Progress) + Send + Sync;
@@ -105,7 +119,8 @@ impl Job {
     pub(crate) fn tell_step(&self, step: Step, what: impl Into<String>) {
         if self.listener.is_some() {
             let what = what.into();
-            self.tell(&Progress { step, what, done: 0, total: None, speed: None, seconds_left: None });
+            let files = Vec::new();
+            self.tell(&Progress { step, what, done: 0, total: None, speed: None, seconds_left: None, files });
         }
     }
 
@@ -143,7 +158,8 @@ impl Meter {
         };
         let (speed, seconds_left) = pace(done, self.total, self.started.elapsed());
         let (step, what) = (self.step, what.to_owned());
-        self.job.tell(&Progress { step, what, done, total: Some(self.total), speed, seconds_left });
+        let (total, files) = (Some(self.total), Vec::new());
+        self.job.tell(&Progress { step, what, done, total, speed, seconds_left, files });
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub use crate::{
     error::ModelsError,
     hub::{HUGGING_FACE, Hub, HubFile, Repo},
     inspect::{Inspected, inspect},
-    job::{Job, Progress, ProgressStream, Step},
+    job::{FileProgress, Job, Progress, ProgressStream, Step},
     manifest::{
         Component, Facts, Format, Kind, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NAME_BYTES, Manifest,
         ModelName, PARTS, Place, RelativePath, Role, SCHEMA, Source, StoredFile,

@@ -3,9 +3,16 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 20] = [
     "run",
     "serve",
+    "pull",
+    "import",
+    "list",
+    "show",
+    "verify",
+    "rm",
+    "gc",
     "ps",
     "start",
     "plan",

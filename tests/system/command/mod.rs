@@ -19,6 +19,8 @@ mod hold;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
+mod library;
+#[cfg(unix)]
 mod permissions;
 #[cfg(unix)]
 mod terminal;

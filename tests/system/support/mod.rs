@@ -94,9 +94,14 @@ impl Daemon {
 
     /// The same, with another program in the place of `llama-server`.
     pub(crate) fn start_server(home: TempDir, server: &Path, arguments: &[&str]) -> Self {
+        let model = smollm2().to_string_lossy().into_owned();
+        Self::start_serving(home, server, &[&["--model", model.as_str()], arguments].concat())
+    }
+
+    /// The same, with the models that `arguments` name alone.
+    pub(crate) fn start_serving(home: TempDir, server: &Path, arguments: &[&str]) -> Self {
         let mut child = loadmaster(home.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--ctx", "2048", "--model"])
-            .arg(smollm2())
+            .args(["serve", "--listen", "127.0.0.1:0", "--ctx", "2048"])
             .arg("--llama-server")
             .arg(server)
             .args(arguments)

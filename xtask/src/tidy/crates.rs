@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "loadmaster-fetch",
             "loadmaster-gateway",
             "loadmaster-gguf",
+            "loadmaster-models",
             "loadmaster-orchestrator",
             "loadmaster-supervise",
             "loadmaster-sysprobe",

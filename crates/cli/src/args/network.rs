@@ -9,7 +9,13 @@ use clap::Args;
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkArgs {
     /// Certificates to trust beside the system's: a PEM file
-    #[arg(long, env = "LOADMASTER_CA_FILE", value_name = "FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "LOADMASTER_CA_FILE",
+        value_name = "FILE",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
     pub(crate) ca_file: Option<PathBuf>,
     /// Seconds that a server may send nothing [default: 30]
     #[arg(

@@ -7,20 +7,27 @@ use crate::{Failed, failed::INTERRUPTED};
 pub(crate) mod budget;
 pub(crate) mod completions;
 pub(crate) mod estimate;
+pub(crate) mod gc;
 pub(crate) mod hold;
+pub(crate) mod import;
 pub(crate) mod inspect;
+pub(crate) mod list;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod ps;
+pub(crate) mod pull;
 pub(crate) mod reload;
+pub(crate) mod rm;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod show;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod verify;
 
 #[cfg_attr(unix, path = "interrupts/unix.rs")]
 #[cfg_attr(not(unix), path = "interrupts/windows.rs")]
-mod interrupts;
+pub(crate) mod interrupts;
 
 #[cfg_attr(unix, path = "hangups/unix.rs")]
 #[cfg_attr(not(unix), path = "hangups/windows.rs")]

@@ -11,7 +11,7 @@ use loadmaster_fetch::{Download, Downloaded, Downloads, Phase};
 use super::{Plan, PlannedFile, Puller, blocking};
 use crate::{
     error::ModelsError,
-    job::{Job, Progress, Step},
+    job::{FileProgress, Job, Progress, Step},
     manifest::{Component, Manifest, Place, RelativePath, SCHEMA, StoredFile},
     sha256::Sha256,
     store::Staging,
@@ -111,6 +111,9 @@ impl Puller {
             downloads.push(download);
             staged.push(file);
         }
+        let each: Vec<_> = staged.iter().zip(&downloads).map(|(file, one)| (*file, one.progress())).collect();
+        let files =
+            || -> Vec<FileProgress> { each.iter().map(|(file, one)| of_file(file, &one.borrow())).collect() };
         let downloads = Downloads::new(downloads);
         let mut progress = downloads.progress();
         let running = downloads.run();
@@ -121,10 +124,10 @@ impl Puller {
                 () = tokio::time::sleep(LOOK) => job.check()?,
             }
             if progress.has_changed().unwrap_or(false) {
-                tell(job, plan, &progress.borrow_and_update());
+                tell(job, plan, &progress.borrow_and_update(), files());
             }
         };
-        tell(job, plan, &progress.borrow_and_update());
+        tell(job, plan, &progress.borrow_and_update(), files());
         let repo_of =
             |file: &PlannedFile| plan.repos.iter().find(|repo| Some(&repo.id) == file.source.repo.as_ref());
         let outcomes = outcomes.into_iter().zip(staged);
@@ -134,7 +137,12 @@ impl Puller {
     }
 }
 
-fn tell(job: &Job, plan: &Plan, progress: &loadmaster_fetch::Progress) {
+fn of_file(file: &PlannedFile, progress: &loadmaster_fetch::Progress) -> FileProgress {
+    let name = file.path.file_name().to_owned();
+    FileProgress { name, done: progress.received, total: progress.total.or(file.size) }
+}
+
+fn tell(job: &Job, plan: &Plan, progress: &loadmaster_fetch::Progress, files: Vec<FileProgress>) {
     let step = if progress.phase == Phase::Verifying { Step::Verify } else { Step::Download };
     job.tell(&Progress {
         step,
@@ -143,6 +151,7 @@ fn tell(job: &Job, plan: &Plan, progress: &loadmaster_fetch::Progress) {
         total: progress.total,
         speed: Some(progress.speed).filter(|&speed| speed > 0),
         seconds_left: progress.remaining.map(|left| left.as_secs()),
+        files,
     });
 }
 

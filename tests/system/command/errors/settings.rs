@@ -39,7 +39,7 @@ fn lines_that_the_command_does_not_understand() {
     check(&["run", "m.gguf", "--ctz", "1"], "unexpected argument '--ctz' found", "Did you mean '--ctx'?");
     check(&["juggle"], "unrecognized subcommand 'juggle'", &see(""));
     check(&["serv"], "unrecognized subcommand 'serv'", "Did you mean 'serve'?");
-    check(&["run"], "the following required arguments were not provided: <MODEL_FILE>", &see(" run"));
+    check(&["run"], "the following required arguments were not provided: <MODEL>", &see(" run"));
     check(
         &["run", "m.gguf", "--budget", "host=lots"],
         "invalid value 'host=lots' for '--budget <DEVICE=AMOUNT>': 'lots' is not an amount of memory; write it \

@@ -17,21 +17,21 @@ const PIECE: u64 = 16 * 1024;
 
 /// What a client asked.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(in crate::command) struct Request {
     /// Path and query.
-    pub(super) path: String,
+    pub(in crate::command) path: String,
     /// By their names in lower case.
-    pub(super) headers: BTreeMap<String, String>,
+    pub(in crate::command) headers: BTreeMap<String, String>,
 }
 
 impl Request {
     /// First and last byte of the range that is asked for.
-    pub(super) fn range(&self) -> Option<(u64, u64)> {
+    pub(in crate::command) fn range(&self) -> Option<(u64, u64)> {
         let (first, last) = self.headers.get("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()?))
     }
 
-    pub(super) fn token(&self) -> Option<&str> {
+    pub(in crate::command) fn token(&self) -> Option<&str> {
         self.headers.get("authorization")?.strip_prefix("Bearer ")
     }
 }
@@ -46,7 +46,7 @@ enum Content {
 
 /// What the hub does after some bytes of a body.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Fault {
+pub(in crate::command) enum Fault {
     /// Closes the connection.
     Cut,
     /// Sends nothing more, and keeps the connection.
@@ -55,7 +55,7 @@ pub(super) enum Fault {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(in crate::command) struct Reply {
     status: u16,
     headers: BTreeMap<String, String>,
     content: Content,
@@ -64,7 +64,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// A text.
-    pub(super) fn text(status: u16, text: &str) -> Self {
+    pub(in crate::command) fn text(status: u16, text: &str) -> Self {
         let mut reply =
             Self { status, headers: BTreeMap::new(), content: Content::Text(text.to_owned()), fault: None };
         reply.headers.insert("content-length".to_owned(), text.len().to_string());
@@ -72,12 +72,12 @@ impl Reply {
     }
 
     /// A redirect, as to a content network.
-    pub(super) fn redirect(to: &str) -> Self {
+    pub(in crate::command) fn redirect(to: &str) -> Self {
         Self::text(302, "Found").header("location", to)
     }
 
     /// The range of `file` that is asked for, as it should be.
-    pub(super) fn range(file: &Path, request: &Request) -> Self {
+    pub(in crate::command) fn range(file: &Path, request: &Request) -> Self {
         let length = file.metadata().expect("the file is there").len();
         let Some((first, last)) = request.range() else { return Self::whole(file) };
         if first >= length {
@@ -93,7 +93,7 @@ impl Reply {
     }
 
     /// The whole of `file`, as from a server without ranges.
-    pub(super) fn whole(file: &Path) -> Self {
+    pub(in crate::command) fn whole(file: &Path) -> Self {
         let length = file.metadata().expect("the file is there").len();
         let mut reply = Self::text(200, "").header("content-length", &length.to_string());
         reply.content = Content::File(file.to_owned(), 0, length);
@@ -101,13 +101,13 @@ impl Reply {
     }
 
     /// Sets a header, whatever it was.
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(in crate::command) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Fails after so many bytes of the body.
-    pub(super) fn fails(mut self, after: u64, fault: Fault) -> Self {
+    pub(in crate::command) fn fails(mut self, after: u64, fault: Fault) -> Self {
         self.fault = Some((after, fault));
         self
     }
@@ -139,7 +139,7 @@ struct Log {
 }
 
 /// A running hub on a port of 127.0.0.1. Its threads end with the test's process.
-pub(super) struct FakeHub {
+pub(in crate::command) struct FakeHub {
     address: SocketAddr,
     scheme: &'static str,
     log: Arc<Mutex<Log>>,
@@ -147,12 +147,12 @@ pub(super) struct FakeHub {
 
 impl FakeHub {
     /// A hub that answers with `answer`.
-    pub(super) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(in crate::command) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen(None, answer)
     }
 
     /// The same over TLS.
-    pub(super) fn start_tls(
+    pub(in crate::command) fn start_tls(
         config: ServerConfig,
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -189,17 +189,17 @@ impl FakeHub {
     }
 
     /// `http://127.0.0.1:PORT`, followed by `path`.
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::command) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// All that was asked.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(in crate::command) fn requests(&self) -> Vec<Request> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
     }
 
     /// Bytes of bodies that were sent, as far as the system took them.
-    pub(super) fn body_bytes(&self) -> u64 {
+    pub(in crate::command) fn body_bytes(&self) -> u64 {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).body_bytes
     }
 }
@@ -254,7 +254,7 @@ fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
 }
 
 /// A certificate for 127.0.0.1 that no system knows, and a server that has it.
-pub(super) fn unknown_certificate() -> (String, ServerConfig) {
+pub(in crate::command) fn unknown_certificate() -> (String, ServerConfig) {
     let names = vec!["127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be made");
     let key = made.signing_key.serialize_der().try_into().expect("it is a key");

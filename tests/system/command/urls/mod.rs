@@ -1,7 +1,7 @@
 //! `inspect` and `estimate` of models on a server.
 
 mod answers;
-mod fake_hub;
+pub(super) mod fake_hub;
 mod faults;
 mod hubs;
 mod split;
@@ -19,7 +19,7 @@ use super::{Ended, empty_folder, ended};
 use crate::support::{loadmaster, smollm2};
 
 /// `loadmaster COMMAND PLACE`, with nothing of this machine's settings for the network.
-fn command(home: &Path, command: &str, place: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(super) fn command(home: &Path, command: &str, place: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut loadmaster = loadmaster(home);
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_TOKEN", "HF_ENDPOINT", "SSL_CERT_FILE"] {
         loadmaster.env_remove(name).env_remove(name.to_lowercase());

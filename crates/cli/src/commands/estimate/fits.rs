@@ -1,13 +1,11 @@
 //! What would fit on the machine that was asked about, whatever was asked for.
 
-use std::path::Path;
-
-use loadmaster_core::{DeviceKind, Settings};
+use loadmaster_core::{DeviceKind, LoadRequest};
 use loadmaster_gguf::Header;
 use loadmaster_orchestrator::{Orchestrator, Preview};
 use serde_json::{Value, json};
 
-use crate::{Failed, engine};
+use crate::Failed;
 
 /// Contexts are looked for in steps of so many tokens, as llama.cpp pads them.
 const STEP: u64 = 256;
@@ -40,25 +38,25 @@ pub(super) struct Layers {
 /// What was asked, and who answers.
 pub(super) struct Question<'a> {
     pub(super) orchestrator: &'a Orchestrator,
-    pub(super) file: &'a Path,
-    pub(super) settings: Settings,
+    pub(super) request: LoadRequest,
 }
 
 impl Question<'_> {
     /// What was asked for, with some settings changed.
     pub(super) async fn preview(&self, changed: &[(&str, Value)]) -> Result<Preview, Failed> {
-        let mut settings = self.settings.clone();
+        let mut request = self.request.clone();
         for (name, value) in changed {
-            settings.insert((*name).to_owned(), value.clone());
+            request.settings.insert((*name).to_owned(), value.clone());
         }
-        Ok(self.orchestrator.preview_of(engine::request(self.file, settings)).await?)
+        Ok(self.orchestrator.preview_of(request).await?)
     }
 
     /// Looks for what fits on the machine of `preview`.
     pub(super) async fn what_fits(&self, preview: &Preview) -> Result<Fits, Failed> {
         let on_gpu = preview.machine.devices.iter().any(|device| device.kind != DeviceKind::Host);
-        let trained_context =
-            Header::open_model(self.file).ok().and_then(|header| header.arch_u64("context_length"));
+        let trained_context = Header::open_model(&self.request.model.path)
+            .ok()
+            .and_then(|header| header.arch_u64("context_length"));
         let layers = if on_gpu { Some(self.most_layers().await?) } else { None };
         let place = if on_gpu { json!("all") } else { json!(0) };
         let longest_context = self.longest_context(&place, trained_context.unwrap_or(MOST)).await?;

@@ -2,29 +2,46 @@
 
 mod fits;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use loadmaster_core::{
-    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, Machine, Settings, async_trait,
+    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, LoadRequest, Machine, Model,
+    ModelKind, async_trait,
 };
 use loadmaster_orchestrator::{MachineReader, OrchestratorError, Preview, ThisMachine};
 use serde_json::{Value, json};
 
 use self::fits::{Fits, Layers, Question};
-use crate::{Failed, args::EstimateArgs, config::Config, engine, printed::print, source::Source, table};
+use crate::{
+    Failed, args::EstimateArgs, config::Config, engine, library, offered, printed::print, source::Source,
+    table,
+};
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let flags = args.plan.settings();
+    if let Some(found) = library::find(&args.file, config).await? {
+        let here = args.devices.is_empty();
+        return estimate(&args, found.offer(&flags, config)?.request, here, config).await;
+    }
+    library::known(&args.file, config)?;
     let local = Source::of(&args.file).local(&config.network).await?;
     let here = args.devices.is_empty() && !local.is_fetched();
-    estimate(&args, local.path(), here, config).await.map_err(|failed| local.named(failed))
+    let model = Model::from_file(ModelKind::Text, offered::absolute(local.path()));
+    let request = LoadRequest { model, settings: flags };
+    estimate(&args, request, here, config).await.map_err(|failed| local.named(failed))
 }
 
 /// Estimates for the machine that was asked about. `here` says that it is this one, and that the model's
 /// data is here too.
-async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config) -> Result<ExitCode, Failed> {
+async fn estimate(
+    args: &EstimateArgs,
+    mut request: LoadRequest,
+    here: bool,
+    config: &Config,
+) -> Result<ExitCode, Failed> {
     check_names(&args.devices)?;
     let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
-    let mut settings = args.plan.settings();
+    let settings = &mut request.settings;
     if gpus.len() > 1 {
         // A plan takes one device unless it is told of more.
         settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
@@ -32,10 +49,10 @@ async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config)
     let asks_for_layers = settings.get("gpu_layers").is_some_and(|layers| *layers != json!(0));
     let machine = Imagined { gpus, software: asks_for_layers, real: ThisMachine::new() };
     let orchestrator = engine::start_on(config, Arc::new(machine))?;
-    let asked = Question { orchestrator: &orchestrator, file, settings };
+    let asked = Question { orchestrator: &orchestrator, request };
     let imagined = asked.preview(&[]).await?;
     let fits = asked.what_fits(&imagined).await?;
-    let known = if here { known_here(file, asked.settings, config).await } else { None };
+    let known = if here { known_here(asked.request, config).await } else { None };
     let preview = known.unwrap_or(imagined);
     if args.json {
         print(&format!("{:#}\n", as_json(&preview, &fits)))?;
@@ -47,9 +64,9 @@ async fn estimate(args: &EstimateArgs, file: &Path, here: bool, config: &Config)
 
 /// What this machine's own server says of the plan, or what it took at its last start. `None` without a
 /// server that can say: then what was computed has to do.
-async fn known_here(file: &Path, settings: Settings, config: &Config) -> Option<Preview> {
+async fn known_here(request: LoadRequest, config: &Config) -> Option<Preview> {
     let orchestrator = engine::start(config).ok()?;
-    orchestrator.preview_of(engine::request(file, settings)).await.ok()
+    orchestrator.preview_of(request).await.ok()
 }
 
 /// Refuses a name that stands for two GPUs.

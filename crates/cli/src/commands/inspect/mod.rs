@@ -12,13 +12,18 @@ use crate::{
     Failed,
     args::InspectArgs,
     config::Config,
+    library,
     printed::print,
     source::{self, Source},
     table,
 };
 
 pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let source = Source::of(&args.file);
+    let found = library::find(&args.file, config).await?;
+    if found.is_none() {
+        library::known(&args.file, config)?;
+    }
+    let source = Source::of(found.as_ref().map_or(&args.file, |found| &found.path));
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
     let header = source.header(ReadOptions { arrays }, &config.network).await?;
     let complete = source::complete(&header);

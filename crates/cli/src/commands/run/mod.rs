@@ -20,19 +20,24 @@ use self::{
     answer::{Answer, End},
     input::{Input, Line},
 };
+use super::pull;
 use crate::{
     Failed,
     args::RunArgs,
     config::Config,
     engine,
     failed::INTERRUPTED,
+    library::{self, Found},
     offered::{self, Offer},
 };
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
+    let Some(offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
+    // Held to the end, so that nobody removes it meanwhile.
+    let _holds = library::hold([&offer], config).await?;
     let orchestrator = engine::start(config)?;
-    let Offer { request, rules } = offered::named(&args.model, &args.load.settings(), config);
+    let Offer { request, rules, .. } = offer;
     let model = request.model.id.clone();
     orchestrator.add_with(request, rules).await?;
     let outcome = tokio::select! {
@@ -42,6 +47,23 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
     };
     orchestrator.close().await;
     outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
+}
+
+/// The model that was named: a file, one of the library, or one that is pulled first; `None` when that was
+/// interrupted.
+async fn chosen(args: &RunArgs, config: &Config) -> Result<Option<Offer>, Failed> {
+    let flags = args.load.settings();
+    if let Some(found) = library::find(&args.model, config).await? {
+        return found.offer(&flags, config).map(Some);
+    }
+    if let Some(reference) = library::pullable(&args.model, config)? {
+        eprintln!("{reference} is not in the library: pulling it");
+        let wish = pull::Wish { name: None, anyway: false, quiet: false };
+        let Some(manifest) = pull::pull(&reference, wish, config).await? else { return Ok(None) };
+        return Found::of(manifest, &library::root(config)).offer(&flags, config).map(Some);
+    }
+    library::known(&args.model, config)?;
+    Ok(Some(offered::named(&args.model, &flags, config)))
 }
 
 /// What to ask, by argument or standard input; `None` begins a chat.

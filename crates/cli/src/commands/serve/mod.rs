@@ -13,7 +13,9 @@ use tokio::{
 
 use self::reload::Reloader;
 use super::{hangups::Hangups, interrupts::Interrupts};
-use crate::{Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED, offered::offered};
+use crate::{
+    Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED, library, offered::Offered,
+};
 
 /// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
 /// would hold up the end for ever.
@@ -32,11 +34,10 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
     let orchestrator = engine::start(config)?;
     let (files, flags) = (args.models, args.load.settings());
-    let offered = offered(&files, &flags, config)?;
-    for offer in offered.values() {
-        // A mistake is told now, and not to the first client.
-        orchestrator.check_of(offer.request.clone()).await?;
-    }
+    let offered = reload::offered(&files, &flags, config).await?;
+    // A mistake is told now, and not to the first client.
+    let offered = reload::checked(&orchestrator, offered, &Offered::new()).await?;
+    let holds = library::hold(offered.values(), config).await?;
     for offer in offered.values() {
         orchestrator.add_with(offer.request.clone(), offer.rules).await?;
     }
@@ -48,7 +49,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
     let (begun, config) = (config.clone(), config.clone());
-    let reloader = Reloader { orchestrator: orchestrator.clone(), begun, config, offered, files, flags };
+    let reloader =
+        Reloader { orchestrator: orchestrator.clone(), begun, config, offered, holds, files, flags };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
     let router = loadmaster_gateway::router_with(orchestrator.clone(), reloads);

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use loadmaster_core::{Event, Settings};
 use loadmaster_gateway::{ReloadCall, ReloadRefused, Reloaded};
+use loadmaster_models::Hold;
 use loadmaster_orchestrator::Orchestrator;
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,8 +13,8 @@ use crate::{
     Failed,
     commands::{Hangup, hangups::Hangups},
     config::Config,
-    engine,
-    offered::{Difference, Offered, offered},
+    engine, library,
+    offered::{self, Difference, Offered},
 };
 
 /// Keeps a running orchestrator to the configuration.
@@ -25,6 +26,8 @@ pub(super) struct Reloader {
     pub(super) config: Config,
     /// The models that hold now.
     pub(super) offered: Offered,
+    /// Keep those of the library from being removed.
+    pub(super) holds: Vec<Hold>,
     /// What the command line says of models.
     pub(super) files: Vec<PathBuf>,
     pub(super) flags: Settings,
@@ -98,13 +101,11 @@ impl Reloader {
     async fn try_reload(&mut self) -> Result<Reloaded, Failed> {
         let config = self.config.again()?;
         engine::check_sections(&config)?;
-        let offered = offered(&self.files, &self.flags, &config)?;
+        let offered = offered(&self.files, &self.flags, &config).await?;
+        let offered = checked(&self.orchestrator, offered, &self.offered).await?;
         let difference = Difference::between(&self.offered, &offered);
-        for name in difference.added.iter().chain(&difference.changed) {
-            if let Some(offer) = offered.get(name) {
-                self.orchestrator.check_of(offer.request.clone()).await?;
-            }
-        }
+        // Before those that go are let go of: most are the same.
+        let holds = library::hold(offered.values(), &config).await?;
         self.apply(&config, &offered, &difference).await?;
         let Difference { added, removed, changed, kept } = difference;
         let names = |names: BTreeSet<String>| names.into_iter().collect();
@@ -115,7 +116,7 @@ impl Reloader {
             kept: names(kept),
             needs_restart: needs_restart(&self.begun, &config),
         };
-        (self.config, self.offered) = (config, offered);
+        (self.config, self.offered, self.holds) = (config, offered, holds);
         Ok(reloaded)
     }
 
@@ -143,6 +144,35 @@ impl Reloader {
         }
         Ok(())
     }
+}
+
+/// The models that are offered. Manifests are read on a thread that may block.
+pub(super) async fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
+    let (files, flags, config) = (files.to_vec(), flags.clone(), config.clone());
+    library::blocking(move || offered::offered(&files, &flags, &config)).await
+}
+
+/// Checks the models that are others than `before`. One that nobody named and that cannot be loaded is left
+/// out, which the log tells; any other one is a failure.
+pub(super) async fn checked(
+    orchestrator: &Orchestrator,
+    offered: Offered,
+    before: &Offered,
+) -> Result<Offered, Failed> {
+    let mut good = Offered::new();
+    for (name, offer) in offered {
+        if before.get(&name) != Some(&offer)
+            && let Err(error) = orchestrator.check_of(offer.request.clone()).await
+        {
+            if !offer.unasked {
+                return Err(error.into());
+            }
+            tracing::warn!(%error, "the library's model '{name}' is not served");
+            continue;
+        }
+        good.insert(name, offer);
+    }
+    Ok(good)
 }
 
 /// The keys that hold only after a restart, and are others now than when the program began.

@@ -1,0 +1,165 @@
+//! Models of the library, by the names that people give on the command line.
+
+use std::path::{Path, PathBuf};
+
+use loadmaster_core::{Model, ModelKind, Settings};
+use loadmaster_models::{Catalog, Hold, Kind, Library, Manifest, ModelName, ModelsError, Reference, Role};
+
+use super::blocking;
+use crate::{
+    Failed,
+    config::Config,
+    offered::{self, Offer},
+};
+
+/// A model of the library.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) manifest: Manifest,
+    /// The file that a server is started with.
+    pub(crate) path: PathBuf,
+    /// Its projector, if it has one.
+    projector: Option<PathBuf>,
+}
+
+impl Found {
+    /// The model of `manifest`, in the library at `root`.
+    pub(crate) fn of(manifest: Manifest, root: &Path) -> Self {
+        let projector = manifest.components.iter().find(|component| component.role == Role::Mmproj);
+        let projector = projector.map(|component| manifest.path(root, &component.file));
+        Self { path: manifest.main_file(root).unwrap_or_default(), projector, manifest }
+    }
+
+    /// It as a model to load; a failure if it is none that answers.
+    pub(crate) fn offer(&self, flags: &Settings, config: &Config) -> Result<Offer, Failed> {
+        let (name, kind) = (self.manifest.name.to_string(), self.manifest.kind);
+        if !matches!(kind, Kind::Llm | Kind::Embedding | Kind::Reranker | Kind::Other) {
+            return Err(Failed::usage(format!(
+                "The model '{name}' cannot be run by itself: its kind is {kind}"
+            ))
+            .remedy("`loadmaster list` shows which are language models."));
+        }
+        let mut own = Settings::new();
+        if let Some(projector) = self.projector.as_ref().and_then(|path| path.to_str()) {
+            own.insert("mmproj".to_owned(), projector.into());
+        }
+        let model = Model { id: name.clone(), kind: ModelKind::Text, path: self.path.clone() };
+        Ok(Offer { library: Some(name), ..offered::with_section(model, own, flags, config) })
+    }
+}
+
+/// The model of the library that `named` means: its name, or what it was pulled by. A file that is there
+/// comes before it.
+pub(crate) async fn find(named: &Path, config: &Config) -> Result<Option<Found>, Failed> {
+    let (named, config) = (named.to_owned(), config.clone());
+    blocking(move || find_now(&named, &config)).await
+}
+
+/// The same, on a thread that may block.
+pub(crate) fn find_now(named: &Path, config: &Config) -> Result<Option<Found>, Failed> {
+    let Some(text) = named.to_str().filter(|_| !named.exists()) else { return Ok(None) };
+    let root = super::root(config);
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    let library = Library::open(&root)?;
+    match library.get(text) {
+        Ok(manifest) => return Ok(Some(Found::of(manifest, &root))),
+        Err(ModelsError::NoSuchModel { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let Ok(reference) = Reference::parse(text, &config.network.hub) else { return Ok(None) };
+    let wanted = Some(reference.to_string());
+    let models = library.list()?.models.into_iter().map(|listed| listed.manifest);
+    Ok(models.into_iter().find(|manifest| manifest.reference == wanted).map(|found| Found::of(found, &root)))
+}
+
+/// What is wrong with a word that is neither a file nor a model of the library. Words that look like files
+/// are left to whoever opens files.
+pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
+    let is_word =
+        |text: &&str| ModelName::new(*text).is_ok() && !text.to_ascii_lowercase().ends_with(".gguf");
+    let Some(text) = named.to_str().filter(|_| !named.exists()).filter(is_word) else { return Ok(()) };
+    let mut near = Vec::new();
+    let root = super::root(config);
+    if root.is_dir()
+        && let Err(ModelsError::NoSuchModel { near: alike, .. }) = Library::open(root)?.get(text)
+    {
+        near = alike;
+    }
+    let cause = format!("There is no file and no model of the library called '{text}'");
+    let remedy = match catalog(config)?.find(text) {
+        Ok(_) => format!("`loadmaster pull {text}` gets it."),
+        Err(ModelsError::NotInCatalog { near: alike, .. }) => {
+            near.extend(alike);
+            near.dedup();
+            if near.is_empty() {
+                "See `loadmaster list`, or get it with `loadmaster pull`.".to_owned()
+            } else {
+                format!("Did you mean {}?", near.join(" or "))
+            }
+        }
+        Err(error) => error.remedy(),
+    };
+    Err(Failed::not_found(cause).remedy(remedy))
+}
+
+/// All models of the library that chat, and are whole.
+pub(crate) fn language_models(config: &Config) -> Result<Vec<Found>, Failed> {
+    let root = super::root(config);
+    if !root.is_dir() {
+        return Ok(Vec::new());
+    }
+    let models = Library::open(&root)?.list()?.models.into_iter();
+    let whole = models.filter(|model| model.manifest.kind == Kind::Llm && model.missing.is_empty());
+    Ok(whole.map(|model| Found::of(model.manifest, &root)).collect())
+}
+
+/// What can be pulled by this name, which is neither a file nor a model of the library. Words that look like
+/// paths are paths, and short names are those of the catalog.
+pub(crate) fn pullable(named: &Path, config: &Config) -> Result<Option<Reference>, Failed> {
+    let Some(text) = named.to_str().filter(|_| !named.exists()) else { return Ok(None) };
+    let is_address = text.contains("://");
+    let is_file = text.to_ascii_lowercase().ends_with(".gguf") && !text.contains(':');
+    if !is_address && (is_file || text.starts_with(['/', '.', '~']) || text.contains('\\')) {
+        return Ok(None);
+    }
+    Ok(match Reference::parse(text, &config.network.hub) {
+        Ok(Reference::Catalog { name, quantisation }) => {
+            let known = catalog(config)?.find(&name).is_ok();
+            known.then_some(Reference::Catalog { name, quantisation })
+        }
+        Ok(reference) => Some(reference),
+        Err(_) => None,
+    })
+}
+
+/// Short names: those that come with the program, and before them those of `models.toml` beside the
+/// configuration.
+pub(crate) fn catalog(config: &Config) -> Result<Catalog, Failed> {
+    let catalog = Catalog::embedded()?;
+    let path = config.folders.config.join("models.toml");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(catalog.extended(Catalog::parse(&text)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(catalog),
+        Err(error) => Err(Failed::because(format!("The catalog {} cannot be read: {error}", path.display()))
+            .remedy("Correct the file, or remove it.")),
+    }
+}
+
+/// Keeps those of `offers` that are of the library from being removed, for as long as the holds live.
+pub(crate) async fn hold(
+    offers: impl IntoIterator<Item = &Offer>,
+    config: &Config,
+) -> Result<Vec<Hold>, Failed> {
+    let names: Vec<String> = offers.into_iter().filter_map(|offer| offer.library.clone()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let root = super::root(config);
+    blocking(move || {
+        let library = Library::open(root)?;
+        names.iter().map(|name| library.hold(name)).collect::<Result<Vec<Hold>, ModelsError>>()
+    })
+    .await
+}
