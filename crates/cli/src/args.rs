@@ -1,5 +1,6 @@
 //! What the command understands.
 
+mod builds;
 mod hold;
 mod load;
 mod network;
@@ -14,6 +15,9 @@ use loadmaster_orchestrator::Budget;
 use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
+    builds::{
+        BinariesArgs, BinariesCommand, CatalogArgs, DoctorArgs, InstallArgs, ListArgs, PruneArgs, SourceArg, VerifyArgs,
+    },
     hold::{BudgetArgs, HoldArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
@@ -98,7 +102,7 @@ pub(crate) struct ServerArgs {
     #[arg(long = "budget", env = "LOADMASTER_BUDGETS", value_name = "DEVICE=AMOUNT",
           value_delimiter = ',', value_parser = budget, hide_env_values = true)]
     pub(crate) budgets: Vec<(String, Budget)>,
-    /// The llama-server to use, or its folder [default: the first on PATH]
+    /// The llama-server to use, or its folder [default: the installed one, else the first on PATH]
     #[arg(long, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH", hide_env_values = true)]
     pub(crate) llama_server: Option<PathBuf>,
     /// How llama-server is reached [default: auto, a Unix socket where there are any]
@@ -181,6 +185,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Predict what a model takes of each device, and what would fit
     Estimate(EstimateArgs),
+    /// Install, list and keep the builds of servers
+    Binaries(BinariesArgs),
+    /// Look for what is missing or wrong, and say what to do
+    Doctor(DoctorArgs),
     /// Let a running `loadmaster serve` read its configuration again
     Reload(ReloadArgs),
     /// Print a completion script for your shell
@@ -199,6 +207,7 @@ impl Command {
             Self::Reload(reload) => &reload.listen,
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
+            Self::Doctor(doctor) => &doctor.listen,
             _ => return None,
         };
         args.listen.as_deref()
@@ -210,6 +219,7 @@ impl Command {
             Self::Run(run) => run.server.clone(),
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
+            Self::Doctor(doctor) => doctor.server.clone(),
             _ => ServerArgs::default(),
         }
     }
@@ -227,7 +237,18 @@ impl Command {
         match self {
             Self::Inspect(inspect) => inspect.network.clone(),
             Self::Estimate(estimate) => estimate.network.clone(),
+            Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
+        }
+    }
+
+    /// Where builds of servers come from, if it was said.
+    pub(crate) fn catalog(&self) -> CatalogArgs {
+        match self {
+            Self::Run(run) => run.catalog.clone(),
+            Self::Doctor(doctor) => doctor.catalog.clone(),
+            Self::Binaries(binaries) => binaries.catalog.clone(),
+            _ => CatalogArgs::default(),
         }
     }
 }
@@ -261,6 +282,8 @@ pub(crate) struct RunArgs {
     pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogArgs,
 }
 
 #[derive(Debug, ClapArgs)]

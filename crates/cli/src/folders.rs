@@ -19,6 +19,8 @@ pub(crate) struct Folders {
     pub(crate) logs: PathBuf,
     /// What must survive a crash.
     pub(crate) state: PathBuf,
+    /// Builds of servers.
+    pub(crate) builds: PathBuf,
     /// Sockets; private to the user, and with a path as short as can be.
     pub(crate) runtime: PathBuf,
 }
@@ -33,6 +35,7 @@ impl Folders {
             return Ok(Self {
                 logs: inside("logs"),
                 state: inside("state"),
+                builds: inside("builds"),
                 runtime: inside("run"),
                 config: home,
             });
@@ -47,6 +50,7 @@ impl Folders {
             config: base.config_dir().join("loadmaster"),
             logs: data.join("logs"),
             state: data.join("state"),
+            builds: data.join("builds"),
             runtime: runtime.map_or_else(system::temporary_runtime_dir, |folder| folder.join("loadmaster")),
         })
     }

@@ -8,6 +8,7 @@ use loadmaster_gguf::{GgufError, Header, ReadOptions};
 use tempfile::TempDir;
 
 use self::remote::Remote;
+pub(crate) use self::remote::client;
 use crate::{Failed, config::Network};
 
 /// A model as it was named on the command line.

@@ -97,7 +97,7 @@ impl Remote {
 }
 
 /// The client for all files of a model. The token is for the hub alone: no other server sees it.
-fn client(network: &Network) -> Result<Client, Failed> {
+pub(crate) fn client(network: &Network) -> Result<Client, Failed> {
     let certificates = match &network.ca_file {
         Some(path) => Some(fs::read(path).map_err(|error| {
             let cause = format!("The certificates {} cannot be read: {error}", path.display());

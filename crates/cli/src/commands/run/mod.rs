@@ -23,6 +23,7 @@ use self::{
 use crate::{
     Failed,
     args::RunArgs,
+    builds,
     config::Config,
     engine,
     failed::INTERRUPTED,
@@ -31,6 +32,10 @@ use crate::{
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
+    tokio::select! {
+        ready = builds::ready(config, true) => ready?,
+        () = answer::interrupted_outside() => return Ok(ExitCode::from(INTERRUPTED)),
+    }
     let orchestrator = engine::start(config)?;
     let Offer { request, rules } = offered::named(&args.model, &args.load.settings(), config);
     let model = request.model.id.clone();

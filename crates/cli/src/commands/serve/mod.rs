@@ -13,7 +13,7 @@ use tokio::{
 
 use self::reload::Reloader;
 use super::{hangups::Hangups, interrupts::Interrupts};
-use crate::{Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED, offered::offered};
+use crate::{Failed, args::ServeArgs, builds, config::Config, engine, failed::INTERRUPTED, offered::offered};
 
 /// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
 /// would hold up the end for ever.
@@ -30,6 +30,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         )
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
+    builds::ready(config, false).await?;
     let orchestrator = engine::start(config)?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = offered(&files, &flags, config)?;
