@@ -113,7 +113,8 @@ mod tests {
         assert!(fingerprint(os_build(), "1").seems_here(Variant::Cpu));
         assert!(!fingerprint("another".to_owned(), "1").seems_here(Variant::Cpu));
         // As the driver of NVIDIA tells it.
-        let loaded = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12\nGCC version: 12\n";
+        let loaded =
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12\nGCC version: 12\n";
         assert!(fingerprint(os_build(), "535.183.01").names_driver(loaded));
         assert!(!fingerprint(os_build(), "535.183").names_driver(loaded));
     }

@@ -16,7 +16,8 @@ use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     builds::{
-        BinariesArgs, BinariesCommand, CatalogArgs, DoctorArgs, InstallArgs, ListArgs, PruneArgs, SourceArg, VerifyArgs,
+        BinariesArgs, BinariesCommand, CatalogArgs, DoctorArgs, InstallArgs, ListArgs, PruneArgs, SourceArg,
+        VerifyArgs,
     },
     hold::{BudgetArgs, HoldArgs},
     load::{LoadArgs, PlanArgs},

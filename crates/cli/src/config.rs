@@ -22,7 +22,9 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     builds::{Builds, Install},
-    models::Section as ModelSection, network::Network};
+    models::Section as ModelSection,
+    network::Network,
+};
 use crate::{
     Failed,
     args::{CatalogArgs, Command, GlobalArgs, NetworkArgs, ServerArgs},

@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "run",
     "serve",
     "ps",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 13] = [
     "probe",
     "inspect",
     "estimate",
+    "binaries",
+    "doctor",
     "reload",
     "completions",
 ];

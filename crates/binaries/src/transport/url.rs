@@ -7,6 +7,10 @@ use loadmaster_fetch::{Client, Download, FetchError};
 
 use super::{Transport, TransportError, Wish};
 
+/// How often a request is made again while nothing comes, some four seconds in all: where a source cannot be
+/// reached, the next one is to be tried before anybody loses patience.
+const RETRIES: u32 = 3;
+
 /// [`Transport`] over a [`Client`]. What came before a download broke off, or its process ended, stays beside the
 /// target, and the next one to the same target goes on from there.
 #[derive(Debug, Clone)]
@@ -29,7 +33,8 @@ impl Transport for UrlDownloads {
         to: &Path,
         progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
     ) -> Result<(), TransportError> {
-        let mut download = Download::new(&self.client, &wish.url, to)?.expect_sha256(wish.sha256.parse()?);
+        let download = Download::new(&self.client, &wish.url, to)?.retries(RETRIES);
+        let mut download = download.expect_sha256(wish.sha256.parse()?);
         if let Some(bytes) = wish.bytes {
             download = download.expect_size(bytes);
         }
@@ -58,11 +63,9 @@ impl Transport for UrlDownloads {
 /// What differs from what is pinned is told as such.
 fn pinned(error: FetchError) -> TransportError {
     match error {
-        FetchError::WrongHash { url, expected, actual } => TransportError::Checksum {
-            what: url,
-            expected: expected.to_string(),
-            actual: actual.to_string(),
-        },
+        FetchError::WrongHash { url, expected, actual } => {
+            TransportError::Checksum { what: url, expected: expected.to_string(), actual: actual.to_string() }
+        }
         FetchError::WrongSize { url, expected, actual } => {
             TransportError::Length { what: url, expected, actual }
         }

@@ -29,7 +29,7 @@ pub(crate) struct CatalogArgs {
         hide_short_help = true
     )]
     pub(crate) catalog: Option<PathBuf>,
-    /// Fetch from here what would be fetched from https://github.com/
+    /// Fetch from here what would be fetched from github.com
     #[arg(
         long,
         global = true,

@@ -5,8 +5,8 @@ mod shown;
 use std::{io::IsTerminal, path::Path};
 
 use loadmaster_binaries::{
-    BinariesError, Catalog, Found, Host, Library, Observer, PipDownloads, Program, Request, Tools, find_on_path,
-    glance,
+    BinariesError, Catalog, Found, Host, Library, Observer, PipDownloads, Program, Request, Tools,
+    find_on_path, glance,
 };
 use loadmaster_core::Settings;
 use loadmaster_fetch::Client;
@@ -49,7 +49,8 @@ fn library_with(config: &Config, client: Client) -> Result<Library, Failed> {
 
 fn journal(config: &Config) -> Result<Journal, Failed> {
     Journal::open(&config.folders.state.join("children").join("builds")).map_err(|error| {
-        Failed::because(error.to_string()).remedy("Make the folder yours, or name another place with LOADMASTER_HOME.")
+        Failed::because(error.to_string())
+            .remedy("Make the folder yours, or name another place with LOADMASTER_HOME.")
     })
 }
 
@@ -123,7 +124,9 @@ pub(crate) async fn ready(config: &Config, may_install: bool) -> Result<(), Fail
         return Ok(());
     }
     if config.builds.install == Install::Auto && std::io::stderr().is_terminal() {
-        eprintln!("there is no llama-server here: installing one (`[binaries] install = \"never\"` forbids it)");
+        eprintln!(
+            "there is no llama-server here: installing one (`[binaries] install = \"never\"` forbids it)"
+        );
         let library = library(config)?;
         install(&library, &Request::new(Program::Llama), &host().await?).await?;
     }
@@ -135,7 +138,11 @@ async fn again(config: &Config) -> Result<(), Failed> {
     let library = library(config)?;
     match library.find(Program::Llama, &host().await?, &Observer::none()).await {
         Ok(found) => {
-            tracing::info!(build = found.build, remembered = found.remembered, "the server was looked at again");
+            tracing::info!(
+                build = found.build,
+                remembered = found.remembered,
+                "the server was looked at again"
+            );
             Ok(())
         }
         Err(BinariesError::NotInstalled { .. }) => Ok(()),

@@ -32,7 +32,9 @@ impl Shown {
 
     fn show(&self, step: &Step) {
         match step {
-            Step::Fetching { what, bytes, total } => self.progress(&format!("fetching {what}"), *bytes, *total),
+            Step::Fetching { what, bytes, total } => {
+                self.progress(&format!("fetching {what}"), *bytes, *total);
+            }
             Step::Unpacking { build, bytes } => self.progress(&format!("unpacking {build}"), *bytes, None),
             other => {
                 if let Some(line) = line(other) {
@@ -49,7 +51,9 @@ impl Shown {
         };
         if self.bar.length() != total {
             // The template is ours.
-            self.bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_style(
+                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             match total {
                 Some(total) => self.bar.set_length(total),
                 None => self.bar.unset_length(),
@@ -73,7 +77,9 @@ impl Shown {
 fn line(step: &Step) -> Option<String> {
     Some(match step {
         Step::Waiting => "waiting for another process that changes the builds".to_owned(),
-        Step::Trying { build, variant, number, of } => format!("trying {build} for {variant} ({number} of {of})"),
+        Step::Trying { build, variant, number, of } => {
+            format!("trying {build} for {variant} ({number} of {of})")
+        }
         Step::Starting { .. } => "  starting it".to_owned(),
         Step::Working { variant, .. } => format!("  letting it work on {variant}"),
         Step::Failed(attempt) => failed(attempt),

@@ -1,5 +1,7 @@
 //! `loadmaster binaries list`
 
+use std::fmt::Write as _;
+
 use loadmaster_binaries::{Installed, LeftOut, Library, Listing, Program, Unsuitable};
 use loadmaster_core::Bytes;
 use serde_json::{Value, json};
@@ -50,11 +52,12 @@ fn shown(listing: &Listing) -> String {
     }
     let mut text = format!("{}\n{}", name(listing.program), table::left(&rows));
     if listing.current.is_none() {
-        text.push_str(&format!("none is used: `loadmaster binaries install {}`\n", listing.program));
+        // Writing into a string cannot fail, here and below.
+        let _ = writeln!(text, "none is used: `loadmaster binaries install {}`", listing.program);
     }
     for attempt in &listing.attempts {
-        text.push_str(&format!("{} was tried for {}:\n", attempt.build, attempt.variant));
-        text.push_str(&format!("{}\n", builds::failed(attempt)));
+        let _ = writeln!(text, "{} was tried for {}:", attempt.build, attempt.variant);
+        let _ = writeln!(text, "{}", builds::failed(attempt));
     }
     text
 }

@@ -25,7 +25,8 @@ pub(crate) async fn execute(args: BinariesArgs, config: &Config) -> Result<ExitC
         BinariesCommand::Verify(verify) => return verified(&verify, &library).await,
         BinariesCommand::Prune(prune) => pruned(&prune, &library).await?,
         BinariesCommand::Remove(remove) => {
-            let removed = library.remove(program_of(&library, &remove.build).await?, &remove.build, &nobody).await?;
+            let removed =
+                library.remove(program_of(&library, &remove.build).await?, &remove.build, &nobody).await?;
             print(&format!("removed {}: {} are free again\n", remove.build, Bytes(removed.bytes)))?;
         }
         BinariesCommand::Pin(pin) => {
@@ -58,7 +59,9 @@ fn request(args: &InstallArgs, config: &Config) -> Result<Request, Failed> {
     let program = args.of.program;
     let mut request = Request { force: args.force, own: args.own.clone(), ..Request::new(program) };
     if let Some(path) = request.own.as_ref().filter(|path| !path.exists()) {
-        return Err(Failed::not_found(format!("There is nothing at {}", path.display())).remedy("Correct --own."));
+        return Err(
+            Failed::not_found(format!("There is nothing at {}", path.display())).remedy("Correct --own.")
+        );
     }
     if matches!(args.source, Some(SourceArg::Path)) && args.build.is_none() {
         let on_path = config.search_path.as_ref().and_then(|path| find_on_path(program, path));

@@ -33,13 +33,18 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 fn memory(available: u64, total: u64) -> Check {
     let found = format!("{} of {} available", Bytes(available), Bytes(total));
     if available < LITTLE {
-        return Check::problem("memory", found, "End programs that take memory: `loadmaster ps` shows our own.");
+        return Check::problem(
+            "memory",
+            found,
+            "End programs that take memory: `loadmaster ps` shows our own.",
+        );
     }
     Check::ok("memory", found)
 }
 
 fn gpu(gpu: &Gpu) -> Check {
-    let driver = gpu.driver_version.as_ref().map_or_else(String::new, |version| format!(", driver {version}"));
+    let driver =
+        gpu.driver_version.as_ref().map_or_else(String::new, |version| format!(", driver {version}"));
     let kind = match gpu.kind {
         GpuKind::Software => ", a renderer on the processor",
         GpuKind::Integrated => ", integrated",

@@ -4,7 +4,7 @@ mod builds;
 mod machine;
 mod places;
 
-use std::process::ExitCode;
+use std::{fmt::Write as _, process::ExitCode};
 
 use serde::Serialize;
 use serde_json::json;
@@ -108,7 +108,8 @@ fn shown(checks: &[Check], problems: usize) -> String {
         text.push_str(line);
         text.push('\n');
         if let Some(remedy) = &check.remedy {
-            text.push_str(&format!("         help: {remedy}\n"));
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "         help: {remedy}");
         }
     }
     text + &match problems {
@@ -125,7 +126,8 @@ mod tests {
     #[test]
     fn a_problem_has_its_remedy_below_it() {
         let checks = [Check::ok("a", "good"), Check::problem("longer", "bad", "Do something.")];
-        let expected = "ok       a       good\nPROBLEM  longer  bad\n         help: Do something.\nthere is a problem\n";
+        let expected =
+            "ok       a       good\nPROBLEM  longer  bad\n         help: Do something.\nthere is a problem\n";
         assert_eq!(shown(&checks, 1), expected);
     }
 }

@@ -67,7 +67,7 @@ fn existing(folder: &Path) -> PathBuf {
 pub(super) fn disks(config: &Config) -> Vec<Check> {
     let mut disks: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
     for (what, folder) in all(config) {
-        if let Ok(free) = fs4::available_space(&existing(folder)) {
+        if let Ok(free) = fs4::available_space(existing(folder)) {
             disks.entry(free).or_default().push(what);
         }
     }
