@@ -9,10 +9,10 @@ use std::{
     sync::OnceLock,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Ended, empty_folder, ended};
+use super::{Ended, empty_folder, ended, terminal::in_terminal};
 use crate::support::{llama_server, loadmaster, process, python, smollm2};
 
 /// The build that pip brings.
@@ -264,4 +264,58 @@ fn a_program_of_ones_own_is_tried_and_used_where_it_is() {
     let named = home.real("named").join("llama-server").display().to_string();
     let run = ["run", &model, "Hi", "--ctx", "512", "--max-tokens", "1", "--json", "--llama-server", &named];
     assert_eq!(home.ended(&run).json()["plan"]["server"], named);
+}
+
+#[test]
+fn run_on_a_terminal_installs_a_server_unless_it_may_not() {
+    let home = Home::new();
+    home.catalog(&[("works", home.real("real"))]);
+    let model = smollm2().display().to_string();
+    let run = || {
+        let command = home.command(&["run", &model, "Hi", "--ctx", "512", "--max-tokens", "1"]);
+        in_terminal(&command, &json!([]))
+    };
+    let catalog = "catalog = 'catalog.toml'\n";
+    home.configure(&format!("{catalog}install = 'never'\n"));
+    let refused = run();
+    assert_eq!(refused.code, 4, "{}", refused.rest);
+    assert!(
+        refused.rest.contains("Install one with `loadmaster binaries install llama`"),
+        "{}",
+        refused.rest
+    );
+
+    home.configure(catalog);
+    let first = run();
+    assert_eq!(first.code, 0, "{}", first.rest);
+    for told in ["there is no llama-server here: installing one", "installed works: it works on cpu"] {
+        assert!(first.rest.contains(told), "{told}: {}", first.rest);
+    }
+    let second = run();
+    assert_eq!((second.code, second.rest.contains("install")), (0, false), "{}", second.rest);
+}
+
+#[test]
+fn a_build_that_changed_is_tried_again_before_it_is_used() {
+    let home = Home::new();
+    // A program of the user's that is another one later: a fake, so that it can be changed.
+    let folder = home.broken(&format!("exec '{}' \"$@\"", llama_server().display()));
+    home.catalog(&[("mine", folder.clone())]);
+    assert_eq!(home.ended(&["binaries", "install"]).code, Some(0));
+    let model = smollm2().display().to_string();
+    let run = || home.ended(&["run", &model, "Hi", "--ctx", "512", "--max-tokens", "1", "--json"]);
+    let program = folder.join("llama-server");
+    assert_eq!(run().json()["plan"]["server"], program.display().to_string());
+
+    let text = fs::read_to_string(&program).expect("it is there");
+    fs::write(&program, format!("{text}# newer\n")).expect("the folder is writable");
+    assert_eq!(run().json()["plan"]["server"], program.display().to_string());
+    fs::write(&program, "#!/bin/sh\nexit 3\n").expect("the folder is writable");
+    let refused = run();
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("No build of llama works here: mine (cpu): it failed"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -5,14 +5,19 @@ use std::{fs, net::TcpListener};
 use serde_json::Value;
 
 use super::{Ended, empty_folder, ended};
+#[cfg(target_os = "linux")]
+use crate::serve::{
+    client::ask_for_paris,
+    process::{runs, wait_gone},
+};
 use crate::support::{Daemon, llama_server, loadmaster};
 
-/// The row of `what`, of what `doctor --json` printed.
+/// The last row of `what`, of what `doctor --json` printed: where there are several, problems come last.
 #[track_caller]
 fn row(doctor: &Ended, what: &str) -> Value {
     let json: Value = serde_json::from_str(&doctor.stdout).expect("it is JSON");
     let checks = json["checks"].as_array().cloned().unwrap_or_default();
-    let found = checks.into_iter().find(|check| check["what"] == what);
+    let found = checks.into_iter().rfind(|check| check["what"] == what);
     found.unwrap_or_else(|| panic!("no {what} in {json:#}"))
 }
 
@@ -66,7 +71,7 @@ fn each_problem_comes_with_what_to_do() {
 }
 
 #[test]
-fn a_daemon_is_known_and_one_that_was_killed_is_looked_for() {
+fn a_daemon_that_serves_is_known() {
     let daemon = Daemon::start(&[]);
     let address = daemon.address().to_owned();
     let mut command = loadmaster(daemon.home());
@@ -74,4 +79,28 @@ fn a_daemon_is_known_and_one_that_was_killed_is_looked_for() {
     let doctor = ended(&mut command);
     assert_eq!((row(&doctor, "address")["state"].as_str(), doctor.code), (Some("ok"), Some(0)));
     assert!(row(&doctor, "address")["found"].as_str().is_some_and(|text| text.contains("Loadmaster serves")));
+}
+
+/// Only on Linux can a server be made to outlive its Loadmaster.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_was_left_behind_is_a_problem_until_the_next_start() {
+    let home = empty_folder();
+    let survive = "[backends.llama]\nparent_death_signal = false\n";
+    fs::write(home.path().join("config.toml"), survive).expect("the folder is writable");
+    let daemon = Daemon::start_in(home, &[]);
+    ask_for_paris(&daemon);
+    let server = daemon.server_pid().expect("the model is loaded");
+    let home = daemon.kill();
+    let doctor = || {
+        let mut command = loadmaster(home.path());
+        command.args(["doctor", "--json", "--listen", "127.0.0.1:0", "--llama-server"]).arg(llama_server());
+        ended(&mut command)
+    };
+    is_problem(&doctor(), "processes", &format!("({server})"), "`loadmaster serve` ends them");
+    assert!(runs(server), "to look ends nobody");
+    let mut next = loadmaster(home.path());
+    ended(next.args(["run", "no-such.gguf", "Hi", "--llama-server"]).arg(llama_server()));
+    wait_gone(server);
+    assert_eq!(doctor().code, Some(0));
 }
