@@ -7,13 +7,18 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Ended, empty_folder, ended, terminal::in_terminal};
-use crate::support::{llama_server, loadmaster, process, python, smollm2};
+use crate::{
+    serve::process::{send, wait_gone},
+    support::{llama_server, loadmaster, process, python, smollm2, wait_until},
+};
 
 /// The build that pip brings.
 const WHEEL: &str = "llama-b10434-linux-x64-pip";
@@ -318,4 +323,28 @@ fn a_build_that_changed_is_tried_again_before_it_is_used() {
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn an_interrupt_ends_an_installation_and_what_it_started() {
+    let home = Home::new();
+    // A pip that never ends: a fake, because the real one is done too soon.
+    let (script, started) = (home.path().join("python"), home.path().join("started"));
+    fs::write(&script, format!("#!/bin/sh\necho $$ > '{}'\nexec sleep 600\n", started.display()))
+        .expect("the folder is writable");
+    let status = process("chmod").arg("+x").arg(&script).status().expect("there is chmod");
+    assert!(status.success());
+    fs::write(home.path().join("config.toml"), format!("[binaries]\npython = '{}'\n", script.display()))
+        .expect("the folder is writable");
+    let mut command = home.command(&["binaries", "install", "--source", "pip"]);
+    command.env("PATH", "/usr/bin:/bin").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut install = command.spawn().expect("the command starts");
+    let pid = || fs::read_to_string(&started).ok()?.trim().parse::<u32>().ok();
+    wait_until("pip is started", Duration::from_secs(30), || pid().is_some());
+    send(install.id(), Signal::INT);
+    assert_eq!(install.wait().expect("it ends").code(), Some(130));
+    wait_gone(pid().expect("it was started"));
+    let left = fs::read_dir(home.path().join("builds/llama")).expect("the folder is there");
+    let left: Vec<_> = left.flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
 }
