@@ -97,7 +97,7 @@ fn a_server_that_was_left_behind_is_a_problem_until_the_next_start() {
         command.args(["doctor", "--json", "--listen", "127.0.0.1:0", "--llama-server"]).arg(llama_server());
         ended(&mut command)
     };
-    is_problem(&doctor(), "processes", &format!("({server})"), "`loadmaster serve` ends them");
+    is_problem(&doctor(), "processes", &format!("({server})"), "`loadmaster serve` ends servers");
     assert!(runs(server), "to look ends nobody");
     let mut next = loadmaster(home.path());
     ended(next.args(["run", "no-such.gguf", "Hi", "--llama-server"]).arg(llama_server()));

@@ -9,7 +9,6 @@ use loadmaster_binaries::{
     find_on_path, glance,
 };
 use loadmaster_core::Settings;
-use loadmaster_fetch::Client;
 use loadmaster_supervise::{Journal, Supervisor};
 use loadmaster_sysprobe::{Facts, Probe};
 
@@ -27,22 +26,21 @@ const OFFICIAL: &str = "https://github.com/";
 const BACKEND: &str = "llama";
 const SERVER: &str = "server";
 
-/// Opens the library of builds. Fails as well if the user's catalog cannot be read.
+/// Opens the library of builds, and ends what an installation that was killed has left.
 pub(crate) fn library(config: &Config) -> Result<Library, Failed> {
-    library_with(config, client(&config.network)?)
-}
-
-fn library_with(config: &Config, client: Client) -> Result<Library, Failed> {
-    let journal = journal(config)?;
-    // What an installation that was killed has left is ended before there is another.
-    if let Err(error) = journal.reap_orphans() {
+    if let Err(error) = journal(config)?.reap_orphans() {
         tracing::warn!(%error, "orphans of an earlier installation could not be looked for");
     }
-    let supervisor = Supervisor::new(Some(journal));
+    look(config)
+}
+
+/// Opens the library of builds, and ends nothing. Fails as well if the user's catalog cannot be read.
+pub(crate) fn look(config: &Config) -> Result<Library, Failed> {
+    let supervisor = Supervisor::new(Some(journal(config)?));
     let tools = Tools {
         catalog: catalog(config)?,
         pip: PipDownloads::new(config.builds.python.clone(), supervisor.clone(), Vec::new()),
-        ..Tools::new(client, supervisor)
+        ..Tools::new(client(&config.network)?, supervisor)
     };
     Ok(Library::open(&config.folders.builds, tools)?)
 }

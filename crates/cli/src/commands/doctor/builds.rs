@@ -18,7 +18,7 @@ pub(super) async fn checks(config: &Config, facts: &Facts) -> Vec<Check> {
         // Nothing was ever installed: to look makes no folders.
         return vec![elsewhere(config)];
     }
-    let library = match builds::library(config) {
+    let library = match builds::look(config) {
         Ok(library) => library,
         Err(failed) => return vec![Check::failed("builds", &failed), elsewhere(config)],
     };

@@ -124,7 +124,7 @@ pub(super) fn orphans(config: &Config) -> Check {
             Check::problem(
                 "processes",
                 format!("left behind by a program that was killed: {found}"),
-                "The next `loadmaster run` or `loadmaster serve` ends them.",
+                "The next `loadmaster run` or `loadmaster serve` ends servers, `loadmaster binaries list` installations.",
             )
         }
     }
