@@ -65,7 +65,7 @@ async fn a_glance_sees_what_is_used_and_that_it_changed() {
 }
 
 #[tokio::test]
-async fn a_download_that_broke_off_goes_on_and_leaves_nothing() {
+async fn archives_go_and_what_is_left_of_others_stays_until_pruned() {
     let mut setup = Setup::new();
     setup.archive("one", "[\"cpu\"]", &real("one"));
     setup.archive("damaged", "[\"cpu\"]", &[file("README", "text")]);
