@@ -35,7 +35,7 @@ pub(crate) fn locate(
         looked_at: looked_at.map(Path::to_owned),
         remedy: match looked_at {
             Some(_) => "Correct the path given by --llama-server, LOADMASTER_LLAMA_SERVER or the configuration.".into(),
-            None => "Install llama.cpp so that llama-server is on PATH, or name the program with --llama-server PATH.".into(),
+            None => "Install one with `loadmaster binaries install llama`, or name the program with --llama-server PATH.".into(),
         },
     }
     };

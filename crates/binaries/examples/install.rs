@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use loadmaster_binaries::{Host, Library, Observer, Program, Request, Tools};
+use loadmaster_binaries::{Host, Library, Observer, Program, Request, Tools, glance};
 use loadmaster_fetch::{Client, Options};
 use loadmaster_supervise::Supervisor;
 use loadmaster_sysprobe::{Probe, answer_if_asked};
@@ -33,6 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let before = Instant::now();
     let found = library.find(program, &host, &observer).await?;
     println!("found again in {:?}, remembered: {}", before.elapsed(), found.remembered);
+
+    let before = Instant::now();
+    let glanced = glance(&folder, program);
+    println!("seen at a glance in {:?}: {}", before.elapsed(), glanced.is_some());
 
     let before = Instant::now();
     let verified = library.verify(program, None, false, &host, &observer).await?;

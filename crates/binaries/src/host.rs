@@ -3,7 +3,7 @@
 use loadmaster_sysprobe::{Facts, Gpu, GpuKind, Vendor};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Arch, Os};
+use crate::catalog::{Arch, Os, Variant};
 
 /// The machine that a build is chosen for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,26 @@ pub(crate) struct Fingerprint {
     cpu: Vec<String>,
     /// UUID (or name) and driver version of each card, in a fixed order.
     gpus: Vec<(String, Option<String>)>,
+}
+
+/// Where Linux tells which driver of NVIDIA's is loaded.
+const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
+
+impl Fingerprint {
+    /// Whether this is the machine, as far as can be seen without asking its cards.
+    pub(crate) fn seems_here(&self, variant: Variant) -> bool {
+        let driver = match variant {
+            Variant::Cuda => std::fs::read_to_string(NVIDIA_DRIVER).ok(),
+            _ => None,
+        };
+        self.os_build == os_build() && driver.is_none_or(|loaded| self.names_driver(&loaded))
+    }
+
+    /// Whether a card had this driver, which is told in a line of words.
+    fn names_driver(&self, loaded: &str) -> bool {
+        let mut words = loaded.split_whitespace();
+        words.any(|word| self.gpus.iter().any(|(_, driver)| driver.as_deref() == Some(word)))
+    }
 }
 
 impl Host {
@@ -77,4 +97,25 @@ fn this_arch() -> Option<Arch> {
 fn os_build() -> String {
     let parts = [sysinfo::System::name(), sysinfo::System::os_version(), sysinfo::System::kernel_version()];
     parts.map(Result::unwrap_or_default).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(os_build: String, driver: &str) -> Fingerprint {
+        let gpus = vec![("GPU-1".to_owned(), Some(driver.to_owned()))];
+        Fingerprint { os_build, cpu: Vec::new(), gpus }
+    }
+
+    #[test]
+    fn another_system_or_driver_is_seen_at_a_glance() {
+        assert!(fingerprint(os_build(), "1").seems_here(Variant::Cpu));
+        assert!(!fingerprint("another".to_owned(), "1").seems_here(Variant::Cpu));
+        // As the driver of NVIDIA tells it.
+        let loaded =
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12\nGCC version: 12\n";
+        assert!(fingerprint(os_build(), "535.183.01").names_driver(loaded));
+        assert!(!fingerprint(os_build(), "535.183").names_driver(loaded));
+    }
 }

@@ -39,7 +39,7 @@
 //! - Of several cards of one sort, the first is tried.
 //! - The embedded catalog has what was pinned: nothing for Linux or Windows on ARM, `ROCm` or SYCL. A catalog
 //!   of the user may add them.
-//! - An interrupted download begins anew.
+//! - A wheel through pip begins anew when it was interrupted.
 
 mod catalog;
 mod choose;
@@ -59,7 +59,7 @@ pub use self::{
     error::BinariesError,
     extract::{ArchiveFault, Limits, NameFault, Unpacked, extract},
     host::Host,
-    library::{Library, Request, Tools, find_on_path},
+    library::{Library, Request, Tools, find_on_path, glance},
     prove::{Fault, Proof, Prover, Worked, write_tiny_model},
     report::{Attempt, Available, Found, Installed, Listing, Removed, Stage, Verified},
     step::{Observer, Step},

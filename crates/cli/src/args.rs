@@ -1,5 +1,6 @@
 //! What the command understands.
 
+mod builds;
 mod hold;
 mod library;
 mod load;
@@ -15,6 +16,10 @@ use loadmaster_orchestrator::Budget;
 use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
+    builds::{
+        BinariesArgs, BinariesCommand, CatalogArgs, DoctorArgs, InstallArgs, ListBuildsArgs, PruneArgs,
+        SourceArg, VerifyBuildsArgs,
+    },
     hold::{BudgetArgs, HoldArgs},
     library::{GcArgs, ImportArgs, ListArgs, PullArgs, RmArgs, ShowArgs, VerifyArgs},
     load::{LoadArgs, PlanArgs},
@@ -100,7 +105,7 @@ pub(crate) struct ServerArgs {
     #[arg(long = "budget", env = "LOADMASTER_BUDGETS", value_name = "DEVICE=AMOUNT",
           value_delimiter = ',', value_parser = budget, hide_env_values = true)]
     pub(crate) budgets: Vec<(String, Budget)>,
-    /// The llama-server to use, or its folder [default: the first on PATH]
+    /// The llama-server to use, or its folder [default: the installed one, else the first on PATH]
     #[arg(long, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH", hide_env_values = true)]
     pub(crate) llama_server: Option<PathBuf>,
     /// How llama-server is reached [default: auto, a Unix socket where there are any]
@@ -197,6 +202,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Predict what a model takes of each device, and what would fit
     Estimate(EstimateArgs),
+    /// Install, list and keep the builds of servers
+    Binaries(BinariesArgs),
+    /// Look for what is missing or wrong, and say what to do
+    Doctor(DoctorArgs),
     /// Let a running `loadmaster serve` read its configuration again
     Reload(ReloadArgs),
     /// Print a completion script for your shell
@@ -215,6 +224,7 @@ impl Command {
             Self::Reload(reload) => &reload.listen,
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
+            Self::Doctor(doctor) => &doctor.listen,
             _ => return None,
         };
         args.listen.as_deref()
@@ -226,6 +236,7 @@ impl Command {
             Self::Run(run) => run.server.clone(),
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
+            Self::Doctor(doctor) => doctor.server.clone(),
             _ => ServerArgs::default(),
         }
     }
@@ -245,7 +256,18 @@ impl Command {
             Self::Estimate(estimate) => estimate.network.clone(),
             Self::Pull(pull) => pull.network.clone(),
             Self::Run(run) => run.network.clone(),
+            Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
+        }
+    }
+
+    /// Where builds of servers come from, if it was said.
+    pub(crate) fn catalog(&self) -> CatalogArgs {
+        match self {
+            Self::Run(run) => run.catalog.clone(),
+            Self::Doctor(doctor) => doctor.catalog.clone(),
+            Self::Binaries(binaries) => binaries.catalog.clone(),
+            _ => CatalogArgs::default(),
         }
     }
 }
@@ -280,6 +302,8 @@ pub(crate) struct RunArgs {
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,6 +3,7 @@
 //! clap reads flags and environment; this module adds the file and the defaults. The environment is
 //! read nowhere else.
 
+mod builds;
 mod models;
 mod network;
 mod origins;
@@ -20,10 +21,15 @@ use loadmaster_core::Settings;
 use loadmaster_orchestrator::{Budget, Budgets, Policy};
 use serde::Deserialize;
 
-pub(crate) use self::{models::Section as ModelSection, network::Network, origins::folders_of};
+pub(crate) use self::{
+    builds::{Builds, Install},
+    models::Section as ModelSection,
+    network::Network,
+    origins::folders_of,
+};
 use crate::{
     Failed,
-    args::{Command, GlobalArgs, NetworkArgs, ServerArgs},
+    args::{CatalogArgs, Command, GlobalArgs, NetworkArgs, ServerArgs},
     folders::Folders,
 };
 
@@ -52,6 +58,9 @@ struct File {
     /// How servers in the network are reached.
     #[serde(default)]
     network: network::Section,
+    /// Where builds of servers come from.
+    #[serde(default)]
+    binaries: builds::Section,
     /// What may be taken of each device.
     #[serde(default)]
     budgets: BTreeMap<String, String>,
@@ -72,6 +81,7 @@ struct Given {
     listen: Option<String>,
     server: ServerArgs,
     network: NetworkArgs,
+    catalog: CatalogArgs,
     resume: Option<bool>,
 }
 
@@ -85,6 +95,7 @@ pub(crate) struct Config {
     /// Models, and what is kept to for single ones, by their names.
     pub(crate) models: BTreeMap<String, ModelSection>,
     pub(crate) network: Network,
+    pub(crate) builds: Builds,
     /// A section for each backend, by its id.
     pub(crate) backends: BTreeMap<String, Settings>,
     /// `PATH`, where servers are looked for.
@@ -98,13 +109,14 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the file and lays flags and environment over it.
     pub(crate) fn load(global: &GlobalArgs, command: &Command) -> Result<Self, Failed> {
-        Self::read(Given {
-            global: global.clone(),
-            listen: command.listen().map(str::to_owned),
-            server: command.server(),
-            network: command.network(),
-            resume: command.resume(),
-        })
+        Self::read(Given::by(global, command))
+    }
+
+    /// The same as if the file said nothing, for whoever must go on although it is wrong.
+    pub(crate) fn without_file(global: &GlobalArgs, command: &Command) -> Result<Self, Failed> {
+        let folders = Folders::find(global.home.as_deref())?;
+        let path = path(global, &folders);
+        Self::of(Given::by(global, command), folders, path, None)
     }
 
     /// The same with the file as it is now.
@@ -119,19 +131,21 @@ impl Config {
     }
 
     fn read(given: Given) -> Result<Self, Failed> {
-        let (global, args) = (&given.global, &given.server);
-        let folders = Folders::find(global.home.as_deref())?;
-        let path = global.config.clone().unwrap_or_else(|| folders.config.join("config.toml"));
+        let folders = Folders::find(given.global.home.as_deref())?;
+        let path = path(&given.global, &folders);
         let found = read(&path)?;
+        if found.is_none() && given.global.config.is_some() {
+            return Err(Failed::not_found(format!("There is no configuration file {}", path.display()))
+                .remedy("Correct --config or LOADMASTER_CONFIG."));
+        }
+        Self::of(given, folders, path, found)
+    }
+
+    /// Lays what was given over the file.
+    fn of(given: Given, folders: Folders, path: PathBuf, found: Option<File>) -> Result<Self, Failed> {
+        let (global, args) = (&given.global, &given.server);
         let has_file = found.is_some();
-        let mut file = match found {
-            Some(file) => file,
-            None if global.config.is_none() => File::default(),
-            None => {
-                return Err(Failed::not_found(format!("There is no configuration file {}", path.display()))
-                    .remedy("Correct --config or LOADMASTER_CONFIG."));
-            }
-        };
+        let mut file = found.unwrap_or_default();
         if let Some(name) = models::impossible_name(&file.models) {
             let cause =
                 format!("[models.{name:?}] has a name that no model can have: no commas, no ~ in front");
@@ -167,6 +181,7 @@ impl Config {
             policy,
             models: file.models,
             network: Network::new(given.network.clone(), file.network),
+            builds: Builds::new(given.catalog.clone(), file.binaries, &path),
             backends: backends(args, file.backends),
             search_path: search_path(),
             file: path,
@@ -174,6 +189,24 @@ impl Config {
             given,
         })
     }
+}
+
+impl Given {
+    fn by(global: &GlobalArgs, command: &Command) -> Self {
+        Self {
+            global: global.clone(),
+            listen: command.listen().map(str::to_owned),
+            server: command.server(),
+            network: command.network(),
+            catalog: command.catalog(),
+            resume: command.resume(),
+        }
+    }
+}
+
+/// Where the file is.
+fn path(global: &GlobalArgs, folders: &Folders) -> PathBuf {
+    global.config.clone().unwrap_or_else(|| folders.config.join("config.toml"))
 }
 
 /// The file's content; `None` when there is none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadmaster_core::{BackendContext, Registry};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
 
-use crate::{Failed, config::Config};
+use crate::{Failed, builds, config::Config};
 
 /// Makes the backends and starts the orchestrator on this machine. Loads nothing.
 pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
@@ -20,7 +20,7 @@ pub(crate) fn start_on(config: &Config, machine: Arc<dyn MachineReader>) -> Resu
         log_dir: config.folders.logs.clone(),
         state_dir: config.folders.state.clone(),
         search_path: config.search_path.clone(),
-        options: config.backends.clone(),
+        options: builds::options(config),
     };
     let registry = Registry::registered(&context).map_err(|error| Failed::backend(&error))?;
     check_sections(config)?;

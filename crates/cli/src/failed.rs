@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
+use loadmaster_binaries::BinariesError;
 use loadmaster_core::{BackendError, FailureReason, RegistryError, Remedy};
 use loadmaster_gguf::GgufError;
 use loadmaster_orchestrator::OrchestratorError;
@@ -109,6 +110,42 @@ impl From<OrchestratorError> for Failed {
             _ => false,
         };
         Self { cause: error.to_string(), remedy: Some(error.remedy()), code, see_log }
+    }
+}
+
+impl From<BinariesError> for Failed {
+    fn from(error: BinariesError) -> Self {
+        let code = match &error {
+            BinariesError::Catalog { .. } => USAGE,
+            BinariesError::NotInstalled { .. }
+            | BinariesError::UnknownBuild { .. }
+            | BinariesError::NothingSuitable { .. }
+            | BinariesError::NothingBefore { .. } => NOT_FOUND,
+            _ => FAILED,
+        };
+        let remedy = match &error {
+            BinariesError::NotInstalled { program, id: None } => {
+                format!("Install one: `loadmaster binaries install {program}`.")
+            }
+            BinariesError::NotInstalled { .. } | BinariesError::UnknownBuild { .. } => {
+                "`loadmaster binaries list` shows those that there are.".to_owned()
+            }
+            BinariesError::NothingSuitable { .. } => {
+                "`loadmaster binaries list` shows why; add a build to a catalog of your own, or name a program with \
+                 --own."
+                    .to_owned()
+            }
+            BinariesError::Pinned { program, .. } => {
+                format!("Unpin it first: `loadmaster binaries unpin {program}`.")
+            }
+            other => other.remedy(),
+        };
+        let mut cause = error.to_string();
+        // A sentence of ours begins with a capital letter; what begins with a path or a name stays as it is.
+        if cause.starts_with("no ") || cause.starts_with("there ") || cause.starts_with("the ") {
+            cause.replace_range(..1, &cause[..1].to_uppercase());
+        }
+        Self { code, ..Self::because(cause).remedy(remedy) }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Folders {
     pub(crate) logs: PathBuf,
     /// What must survive a crash.
     pub(crate) state: PathBuf,
+    /// Builds of servers.
+    pub(crate) builds: PathBuf,
     /// Sockets; private to the user, and with a path as short as can be.
     pub(crate) runtime: PathBuf,
 }
@@ -36,6 +38,7 @@ impl Folders {
                 models: inside("models"),
                 logs: inside("logs"),
                 state: inside("state"),
+                builds: inside("builds"),
                 runtime: inside("run"),
                 config: home,
             });
@@ -51,6 +54,7 @@ impl Folders {
             models: data.join("models"),
             logs: data.join("logs"),
             state: data.join("state"),
+            builds: data.join("builds"),
             runtime: runtime.map_or_else(system::temporary_runtime_dir, |folder| folder.join("loadmaster")),
         })
     }

@@ -4,6 +4,7 @@
 
 mod args;
 mod backends;
+mod builds;
 mod commands;
 mod config;
 mod daemon;
@@ -34,13 +35,25 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage::report(&error),
     };
-    let outcome = Config::load(&args.global, &args.command).and_then(|config| {
-        log_to_stderr(args.global.verbose, config.log.as_deref())?;
-        execute(args.command, &config)
-    });
+    let outcome = match Config::load(&args.global, &args.command) {
+        Ok(config) => log_to_stderr(args.global.verbose, config.log.as_deref())
+            .and_then(|()| execute(args.command, &config)),
+        Err(failed) => without_configuration(args, failed),
+    };
     match outcome {
         Ok(code) => code,
         Err(failed) => failed.report(),
+    }
+}
+
+/// A wrong configuration ends every command but the one that looks for what is wrong.
+fn without_configuration(args: Args, failed: Failed) -> Result<ExitCode, Failed> {
+    let Ok(config) = Config::without_file(&args.global, &args.command) else { return Err(failed) };
+    match args.command {
+        Command::Doctor(doctor) => {
+            on_runtime(commands::until_interrupted(commands::doctor::execute(doctor, &config, Some(failed))))
+        }
+        _ => Err(failed),
     }
 }
 
@@ -64,6 +77,12 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
         Command::Budget(budget) => on_runtime(commands::budget::execute(budget, config)),
         Command::Hold(hold) => on_runtime(commands::hold::execute(hold, config)),
+        Command::Binaries(binaries) => {
+            on_runtime(commands::until_interrupted(commands::binaries::execute(binaries, config)))
+        }
+        Command::Doctor(doctor) => {
+            on_runtime(commands::until_interrupted(commands::doctor::execute(doctor, config, None)))
+        }
         Command::Probe(probe) => commands::probe::execute(&probe),
         Command::Estimate(estimate) => {
             on_runtime(commands::until_interrupted(commands::estimate::execute(estimate, config)))

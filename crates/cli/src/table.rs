@@ -20,6 +20,21 @@ pub(crate) fn lined_up(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Lines up `rows`, all columns to the left.
+pub(crate) fn left(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 /// Lines up names and what they stand for, both to the left.
 pub(crate) fn lined_up_left(rows: &[[String; 2]]) -> String {
     let width = rows.iter().map(|[name, _]| name.chars().count()).max().unwrap_or(0);

@@ -88,7 +88,7 @@ mod stopping;
 pub use self::child::{Child, NotReady};
 pub use self::error::SuperviseError;
 pub use self::exit::{Exit, ExitStatus, ExitWatch};
-pub use self::journal::{Journal, Outcome, Reaped};
+pub use self::journal::{Journal, Orphan, Outcome, Reaped};
 pub use self::launch::Supervisor;
 pub use self::nonce::NONCE_VARIABLE;
 pub use self::ring::{Line, Lines, Stream};

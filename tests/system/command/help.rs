@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "run",
     "serve",
     "pull",
@@ -22,6 +22,8 @@ const COMMANDS: [&str; 20] = [
     "probe",
     "inspect",
     "estimate",
+    "binaries",
+    "doctor",
     "reload",
     "completions",
 ];

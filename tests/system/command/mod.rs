@@ -1,6 +1,7 @@
 //! The command line from outside.
 
 mod completions;
+mod doctor;
 mod errors;
 mod estimate;
 mod help;
@@ -10,6 +11,8 @@ mod shipped;
 mod urls;
 
 // A pseudo-terminal, signals and file permissions are Unix's.
+#[cfg(unix)]
+mod binaries;
 #[cfg(unix)]
 mod chat;
 #[cfg(unix)]

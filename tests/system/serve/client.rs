@@ -93,7 +93,7 @@ pub(super) fn ask(daemon: &Daemon, request: &Value) -> Answer {
 }
 
 /// Asks the question; fails when the answer is wrong.
-pub(super) fn ask_for_paris(daemon: &Daemon) {
+pub(crate) fn ask_for_paris(daemon: &Daemon) {
     let answer = ask(daemon, &question());
     assert!(answer.text().contains("Paris"), "{answer:?}");
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures that are measured here and written into `docs/benchmarks.md`.
 
+mod builds;
 mod conversation;
 mod daemon;
 mod estimate;
@@ -63,6 +64,15 @@ pub(crate) enum Benchmark {
     Gateway(gateway::Arguments),
     /// Downloads beside curl and aria2c, SHA-256 beside sha256sum and openssl
     Fetch(fetch::Arguments),
+    /// The check of a build before each start of a server, beside sha256sum
+    Builds {
+        /// The date to write beside the figures, such as 2026-02-28
+        #[arg(long)]
+        date: String,
+        /// How often each is measured
+        #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
 }
 
 /// Measures, and writes the result.
@@ -76,6 +86,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
+        Benchmark::Builds { date, rounds } => builds::run(&date, rounds),
         Benchmark::Fetch(arguments) => fetch::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }

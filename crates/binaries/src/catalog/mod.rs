@@ -56,6 +56,13 @@ impl Catalog {
         Ok(Self { builds, mirrors })
     }
 
+    /// This catalog, with what is at addresses that begin with `from` fetched from those that begin with `to`.
+    #[must_use]
+    pub fn mirrored(mut self, from: &str, to: &str) -> Self {
+        self.mirrors.insert(from.to_owned(), to.to_owned());
+        self
+    }
+
     /// A catalog of one build.
     pub(crate) fn of(build: Build) -> Self {
         Self::of_all(vec![build])

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! .lock                          held by who changes anything
+//! .downloads/SHA256              archives that are on their way, kept when that is broken off
 //! llama/state.json               which build is used, which were before, what failed last
 //! llama/records/ID.json          what is remembered of a build
 //! llama/builds/ID/               its files
@@ -37,6 +38,7 @@ const WRITING: &str = ".writing-";
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     lock: PathBuf,
+    downloads: PathBuf,
     pub(super) folder: PathBuf,
     program: Program,
 }
@@ -82,7 +84,12 @@ impl State {
 
 impl Files {
     pub(super) fn new(library: &Path, program: Program) -> Self {
-        Self { lock: library.join(".lock"), folder: library.join(program.name()), program }
+        Self {
+            lock: library.join(".lock"),
+            downloads: library.join(".downloads"),
+            folder: library.join(program.name()),
+            program,
+        }
     }
 
     pub(super) fn create(&self) -> Result<(), BinariesError> {
@@ -90,6 +97,28 @@ impl Files {
             fs::create_dir_all(&folder).at(&folder)?;
         }
         Ok(())
+    }
+
+    /// Where the archive with this hash is downloaded to. Its folder is made.
+    pub(super) fn download(&self, sha256: &str) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.downloads)?;
+        Ok(self.downloads.join(sha256))
+    }
+
+    /// Removes an archive that is not needed any more, and the folder with the last one.
+    pub(super) fn forget_download(&self, archive: &Path) -> io::Result<()> {
+        gone(fs::remove_file(archive))?;
+        // What is left of other archives stays for another day.
+        drop(fs::remove_dir(&self.downloads));
+        Ok(())
+    }
+
+    /// Removes what downloads have left that were broken off; returns its bytes.
+    pub(super) fn forget_downloads(&self) -> Result<u64, BinariesError> {
+        let sizes = fs::read_dir(&self.downloads).into_iter().flatten().flatten();
+        let bytes = sizes.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+        gone(fs::remove_dir_all(&self.downloads)).at(&self.downloads)?;
+        Ok(bytes)
     }
 
     fn builds(&self) -> PathBuf {

@@ -2,6 +2,7 @@
 
 mod files;
 mod find;
+mod glance;
 mod install;
 mod look;
 mod publish;
@@ -17,6 +18,7 @@ use loadmaster_fetch::Client;
 use loadmaster_supervise::Supervisor;
 
 use self::files::Files;
+pub use self::glance::glance;
 pub use self::install::{Request, find_on_path};
 use crate::{
     catalog::{Catalog, Program},

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Library, files::STAGING};
+use super::{
+    Library,
+    files::{Files, STAGING},
+};
 use crate::{
     catalog::{Build, Program, Source, Variant},
     error::{At, BinariesError},
@@ -85,10 +88,11 @@ impl Library {
         if let Source::Path(path) = &build.from {
             return Ok(in_place(build.program, path).map_err(Reason::from));
         }
-        let folder = self.files(build.program).folder;
-        let staging = tempfile::Builder::new().prefix(STAGING).tempdir_in(&folder).at(&folder)?;
+        let files = self.files(build.program);
+        let folder = &files.folder;
+        let staging = tempfile::Builder::new().prefix(STAGING).tempdir_in(folder).at(folder)?;
         let root = staging.path().join("build");
-        if let Err(reason) = self.fill(build, staging.path(), &root, observer).await {
+        if let Err(reason) = self.fill(build, &files, staging.path(), &root, observer).await {
             return Ok(Err(reason));
         }
         let staged = match locate(build.program, &root) {
@@ -101,41 +105,44 @@ impl Library {
     async fn fill(
         &self,
         build: &Build,
+        files: &Files,
         staging: &Path,
         root: &Path,
         observer: &Observer,
     ) -> Result<(), Reason> {
-        let (archive, only) = match &build.from {
+        match &build.from {
             Source::Archive(archive) => {
                 let wish = Wish {
                     url: self.tools.catalog.address(&archive.url),
                     sha256: archive.sha256.clone(),
                     bytes: archive.bytes,
                 };
-                let to = staging.join("archive");
-                self.download(&wish, &to, &build.id, observer).await?;
-                (to, &archive.only)
+                let from = self.download(&wish, files, &build.id, observer).await?;
+                let unpacked = self.unpack(&from, root, &archive.only, build, observer).await;
+                files.forget_download(&from).map_err(TransportError::from)?;
+                unpacked?;
             }
             Source::Pip(pip) => {
                 let folder = staging.join("pip");
                 fs::create_dir(&folder).map_err(TransportError::from)?;
                 let progress = fetching(&build.id, observer);
                 progress(0, pip.bytes);
-                (self.tools.pip.fetch(pip, &folder, &progress).await?, &pip.only)
+                let wheel = self.tools.pip.fetch(pip, &folder, &progress).await?;
+                self.unpack(&wheel, root, &pip.only, build, observer).await?;
             }
             Source::Path(_) => return Ok(()),
-        };
-        self.unpack(&archive, root, only, build, observer).await?;
+        }
         for (number, extra) in build.also.iter().enumerate() {
             let wish = Wish {
                 url: self.tools.catalog.address(&extra.url),
                 sha256: extra.sha256.clone(),
                 bytes: extra.bytes,
             };
-            let archive = staging.join(format!("extra-{number}"));
-            self.download(&wish, &archive, &extra.what, observer).await?;
+            let archive = self.download(&wish, files, &extra.what, observer).await?;
             let unpacked = staging.join(format!("extra-{number}-unpacked"));
-            self.unpack(&archive, &unpacked, &[], build, observer).await?;
+            let done = self.unpack(&archive, &unpacked, &[], build, observer).await;
+            files.forget_download(&archive).map_err(TransportError::from)?;
+            done?;
             // Libraries are found beside the program.
             let program = locate(build.program, root).ok_or_else(|| no_program(build.program))?;
             add(&unpacked, root.join(program).parent().unwrap_or(root))?;
@@ -143,10 +150,19 @@ impl Library {
         Ok(())
     }
 
-    async fn download(&self, wish: &Wish, to: &Path, what: &str, observer: &Observer) -> Result<(), Reason> {
+    /// Brings an archive here, from where the last try has left it.
+    async fn download(
+        &self,
+        wish: &Wish,
+        files: &Files,
+        what: &str,
+        observer: &Observer,
+    ) -> Result<PathBuf, Reason> {
         let progress = fetching(what, observer);
         progress(0, wish.bytes);
-        Ok(self.tools.downloads.fetch(wish, to, &progress).await?)
+        let to = files.download(&wish.sha256).map_err(TransportError::from)?;
+        self.tools.downloads.fetch(wish, &to, &progress).await?;
+        Ok(to)
     }
 
     async fn unpack(

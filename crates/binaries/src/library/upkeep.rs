@@ -112,7 +112,8 @@ impl Library {
         Ok(Removed { builds: vec![build.to_owned()], bytes })
     }
 
-    /// Removes all builds but the one that is used and the `keep` before it.
+    /// Removes all builds but the one that is used and the `keep` before it, and what is left of downloads that
+    /// were broken off.
     ///
     /// # Errors
     /// What the library's folder has against it.
@@ -130,7 +131,7 @@ impl Library {
         files.set_state(&state)?;
         let kept: BTreeSet<_> =
             state.current.iter().chain(&state.before).map(|kept| kept.build.clone()).collect();
-        let mut removed = Removed::default();
+        let mut removed = Removed { bytes: files.forget_downloads()?, ..Removed::default() };
         for (id, record) in files.all()?.into_iter().filter(|(id, _)| !kept.contains(id)) {
             removed.bytes += record.as_ref().map_or(0, own_bytes);
             files.forget(&id)?;

@@ -27,7 +27,7 @@ pub struct Wish {
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Brings the file to `to`, whose folder exists. There is a file at `to` afterwards only if its size and
-    /// hash are right. `progress` hears how many bytes there are, and how many there will be.
+    /// hash are right; what came of it before it broke off may stay beside it. `progress` hears how many bytes there are, and how many there will be.
     async fn fetch(
         &self,
         wish: &Wish,

@@ -1,18 +1,18 @@
-//! Files over HTTP(S), simply: from the start to the end, hashed on the way.
+//! Files over HTTP(S): taken up again where they broke off, retried, checked.
 
 use std::path::Path;
 
 use async_trait::async_trait;
-use loadmaster_fetch::{Client, RemoteFile};
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
+use loadmaster_fetch::{Client, Download, FetchError};
 
-use super::{Transport, TransportError, Wish, hash::hex};
+use super::{Transport, TransportError, Wish};
 
-/// More bytes than any file has; what is beyond the end of a file is not sent.
-const ALL: u64 = i64::MAX as u64;
+/// How often a request is made again while nothing comes, some four seconds in all: where a source cannot be
+/// reached, the next one is to be tried before anybody loses patience.
+const RETRIES: u32 = 3;
 
-/// [`Transport`] over a [`Client`]. Connections that break are taken up again; a process that ends begins anew.
+/// [`Transport`] over a [`Client`]. What came before a download broke off, or its process ended, stays beside the
+/// target, and the next one to the same target goes on from there.
 #[derive(Debug, Clone)]
 pub struct UrlDownloads {
     client: Client,
@@ -33,49 +33,42 @@ impl Transport for UrlDownloads {
         to: &Path,
         progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
     ) -> Result<(), TransportError> {
-        let result = fetch(&self.client, wish, to, progress).await;
-        if result.is_err() {
-            // What is there is not the file, if there is anything.
-            drop(tokio::fs::remove_file(to).await);
+        let download = Download::new(&self.client, &wish.url, to)?.retries(RETRIES);
+        let mut download = download.expect_sha256(wish.sha256.parse()?);
+        if let Some(bytes) = wish.bytes {
+            download = download.expect_size(bytes);
         }
-        result
+        let mut news = download.progress();
+        let mut running = std::pin::pin!(download.run());
+        loop {
+            tokio::select! {
+                done = &mut running => {
+                    let done = done.map_err(pinned)?;
+                    progress(done.length, Some(done.length));
+                    return Ok(());
+                }
+                // The sender lives as long as the download, which the other arm waits for.
+                Ok(()) = news.changed() => {
+                    let (bytes, total) = {
+                        let now = news.borrow_and_update();
+                        (now.received, now.total)
+                    };
+                    progress(bytes, total.or(wish.bytes));
+                }
+            }
+        }
     }
 }
 
-async fn fetch(
-    client: &Client,
-    wish: &Wish,
-    to: &Path,
-    progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
-) -> Result<(), TransportError> {
-    let (remote, mut body) = RemoteFile::open(client, &wish.url, 0..ALL).await?;
-    let what = remote.url();
-    let total = wish.bytes.or(remote.length());
-    let wrong_length =
-        |actual| TransportError::Length { what: what.clone(), expected: total.unwrap_or(0), actual };
-    if remote.length().is_some() && remote.length() != total {
-        return Err(wrong_length(remote.length().unwrap_or(0)));
-    }
-    let mut file = tokio::fs::File::create(to).await?;
-    let mut hash = Sha256::new();
-    let mut bytes = 0;
-    while let Some(chunk) = body.chunk().await? {
-        bytes += chunk.len() as u64;
-        // A server that never ends must not fill the disk.
-        if total.is_some_and(|total| bytes > total) {
-            return Err(wrong_length(bytes));
+/// What differs from what is pinned is told as such.
+fn pinned(error: FetchError) -> TransportError {
+    match error {
+        FetchError::WrongHash { url, expected, actual } => {
+            TransportError::Checksum { what: url, expected: expected.to_string(), actual: actual.to_string() }
         }
-        hash.update(&chunk);
-        file.write_all(&chunk).await?;
-        progress(bytes, total);
+        FetchError::WrongSize { url, expected, actual } => {
+            TransportError::Length { what: url, expected, actual }
+        }
+        error => TransportError::Fetch(error),
     }
-    file.sync_all().await?;
-    if total.is_some_and(|total| bytes != total) {
-        return Err(wrong_length(bytes));
-    }
-    let actual = hex(&hash.finalize());
-    if actual != wish.sha256 {
-        return Err(TransportError::Checksum { what, expected: wish.sha256.clone(), actual });
-    }
-    Ok(())
 }

@@ -7,10 +7,14 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use loadmaster_binaries::{BinariesError, Program, Request, SourceKind, Stage, Variant, find_on_path};
+use loadmaster_binaries::{
+    BinariesError, Program, Request, SourceKind, Stage, Variant, find_on_path, glance,
+};
+use serde_json::json;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
+    archives::file,
     builds::{Setup, host, llama_server, real, script},
     web::sha256,
 };
@@ -37,6 +41,45 @@ async fn an_archive_becomes_a_proven_server_that_is_remembered() {
     setup.install(&Request { force: true, ..Request::new(Program::Llama) }).await.unwrap();
     assert_eq!(setup.steps(), all);
     assert_eq!(setup.leftovers(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_glance_sees_what_is_used_and_that_it_changed() {
+    let mut setup = Setup::new();
+    let folder = setup.home.path().join("library");
+    assert_eq!(glance(&folder, Program::Llama), None);
+    setup.archive("one", "[\"cpu\"]", &real("one"));
+    // The proof is for this system, whatever cards the test's machine has.
+    let facts = json!({
+        "cpu": { "model": "", "physical_cores": 1, "logical_cores": 1, "usable_threads": 1, "instruction_sets": [] },
+        "memory": { "physical": 1, "limit": null, "limited_by": null },
+        "gpus": [],
+        "notes": [],
+    });
+    setup.host.os_build = Host::of(&serde_json::from_value(facts).unwrap()).os_build;
+    let found = setup.install(&Request::new(Program::Llama)).await.unwrap();
+    let glanced = glance(&folder, Program::Llama).unwrap();
+    assert_eq!((glanced.program, glanced.proof), (found.program.clone(), found.proof));
+    fs::write(found.program.with_file_name("MARK"), "another").unwrap();
+    assert_eq!(glance(&folder, Program::Llama), None);
+}
+
+#[tokio::test]
+async fn archives_go_and_what_is_left_of_others_stays_until_pruned() {
+    let mut setup = Setup::new();
+    setup.archive("one", "[\"cpu\"]", &real("one"));
+    setup.archive("damaged", "[\"cpu\"]", &[file("README", "text")]);
+    let downloads = setup.home.path().join("library/.downloads");
+    // What an earlier try has left of something else: it stays until it is cleared away.
+    fs::create_dir_all(&downloads).unwrap();
+    fs::write(downloads.join("other.part"), "12345").unwrap();
+    setup.install_build("one").await.unwrap();
+    setup.install_build("damaged").await.unwrap_err();
+    let left: Vec<_> = fs::read_dir(&downloads).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["other.part"]);
+    let removed = setup.library().prune(Program::Llama, 1, &setup.observer()).await.unwrap();
+    assert_eq!((removed.builds, removed.bytes), (Vec::new(), 5));
+    assert!(!downloads.exists());
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use crate::{Failed, failed::INTERRUPTED};
 
+pub(crate) mod binaries;
 pub(crate) mod budget;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod estimate;
 pub(crate) mod gc;
 pub(crate) mod hold;

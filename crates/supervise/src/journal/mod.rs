@@ -14,7 +14,7 @@ use crate::error::SuperviseError;
 use crate::identity;
 use crate::journal::entry::{Entry, Started};
 
-pub use self::reap::{Outcome, Reaped};
+pub use self::reap::{Orphan, Outcome, Reaped};
 
 /// A folder in which children are written down; cheap to clone.
 ///
@@ -50,6 +50,15 @@ impl Journal {
     /// read is reported as [`Outcome::Damaged`].
     pub fn reap_orphans(&self) -> Result<Vec<Reaped>, SuperviseError> {
         reap::all(&self.folder)
+    }
+
+    /// The children that [`reap_orphans`](Self::reap_orphans) would end now, left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`SuperviseError::Journal`] if the folder cannot be read.
+    pub fn orphans(&self) -> Result<Vec<Orphan>, SuperviseError> {
+        reap::look(&self.folder)
     }
 
     /// Writes down that a child with this mark is about to be started.

@@ -33,6 +33,15 @@ pub struct Reaped {
     pub outcome: Outcome,
 }
 
+/// A child that outlived the program that had started it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The program that was started.
+    pub program: PathBuf,
+    /// What still runs of it, by its numbers: the child, and what it started itself.
+    pub pids: Vec<u32>,
+}
+
 /// What was found and done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -66,6 +75,26 @@ pub(crate) fn all(folder: &Path) -> Result<Vec<Reaped>, SuperviseError> {
         }
     }
     Ok(reaped)
+}
+
+/// Looks for orphans that still run. What cannot be read is none.
+pub(crate) fn look(folder: &Path) -> Result<Vec<Orphan>, SuperviseError> {
+    let mut orphans = Vec::new();
+    for file in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let path = file.map_err(|source| failed(folder, source))?.path();
+        if path.extension().and_then(|extension| extension.to_str()) != Some(EXTENSION) {
+            continue;
+        }
+        let Ok(entry) = Entry::read(&path) else { continue };
+        if identity::lives(entry.owner.pid, &entry.owner.start) {
+            continue;
+        }
+        let pids = ours(&entry);
+        if !pids.is_empty() {
+            orphans.push(Orphan { program: entry.program, pids });
+        }
+    }
+    Ok(orphans)
 }
 
 /// Ends the orphan of one entry; `None` if its owner still runs, or the entry has just gone.

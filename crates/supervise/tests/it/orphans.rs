@@ -153,3 +153,20 @@ fn files_that_are_no_json_or_no_entries() {
     assert_eq!(names, ["notes.txt"]);
     assert!(journal.reap_orphans().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_orphan_is_seen_and_left_alone() {
+    let (child, entry) = child_and_entry(sleeper()).await;
+    let look = |entry: &Value| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("entry.json"), entry.to_string()).unwrap();
+        Journal::open(folder.path()).unwrap().orphans().unwrap()
+    };
+    assert_eq!(look(&entry), [], "its owner lives");
+    let orphans = look(&of_dead_owner(&entry));
+    assert_eq!(orphans.len(), 1);
+    assert!(orphans[0].pids.contains(&child.pid()), "{orphans:?}");
+    assert!(runs(child.pid()), "nobody has ended it");
+    child.stop(std::time::Duration::ZERO).await;
+    assert_eq!(look(&of_dead_owner(&entry)), []);
+}

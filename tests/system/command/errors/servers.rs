@@ -14,7 +14,7 @@ fn no_llama_server_is_installed() {
         ended(folder.command(arguments).env("PATH", folder.path("nothing"))).failed(
             4,
             "No llama-server was found",
-            "Install llama.cpp so that llama-server is on PATH, or name the program with --llama-server PATH.",
+            "Install one with `loadmaster binaries install llama`, or name the program with --llama-server PATH.",
         );
     }
 }

@@ -24,6 +24,7 @@ use super::pull;
 use crate::{
     Failed,
     args::RunArgs,
+    builds,
     config::Config,
     engine,
     failed::INTERRUPTED,
@@ -36,6 +37,10 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
     let Some(offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
+    tokio::select! {
+        ready = builds::ready(config, true) => ready?,
+        () = answer::interrupted_outside() => return Ok(ExitCode::from(INTERRUPTED)),
+    }
     let orchestrator = engine::start(config)?;
     let Offer { request, rules, .. } = offer;
     let model = request.model.id.clone();

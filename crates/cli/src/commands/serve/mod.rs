@@ -14,7 +14,7 @@ use tokio::{
 use self::reload::Reloader;
 use super::{hangups::Hangups, interrupts::Interrupts};
 use crate::{
-    Failed, args::ServeArgs, config::Config, engine, failed::INTERRUPTED, library, offered::Offered,
+    Failed, args::ServeArgs, builds, config::Config, engine, failed::INTERRUPTED, library, offered::Offered,
 };
 
 /// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
@@ -32,6 +32,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         )
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
+    builds::ready(config, false).await?;
     let orchestrator = engine::start(config)?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
