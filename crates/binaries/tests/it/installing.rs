@@ -8,7 +8,7 @@ use std::{
 };
 
 use loadmaster_binaries::{
-    BinariesError, Program, Request, SourceKind, Stage, Variant, find_on_path, glance,
+    BinariesError, Host, Program, Request, SourceKind, Stage, Variant, find_on_path, glance,
 };
 use serde_json::json;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
