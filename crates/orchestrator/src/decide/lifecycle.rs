@@ -117,10 +117,10 @@ impl State {
         if !matches!(instance.state, InstanceState::Ready | InstanceState::Draining) {
             return;
         }
-        let tickets = std::mem::take(&mut instance.stop_tickets);
         let model = instance.model.clone();
         self.ledger.release(id);
         self.died(&model, failure.clone());
+        let tickets = self.stop_tickets_of(id);
         self.change(id, InstanceState::Crashed { failure }, actions);
         actions.extend(tickets.into_iter().map(|ticket| Action::AnswerStop { ticket, outcome: Ok(()) }));
     }
@@ -214,7 +214,6 @@ impl State {
         if instance.state != InstanceState::Stopping {
             return;
         }
-        let tickets = std::mem::take(&mut instance.stop_tickets);
         let hung = instance.watch.ended_for.clone();
         let model = instance.model.clone();
         // Also when it would not end: what it still holds is missing from the machine's free memory.
@@ -223,6 +222,7 @@ impl State {
         if let Some(failure) = hung.clone() {
             self.died(&model, failure);
         }
+        let tickets = self.stop_tickets_of(id);
         let next = match (&outcome, hung) {
             (_, Some(failure)) => InstanceState::Crashed { failure },
             (Ok(()), None) => InstanceState::Stopped,
@@ -232,6 +232,12 @@ impl State {
         let outcome = outcome.map_err(OrchestratorError::Backend);
         let answer = |ticket| Action::AnswerStop { ticket, outcome: outcome.clone() };
         actions.extend(tickets.into_iter().map(answer));
+    }
+
+    /// Those who wait for its end, who are told now.
+    fn stop_tickets_of(&mut self, id: &InstanceId) -> Vec<Ticket> {
+        let instance = self.instances.get_mut(id);
+        instance.map(|instance| std::mem::take(&mut instance.stop_tickets)).unwrap_or_default()
     }
 
     pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {

@@ -36,7 +36,8 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let was_stopped = self.instances.get(lost).is_some_and(|instance| {
-            matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped) && !instance.comes_back
+            let ends = matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped);
+            ends && !instance.comes_back && instance.watch.ended_for.is_none()
         });
         if was_stopped && !self.closing {
             return refuse(ticket, model, OrchestratorError::CalledOff(model.to_owned()), actions);
