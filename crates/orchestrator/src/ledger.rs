@@ -65,10 +65,11 @@ impl Ledger {
         self.reservations.get(instance).map(|reservation| &reservation.estimate)
     }
 
-    /// What is reserved of each device, in bytes.
-    pub(crate) fn totals(&self) -> BTreeMap<DeviceId, u64> {
+    /// What is reserved of each device by all but `gone`, in bytes.
+    pub(crate) fn totals(&self, gone: &BTreeSet<InstanceId>) -> BTreeMap<DeviceId, u64> {
         let mut totals = BTreeMap::new();
-        for Reservation { estimate, .. } in self.reservations.values() {
+        let stay = self.reservations.iter().filter(|(id, _)| !gone.contains(id));
+        for (_, Reservation { estimate, .. }) in stay {
             let devices: BTreeSet<&DeviceId> = estimate.devices.iter().map(|part| &part.device).collect();
             for device in devices {
                 let total: &mut u64 = totals.entry(device.clone()).or_default();

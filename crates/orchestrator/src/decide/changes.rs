@@ -77,7 +77,10 @@ impl State {
             // It is planned when the room is made.
             room @ Progress::MakingRoom { .. } => entry.progress = room,
             // Planned anew for those who wait, if there are any.
-            Progress::Blocked { .. } | Progress::None | Progress::Comparing => {
+            waits @ (Progress::Blocked { .. } | Progress::None | Progress::Comparing) => {
+                if let Some(claim) = waits.promised() {
+                    self.ledger.withdraw(&claim);
+                }
                 self.compare(&model, actions);
             }
         }

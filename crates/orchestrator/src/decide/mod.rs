@@ -6,6 +6,7 @@
 //! - `queue`: requests that wait, and leases.
 //! - `room`: plans, and whom they make go.
 //! - `gpus`: where a plan for another GPU would do.
+//! - `claims`: room that is kept for whoever has waited longest.
 //! - `glance`: who need not be looked at closely.
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
@@ -21,6 +22,7 @@
 mod background;
 mod budgets;
 mod changes;
+mod claims;
 mod glance;
 mod gpus;
 mod holds;
@@ -91,6 +93,8 @@ enum Progress {
         possible: Option<u64>,
         /// Whether it could run on another device than the one that it is planned for.
         elsewhere: bool,
+        /// What is reserved for it since it has waited for a turn.
+        claim: Option<InstanceId>,
     },
     /// Others leave to make room for it.
     MakingRoom {
@@ -100,6 +104,18 @@ enum Progress {
     },
     /// It runs and was changed: a plan is being made, to see whether it would run in another way now.
     Comparing,
+}
+
+impl Progress {
+    /// What is reserved for it.
+    fn promised(self) -> Option<InstanceId> {
+        match self {
+            Self::Planning { promised, .. } => promised,
+            Self::Blocked { claim, .. } => claim,
+            Self::MakingRoom { promised, .. } => Some(promised),
+            Self::None | Self::Comparing => None,
+        }
+    }
 }
 
 /// Whether a model shall be loaded although nobody asked for it.
@@ -271,10 +287,10 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
-                Some(promised)
-            }
-            _ => None,
+            Progress::MakingRoom { promised, .. } => Some(promised),
+            Progress::Planning { promised, .. } => promised.as_ref(),
+            Progress::Blocked { claim, .. } => claim.as_ref(),
+            Progress::None | Progress::Comparing => None,
         });
         let held = entry.and_then(|entry| entry.instance.as_ref()).into_iter().chain(promised);
         held.filter(|id| self.ledger.reservation(id).is_some()).cloned()
@@ -291,7 +307,7 @@ impl State {
         });
         Status {
             models: models.collect(),
-            reserved: self.ledger.totals(),
+            reserved: self.ledger.totals(&self.claims()),
             closing: self.closing,
             last_event: 0,
             budgets: self.policy.budgets.clone(),

@@ -6,6 +6,7 @@ use loadmaster_core::{DeviceId, Estimate, Event, HoldId, InstanceId, InstanceSta
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
+    claims::Claimed,
     glance::Glance,
     victims::{self, Candidate},
 };
@@ -111,6 +112,12 @@ impl State {
         settle: bool,
         actions: &mut Vec<Action>,
     ) {
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        // What is kept for it while it waits is kept while it is planned anew.
+        let claim = std::mem::replace(&mut entry.progress, Progress::None).promised();
+        let promised = promised.or(claim);
         let mut outlook = self.outlook(model);
         outlook.own.extend(promised.clone());
         let Some(entry) = self.models.get_mut(model) else {
@@ -169,8 +176,14 @@ impl State {
                     return;
                 }
                 let prepared = Box::new(prepared);
-                entry.progress =
-                    Progress::Blocked { prepared, read: now, changes, possible: None, elsewhere: false };
+                entry.progress = Progress::Blocked {
+                    prepared,
+                    read: now,
+                    changes,
+                    possible: None,
+                    elsewhere: false,
+                    claim: None,
+                };
             }
         }
     }
@@ -180,9 +193,8 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
-            std::mem::replace(&mut entry.progress, Progress::None)
-        {
+        let promised = std::mem::replace(&mut entry.progress, Progress::None).promised();
+        if let Some(id) = promised {
             self.ledger.withdraw(&id);
         }
     }
@@ -196,15 +208,16 @@ impl State {
             .filter(|(_, entry)| blocked(entry))
             .map(|(model, entry)| {
                 let since = entry.waits_since();
-                ((since.is_none(), entry.priority(), since), model.clone())
+                ((since.is_none(), entry.priority(self.now, self.policy.turn), since), model.clone())
             })
             .collect();
         models.sort();
         self.look_again = false;
-        let mut glance = self.glance();
+        self.withdraw_claims();
+        let (mut glance, mut claimed) = (self.glance(), Claimed::new());
         for (_, model) in models {
             let before = actions.len();
-            self.admit(&model, &glance, actions);
+            self.admit(&model, &mut glance, &mut claimed, actions);
             if actions.len() > before {
                 glance = self.glance();
             }
@@ -212,7 +225,7 @@ impl State {
         self.look_at = self.room_times().filter(|time| *time > self.now).min();
     }
 
-    fn admit(&mut self, model: &str, glance: &Glance, actions: &mut Vec<Action>) {
+    fn admit(&mut self, model: &str, glance: &mut Glance, claimed: &mut Claimed, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
         let Progress::Blocked { prepared, read, changes, possible, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
@@ -237,9 +250,13 @@ impl State {
         let outdated = self.ledger.changes() != *changes;
         if matches!(verdict, Verdict::Wait) && for_a_request {
             let elsewhere = self.may_run_elsewhere(model, prepared, pressure, glance);
+            self.claim(model, claimed, glance);
             return self.look_elsewhere(model, elsewhere, stale, actions);
         }
         let prepared = prepared.clone();
+        if stale || outdated && !matches!(verdict, Verdict::MakeRoom(_)) {
+            self.claim(model, claimed, glance);
+        }
         match verdict {
             Verdict::Never(_) if !for_a_request && self.gives_its_plan_up(model) => self.call_off(model),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),

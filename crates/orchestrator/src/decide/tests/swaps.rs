@@ -273,3 +273,60 @@ fn of_many_that_went_the_last_used_come_back_first_and_the_others_when_they_are_
     let tried = restored.split_off(restored.len() - 7);
     assert_eq!(tried, ["m09", "m08", "m07", "m06", "m05", "m04", "m03"]);
 }
+
+#[test]
+fn a_batch_that_has_waited_for_a_turn_is_no_longer_behind_those_who_came_later() {
+    let mut state = state(&["a", "b", "c"], 100);
+    let batch = Wish { priority: Priority::Batch, ..Wish::default() };
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 90), &["start a#1"]),
+            (100, ask_with(2, "b", batch), &["prepare b"]),
+            (200, ask(3, "c"), &["prepare c"]),
+            (5000, started("a#1"), &["grant 1 a#1"]),
+            (14_000, returned("a#1"), &[]),
+            (14_010, prepared("b", 80), &[]),
+            (14_010, prepared("c", 80), &[]),
+            (14_020, Input::Tick, &["stop a#1 saved"]),
+        ],
+    );
+    assert!(matches!(state.models.get("b").unwrap().progress, Progress::MakingRoom { .. }));
+}
+
+#[test]
+fn a_large_one_that_has_waited_for_a_turn_is_not_overtaken_by_small_ones() {
+    let mut state = state(&["a", "b", "c", "d", "large"], 100);
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 50), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (1000, ask(2, "large"), &["prepare large"]),
+            (1000, prepared("large", 100), &[]),
+            (2000, ask(3, "c"), &["prepare c"]),
+            (2000, prepared("c", 60), &[]),
+            // It has not waited for a turn, so what is free is not kept for it.
+            (6000, ask(4, "b"), &["prepare b"]),
+            (6000, prepared("b", 50), &["start b#2"]),
+            (6000, started("b#2"), &["grant 4 b#2"]),
+            // `a` would go now, but for `c` alone: `b` still has its turn.
+            (12_000, Input::Tick, &[]),
+            (13_000, returned("a#1"), &[]),
+            (13_020, Input::Tick, &[]),
+            (13_030, ask(5, "d"), &["prepare d"]),
+            (13_030, prepared("d", 10), &[]),
+            (16_000, Input::Tick, &["prepare large"]),
+            // Who is planned for in the meantime takes nothing of it.
+            (16_001, returned("b#2"), &[]),
+            (16_030, Input::Tick, &[]),
+            (16_040, prepared("large", 100), &["stop a#1 saved", "stop b#2 saved"]),
+            (16_050, stopped("a#1"), &[]),
+            (16_060, stopped("b#2"), &["prepare large"]),
+            (16_070, prepared("large", 100), &["start large#3"]),
+        ],
+    );
+    assert_eq!(state.status().reserved, [(DeviceId::host(), 100)].into());
+}

@@ -1,0 +1,76 @@
+//! Room that is kept for whoever has waited longest.
+//!
+//! A large model may have to wait until several others have had their turn, and these end one after another.
+//! If whoever came later took each place as it falls free, the large one would wait for ever. So of those who
+//! have waited for a turn, the first one on each device has its memory reserved although it cannot have it yet:
+//! whoever comes after it gets in only where there is room for both. It then waits for what runs already and
+//! for nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loadmaster_core::{DeviceId, InstanceId};
+
+use super::{ModelEntry, Progress, State, glance::Glance};
+use crate::ledger::Gone;
+
+/// The devices of which somebody keeps all that comes free.
+pub(super) type Claimed = BTreeSet<DeviceId>;
+
+impl State {
+    /// Takes back what is kept, before all who wait are looked at anew.
+    pub(super) fn withdraw_claims(&mut self) {
+        for entry in self.models.busy_values_mut() {
+            if let Progress::Blocked { claim, .. } = &mut entry.progress
+                && let Some(id) = claim.take()
+            {
+                self.ledger.withdraw(&id);
+            }
+        }
+    }
+
+    /// All that is kept. It says who is next, and takes nothing of what others have.
+    pub(super) fn claims(&self) -> BTreeSet<InstanceId> {
+        let claim = |entry: &ModelEntry| match &entry.progress {
+            Progress::Blocked { claim, .. } => claim.clone(),
+            _ => None,
+        };
+        self.models.busy_values().filter_map(claim).collect()
+    }
+
+    /// Keeps what `model` waits for, if it has waited for a turn and nobody before it waits for the same.
+    pub(super) fn claim(&mut self, model: &str, claimed: &mut Claimed, glance: &mut Glance) {
+        let Some(entry) = self.models.get(model) else { return };
+        let Progress::Blocked { prepared, claim: None, .. } = &entry.progress else { return };
+        let Some(since) = entry.waits_since() else { return };
+        let overdue = since.saturating_add(self.policy.turn) <= self.now;
+        // A hold keeps its room by itself, and who came after it waits for it.
+        let behind_a_hold = || self.holds_wait_since().any(|hold| hold <= since);
+        let (estimate, machine) = (&prepared.estimate, &prepared.machine);
+        let mut parts = estimate.devices.iter();
+        if !overdue || parts.any(|part| claimed.contains(&part.device)) || behind_a_hold() {
+            return;
+        }
+        let lacking = self.ledger.shortages(estimate, machine, &self.policy.budgets, &Gone::default());
+        claimed.extend(lacking.into_iter().map(|shortage| shortage.device));
+        let (id, estimate) = (InstanceId::new(model, self.starts + 1), estimate.clone());
+        glance.keep(&id, &estimate);
+        self.ledger.reserve(id.clone(), estimate);
+        if let Some(ModelEntry { progress: Progress::Blocked { claim, .. }, .. }) = self.models.get_mut(model)
+        {
+            *claim = Some(id);
+        }
+    }
+}
+
+impl Glance {
+    /// So much less is there for those who come after.
+    fn keep(&mut self, id: &InstanceId, estimate: &loadmaster_core::Estimate) {
+        let most: &mut BTreeMap<DeviceId, u64> = &mut self.most;
+        for part in &estimate.devices {
+            if let Some(most) = most.get_mut(&part.device) {
+                *most = most.saturating_sub(estimate.reservation(&part.device));
+            }
+        }
+        self.may_go.insert(id.clone());
+    }
+}
