@@ -54,6 +54,7 @@ impl State {
     /// Rechecks when nothing else is going on, which would read the machine itself.
     pub(super) fn recheck_when_it_is_quiet(&mut self, actions: &mut Vec<Action>) {
         let busy = self.something_loads()
+            || self.reads_for_a_hold()
             || self.instances.busy_values().any(|one| one.state == InstanceState::Stopping)
             || self.models.busy_values().any(|entry| !matches!(entry.progress, Progress::None));
         let due = self.returns.is_due() || self.recheck_time().is_some_and(|time| time <= self.now);

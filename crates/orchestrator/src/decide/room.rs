@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a reading of the machine may be acted on: other programs come and go.
-const FRESH: Duration = Duration::from_millis(500);
+pub(super) const FRESH: Duration = Duration::from_millis(500);
 
 /// What a plan does without that is made after its predecessor ran out of memory, in percent.
 const SPARE_PERCENT: u64 = 15;
