@@ -13,8 +13,15 @@ use loadmaster_core::{DeviceId, InstanceId};
 use super::{ModelEntry, Progress, State, glance::Glance};
 use crate::ledger::Gone;
 
-/// The devices of which somebody keeps all that comes free.
-pub(super) type Claimed = BTreeSet<DeviceId>;
+/// What was kept in one look at all who wait.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    /// The devices of which somebody keeps all that comes free.
+    devices: BTreeSet<DeviceId>,
+    /// Somebody waits who could keep nothing, because another one had kept it before. It may find a place on
+    /// any device: whoever came later keeps none from it.
+    full: bool,
+}
 
 impl State {
     /// Takes back what is kept, before all who wait are looked at anew.
@@ -46,12 +53,15 @@ impl State {
         // A hold keeps its room by itself, and who came after it waits for it.
         let behind_a_hold = || self.holds_wait_since().any(|hold| hold <= since);
         let (estimate, machine) = (&prepared.estimate, &prepared.machine);
-        let mut parts = estimate.devices.iter();
-        if !overdue || parts.any(|part| claimed.contains(&part.device)) || behind_a_hold() {
+        if !overdue || claimed.full || behind_a_hold() {
+            return;
+        }
+        if estimate.devices.iter().any(|part| claimed.devices.contains(&part.device)) {
+            claimed.full = true;
             return;
         }
         let lacking = self.ledger.shortages(estimate, machine, &self.policy.budgets, &Gone::default());
-        claimed.extend(lacking.into_iter().map(|shortage| shortage.device));
+        claimed.devices.extend(lacking.into_iter().map(|shortage| shortage.device));
         let (id, estimate) = (InstanceId::new(model, self.starts + 1), estimate.clone());
         glance.keep(&id, &estimate);
         self.ledger.reserve(id.clone(), estimate);

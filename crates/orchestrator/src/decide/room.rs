@@ -214,7 +214,7 @@ impl State {
         models.sort();
         self.look_again = false;
         self.withdraw_claims();
-        let (mut glance, mut claimed) = (self.glance(), Claimed::new());
+        let (mut glance, mut claimed) = (self.glance(), Claimed::default());
         for (_, model) in models {
             let before = actions.len();
             self.admit(&model, &mut glance, &mut claimed, actions);
