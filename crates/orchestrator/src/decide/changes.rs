@@ -61,10 +61,14 @@ impl State {
         let Some(entry) = self.models.get_mut(&model).filter(|entry| !entry.removed) else {
             return;
         };
+        let pins_change = entry.rules.pinned != rules.pinned;
         entry.follow(rules);
-        if entry.request == request {
-            return;
+        if pins_change {
+            self.may_be_impossible_now();
         }
+        let Some(entry) = self.models.get_mut(&model).filter(|entry| entry.request != request) else {
+            return;
+        };
         self.editions += 1;
         (entry.request, entry.edition) = (request, self.editions);
         // What is known of it was true of what it was.
@@ -82,6 +86,15 @@ impl State {
                     self.ledger.withdraw(&claim);
                 }
                 self.compare(&model, actions);
+            }
+        }
+    }
+
+    /// What is pinned has changed: whoever waits may wait in vain.
+    fn may_be_impossible_now(&mut self) {
+        for entry in self.models.busy_values_mut() {
+            if let Progress::Blocked { possible, .. } = &mut entry.progress {
+                *possible = None;
             }
         }
     }

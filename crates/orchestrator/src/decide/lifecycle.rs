@@ -19,11 +19,12 @@ impl State {
         entry.progress = super::Progress::None;
         self.starts += 1;
         let id = InstanceId::new(model, self.starts);
-        // The record of the last one, kept to tell why it ended, has served.
-        if let Some(earlier) = entry.instance.replace(id.clone()) {
-            self.instances.remove(&earlier);
-        }
         let edition = entry.edition;
+        // What went for others, or to be loaded in another way, stays for as long as it was to stay before.
+        let comes_back = entry.wanted != Wanted::No;
+        // The record of the last one, kept to tell why it ended, has served.
+        let earlier = entry.instance.replace(id.clone()).and_then(|earlier| self.instances.remove(&earlier));
+        let keep_alive = earlier.filter(|_| comes_back).and_then(|earlier| earlier.keep_alive);
         let estimate = prepared.estimate.clone();
         self.ledger.reserve(id.clone(), estimate.clone());
         let instance = InstanceEntry {
@@ -41,7 +42,7 @@ impl State {
             comes_back: false,
             stop_tickets: Vec::new(),
             watch: Watch::default(),
-            keep_alive: None,
+            keep_alive,
             edition,
         };
         self.instances.insert(id.clone(), instance);
