@@ -170,6 +170,20 @@ impl Ledger {
         shortages
     }
 
+    /// `machine` with as much free as it can have been before what is being loaded took any of it.
+    pub(crate) fn before_loading(&self, machine: &Machine) -> Machine {
+        let mut before = machine.clone();
+        let loading = || self.reservations.values().filter(|reservation| !reservation.taken);
+        for device in &mut before.devices {
+            let members = machine.devices.iter().filter(|member| member.pool() == device.id);
+            let loading: u64 = members
+                .map(|member| loading().map(|one| one.estimate.reservation(&member.id)).sum::<u64>())
+                .fold(0, u64::saturating_add);
+            device.free = device.free.map(|free| free.saturating_add(loading).min(device.total));
+        }
+        before
+    }
+
     /// What is reserved beyond the budgets when those in `gone` are gone: of each such device what it needs
     /// and what it may have. What is really free does not matter here.
     pub(crate) fn beyond(&self, machine: &Machine, budgets: &Budgets, gone: &Gone) -> Vec<Shortage> {

@@ -79,9 +79,10 @@ enum Verdict {
 
 impl State {
     pub(super) fn hold_asked(&mut self, id: HoldId, request: HoldRequest, actions: &mut Vec<Action>) {
+        let settle = self.something_ended_just_now();
         let entry = HoldEntry {
             devices: BTreeMap::new(),
-            stage: Stage::Reading { changes: self.ledger.changes(), settle: false },
+            stage: Stage::Reading { changes: self.ledger.changes(), settle },
             promised: false,
             since: self.now,
             until: self.now.saturating_add(request.wait.unwrap_or(self.policy.wait)),
@@ -94,7 +95,7 @@ impl State {
         } else if nothing {
             self.refuse_hold(id, OrchestratorError::NothingToHold, actions);
         } else {
-            actions.push(Action::Read(Reading { hold: id, settle: false }));
+            actions.push(Action::Read(Reading { hold: id, settle }));
         }
     }
 
@@ -140,6 +141,7 @@ impl State {
     }
 
     fn read_again(&mut self, id: HoldId, settle: bool, actions: &mut Vec<Action>) {
+        let settle = settle || self.something_ended_just_now();
         let changes = self.ledger.changes();
         if let Some(entry) = self.holds.get_mut(&id) {
             entry.stage = Stage::Reading { changes, settle };
@@ -203,8 +205,14 @@ impl State {
             .filter(|model| !self.is_pinned(model))
             .flat_map(|model| self.held_by(model))
             .collect();
-        let lacking = shortages(all, self.holds.keys().copied().collect());
+        let lacking = shortages(all.clone(), self.holds.keys().copied().collect());
         if !lacking.is_empty() {
+            let all = Gone { instances: all, holds: self.all_holds() };
+            let at_best = self.something_loads().then(|| self.ledger.before_loading(machine));
+            let fits = |machine| self.ledger.shortages_of_hold(devices, &machine, &all).is_empty();
+            if at_best.is_some_and(fits) {
+                return Verdict::Wait;
+            }
             return Verdict::Refuse(OrchestratorError::CannotHold {
                 shortages: lacking,
                 pinned: self.pinned_ones(),

@@ -268,6 +268,7 @@ impl State {
         if !next.is_alive() {
             instance.drained_by = None;
             let model = instance.model.clone();
+            self.ended = Some(self.now);
             self.compares_no_more(&model);
             self.something_ended(&model);
         }

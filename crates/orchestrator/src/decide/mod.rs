@@ -213,6 +213,8 @@ pub(crate) struct State {
     editions: u64,
     /// Memory that is held for other programs, or shall be.
     holds: BTreeMap<HoldId, holds::HoldEntry>,
+    /// When the last server ended.
+    ended: Option<Duration>,
     /// Memory that did not come back.
     returns: Returns,
     rechecks: returns::Rechecks,

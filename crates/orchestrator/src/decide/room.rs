@@ -128,7 +128,11 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
+        let settle = settle || self.something_ended_just_now();
         let changes = self.ledger.changes();
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
         entry.progress = Progress::Planning { promised, changes, settle, outdated: false };
         let (request, edition) = (entry.request.clone(), entry.edition);
         actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
@@ -317,7 +321,14 @@ impl State {
         // Holds end: nobody is turned away because of them.
         let lacking = shortages(may_go, self.all_holds());
         if !lacking.is_empty() {
-            return Verdict::Never(lacking);
+            // What is being loaded is reserved in full and lacks in part among what is free: by how much, nobody
+            // can tell before it is loaded.
+            let gone = Gone { instances: may_go | &own, holds: self.all_holds() };
+            let at_best = self.something_loads().then(|| self.ledger.before_loading(machine));
+            let in_doubt = at_best.is_some_and(|machine| {
+                self.ledger.shortages(estimate, &machine, &self.policy.budgets, &gone).is_empty()
+            });
+            return if in_doubt { Verdict::Wait } else { Verdict::Never(lacking) };
         }
         let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();
