@@ -283,8 +283,11 @@ impl State {
         let granted = entry.is_granted();
         self.forget_hold(id);
         actions.push(Action::Tell(Event::HoldReleased { hold: id }));
-        if granted && !self.closing {
+        if granted {
             // Its program has given its memory back a moment ago.
+            self.ended = Some(self.now);
+        }
+        if granted && !self.closing {
             self.plan_the_blocked_anew(actions);
         }
     }

@@ -93,7 +93,7 @@ enum Progress {
         possible: Option<u64>,
         /// Whether it could run on another device than the one that it is planned for.
         elsewhere: bool,
-        /// What is reserved for it since it has waited for a turn.
+        /// What is reserved for it since it has waited for two turns.
         claim: Option<InstanceId>,
     },
     /// Others leave to make room for it.

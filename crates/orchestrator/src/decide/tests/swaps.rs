@@ -296,8 +296,8 @@ fn a_batch_that_has_waited_for_a_turn_is_no_longer_behind_those_who_came_later()
 }
 
 #[test]
-fn a_large_one_that_has_waited_for_a_turn_is_not_overtaken_by_small_ones() {
-    let mut state = state(&["a", "b", "c", "d", "large"], 100);
+fn a_large_one_that_has_waited_for_two_turns_is_not_overtaken_by_small_ones() {
+    let mut state = state(&["a", "b", "d", "e", "large"], 100);
     play(
         &mut state,
         vec![
@@ -306,26 +306,29 @@ fn a_large_one_that_has_waited_for_a_turn_is_not_overtaken_by_small_ones() {
             (0, started("a#1"), &["grant 1 a#1"]),
             (1000, ask(2, "large"), &["prepare large"]),
             (1000, prepared("large", 100), &[]),
-            (2000, ask(3, "c"), &["prepare c"]),
-            (2000, prepared("c", 60), &[]),
-            // It has not waited for a turn, so what is free is not kept for it.
-            (6000, ask(4, "b"), &["prepare b"]),
+            // It has just come, so what is free is not kept for it.
+            (6000, ask(3, "b"), &["prepare b"]),
             (6000, prepared("b", 50), &["start b#2"]),
-            (6000, started("b#2"), &["grant 4 b#2"]),
-            // `a` would go now, but for `c` alone: `b` still has its turn.
-            (12_000, Input::Tick, &[]),
+            (6000, started("b#2"), &["grant 3 b#2"]),
             (13_000, returned("a#1"), &[]),
-            (13_020, Input::Tick, &[]),
-            (13_030, ask(5, "d"), &["prepare d"]),
-            (13_030, prepared("d", 10), &[]),
-            (16_000, Input::Tick, &["prepare large"]),
-            // Who is planned for in the meantime takes nothing of it.
-            (16_001, returned("b#2"), &[]),
-            (16_030, Input::Tick, &[]),
-            (16_040, prepared("large", 100), &["stop a#1 saved", "stop b#2 saved"]),
-            (16_050, stopped("a#1"), &[]),
-            (16_060, stopped("b#2"), &["prepare large"]),
-            (16_070, prepared("large", 100), &["start large#3"]),
+            (13_030, ask(4, "d"), &["prepare d"]),
+            (13_030, prepared("d", 50), &["stop a#1 saved"]),
+            (13_040, stopped("a#1"), &["prepare d"]),
+            (13_050, prepared("d", 50), &["start d#3"]),
+            (13_100, started("d#3"), &["grant 4 d#3"]),
+            (16_100, ask(5, "e"), &["prepare e"]),
+            (16_100, prepared("e", 10), &[]),
+            // `b` would go now for `e` alone, and `e` would have a turn then.
+            (21_500, returned("b#2"), &[]),
+            (21_530, Input::Tick, &[]),
+            (23_100, Input::Tick, &["prepare large"]),
+            // Nobody takes anything of it while it is planned for.
+            (23_105, Input::Tick, &[]),
+            (23_110, prepared("large", 100), &["stop b#2 saved"]),
+            (23_120, stopped("b#2"), &[]),
+            (23_130, returned("d#3"), &["stop d#3 saved"]),
+            (23_140, stopped("d#3"), &["prepare large"]),
+            (23_150, prepared("large", 100), &["start large#4"]),
         ],
     );
     assert_eq!(state.status().reserved, [(DeviceId::host(), 100)].into());
