@@ -112,9 +112,11 @@ impl State {
         }
         let outlook = self.outlook_instead_of(model);
         let Some(entry) = self.models.get_mut(model) else { return };
-        entry.progress = Progress::Comparing;
+        self.preparations += 1;
+        let number = self.preparations;
+        (entry.progress, entry.asked) = (Progress::Comparing, number);
         let (request, edition) = (entry.request.clone(), entry.edition);
-        let preparation = Preparation { request, again: None, outlook, settle: false, edition };
+        let preparation = Preparation { request, again: None, outlook, settle: false, edition, number };
         actions.push(Action::Prepare(Box::new(preparation)));
     }
 

@@ -148,6 +148,9 @@ struct ModelEntry {
     instance: Option<InstanceId>,
     /// Which version of `request` this is: plans for an earlier one are of no use.
     edition: u64,
+    /// The number of the latest preparation for it: outcomes of earlier ones are of no use, for they read the
+    /// machine before something happened.
+    asked: u64,
     /// Whether it may not be asked for any more, and goes as soon as nothing of it runs.
     removed: bool,
     /// Its place among those that come back after a restart; the first one comes first.
@@ -211,6 +214,8 @@ pub(crate) struct State {
     look_at: Option<Duration>,
     /// Counts changes of models, so that no edition's number is used twice.
     editions: u64,
+    /// Counts preparations.
+    preparations: u64,
     /// Memory that is held for other programs, or shall be.
     holds: BTreeMap<HoldId, holds::HoldEntry>,
     /// When the last server ended.
@@ -246,6 +251,7 @@ impl State {
             trouble: trouble::Trouble::default(),
             instance: None,
             edition: self.editions,
+            asked: 0,
             removed: false,
             resumed: None,
         };
@@ -374,8 +380,8 @@ impl State {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
             Input::GaveUp { ticket } => self.gave_up(ticket),
             Input::LeaseReturned { instance, keep } => self.lease_returned(&instance, keep),
-            Input::Prepared { model, edition, outcome } => {
-                self.prepared(&model, edition, outcome, &mut actions);
+            Input::Prepared { model, edition, number, outcome } => {
+                self.prepared(&model, (edition, number), outcome, &mut actions);
             }
             Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
             Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),

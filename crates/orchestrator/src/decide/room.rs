@@ -134,20 +134,25 @@ impl State {
             return;
         };
         entry.progress = Progress::Planning { promised, changes, settle, outdated: false };
+        self.preparations += 1;
+        let number = self.preparations;
+        entry.asked = number;
         let (request, edition) = (entry.request.clone(), entry.edition);
-        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
+        let preparation = Preparation { request, again, outlook, settle, edition, number };
+        actions.push(Action::Prepare(Box::new(preparation)));
     }
 
     /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].
     pub(super) fn prepared(
         &mut self,
         model: &str,
-        edition: u64,
+        (edition, number): (u64, u64),
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
         // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
-        let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
+        let expected = |entry: &&super::ModelEntry| (entry.edition, entry.asked) == (edition, number);
+        let Some(entry) = self.models.get(model).filter(expected) else { return };
         let Progress::Planning { promised, changes, settle, outdated } = &entry.progress else {
             return self.compared(model, outcome, actions);
         };

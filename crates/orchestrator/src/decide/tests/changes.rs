@@ -18,7 +18,9 @@ fn ruled(model: &str, rules: ModelRules) -> Input {
 /// The plan for a version of `model` that is not the first.
 fn prepared_for(count: u64, model: &str, bytes: u64) -> Input {
     match prepared(model, bytes) {
-        Input::Prepared { model, outcome, .. } => Input::Prepared { model, edition: count, outcome },
+        Input::Prepared { model, outcome, number, .. } => {
+            Input::Prepared { model, edition: count, number, outcome }
+        }
         other => other,
     }
 }
@@ -183,6 +185,7 @@ fn a_plan_that_cannot_be_made_lets_run_what_runs() {
     let broken = Input::Prepared {
         model: "a".to_owned(),
         edition: 1,
+        number: LATEST,
         outcome: Err(OrchestratorError::Machine("lost".to_owned())),
     };
     play(
@@ -340,7 +343,7 @@ fn who_can_never_fit_beside_what_is_pinned_now_is_turned_away_at_once() {
 #[test]
 fn what_is_loaded_anew_stays_for_as_long_as_it_was_asked_to() {
     let mut state = state(&["a"], 100);
-    state.apply(Duration::ZERO, ruled("a", ModelRules { idle_seconds: Some(5), ..ModelRules::default() }));
+    state.take_in(Duration::ZERO, ruled("a", ModelRules { idle_seconds: Some(5), ..ModelRules::default() }));
     let forever = Wish { keep_alive: Some(KeepAlive::Forever), ..Wish::default() };
     play(
         &mut state,

@@ -4,7 +4,7 @@ use super::*;
 
 /// A plan for 60 of the 100 bytes of that GPU, and what the machine said is free of both.
 fn seen(model: &str, gpu: usize, free: [u64; 2]) -> Input {
-    let Input::Prepared { model, outcome: Ok(mut prepared), edition } = prepared(model, 60) else {
+    let Input::Prepared { model, outcome: Ok(mut prepared), edition, number } = prepared(model, 60) else {
         unreachable!()
     };
     let id = |gpu: usize| DeviceId::from(format!("gpu{gpu}"));
@@ -18,7 +18,7 @@ fn seen(model: &str, gpu: usize, free: [u64; 2]) -> Input {
         free: Some(free),
     };
     prepared.machine.devices = free.into_iter().enumerate().map(device).collect();
-    Input::Prepared { model, outcome: Ok(prepared), edition }
+    Input::Prepared { model, outcome: Ok(prepared), edition, number }
 }
 
 fn without_budgets(models: &[&str]) -> State {
@@ -107,7 +107,7 @@ fn settles(actions: &[Action]) -> Vec<bool> {
 #[test]
 fn what_a_server_had_may_still_be_on_its_way_back_a_moment_after_its_end() {
     let mut state = without_budgets(&["a"]);
-    let settling = |state: &mut State, at, input| settles(&state.apply(Duration::from_millis(at), input));
+    let settling = |state: &mut State, at, input| settles(&state.take_in(Duration::from_millis(at), input));
     assert_eq!(settling(&mut state, 0, ask(1, "a")), [false]);
     play(
         &mut state,

@@ -55,6 +55,7 @@ fn a_plan_that_can_not_be_any_more_is_made_anew() {
     let broken = Input::Prepared {
         model: "a".to_owned(),
         edition: 0,
+        number: LATEST,
         outcome: Err(OrchestratorError::Machine("lost".to_owned())),
     };
     let play_with = |steps| {

@@ -247,7 +247,7 @@ fn of_many_that_went_the_last_used_come_back_first_and_the_others_when_they_are_
         let at = Duration::from_secs(10 * ticket as u64);
         let mut inputs = vec![ask(ticket as Ticket, name)];
         while let Some(input) = inputs.pop() {
-            for action in state.apply(at, input) {
+            for action in state.take_in(at, input) {
                 match action {
                     Action::Prepare(preparation) => {
                         let model = preparation.request.model.id;

@@ -49,10 +49,10 @@ fn look_until(
         if wake > until * 1000 {
             break;
         }
-        let looks = short(&state.apply(Duration::from_millis(wake), Input::Tick));
+        let looks = short(&state.take_in(Duration::from_millis(wake), Input::Tick));
         assert_eq!(looks, ["look a#1"], "at {wake}");
         let (health, worked) = look(wake / 1000);
-        let actions = state.apply(Duration::from_millis(wake), seen("a#1", health, worked));
+        let actions = state.take_in(Duration::from_millis(wake), seen("a#1", health, worked));
         told.extend(short(&actions).into_iter().map(|line| (wake / 1000, line)));
     }
     told
@@ -211,8 +211,8 @@ fn who_hangs_again_and_again_is_given_pauses() {
         play(&mut state, vec![(now, started(&name), &[&format!("grant {count} {name}")])]);
         for _ in 0..25 {
             now += 5000;
-            state.apply(Duration::from_millis(now), Input::Tick);
-            state.apply(Duration::from_millis(now), seen(&name, silent(), Some(0)));
+            state.take_in(Duration::from_millis(now), Input::Tick);
+            state.take_in(Duration::from_millis(now), seen(&name, silent(), Some(0)));
         }
         play(&mut state, vec![(now, stopped(&name), &[])]);
     }
