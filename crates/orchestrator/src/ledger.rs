@@ -65,10 +65,11 @@ impl Ledger {
         self.reservations.get(instance).map(|reservation| &reservation.estimate)
     }
 
-    /// What is reserved of each device, in bytes.
-    pub(crate) fn totals(&self) -> BTreeMap<DeviceId, u64> {
+    /// What is reserved of each device by all but `gone`, in bytes.
+    pub(crate) fn totals(&self, gone: &BTreeSet<InstanceId>) -> BTreeMap<DeviceId, u64> {
         let mut totals = BTreeMap::new();
-        for Reservation { estimate, .. } in self.reservations.values() {
+        let stay = self.reservations.iter().filter(|(id, _)| !gone.contains(id));
+        for (_, Reservation { estimate, .. }) in stay {
             let devices: BTreeSet<&DeviceId> = estimate.devices.iter().map(|part| &part.device).collect();
             for device in devices {
                 let total: &mut u64 = totals.entry(device.clone()).or_default();
@@ -167,6 +168,20 @@ impl Ledger {
             }
         }
         shortages
+    }
+
+    /// `machine` with as much free as it can have been before what is being loaded took any of it.
+    pub(crate) fn before_loading(&self, machine: &Machine) -> Machine {
+        let mut before = machine.clone();
+        let loading = || self.reservations.values().filter(|reservation| !reservation.taken);
+        for device in &mut before.devices {
+            let members = machine.devices.iter().filter(|member| member.pool() == device.id);
+            let loading: u64 = members
+                .map(|member| loading().map(|one| one.estimate.reservation(&member.id)).sum::<u64>())
+                .fold(0, u64::saturating_add);
+            device.free = device.free.map(|free| free.saturating_add(loading).min(device.total));
+        }
+        before
     }
 
     /// What is reserved beyond the budgets when those in `gone` are gone: of each such device what it needs

@@ -67,6 +67,7 @@ pub(crate) enum Message {
     Prepared {
         model: String,
         edition: u64,
+        number: u64,
         outcome: Result<Prepared, OrchestratorError>,
     },
     Started {

@@ -17,6 +17,12 @@ pub struct Policy {
     pub patience: Duration,
     /// How long a request waits for memory before the models in its way take no new requests: the bound
     /// on how long the busy may keep the others out.
+    ///
+    /// It bounds everybody's wait. Who has waited for a turn is looked at in the order of coming, whatever its
+    /// priority. Who has waited for two, and longest of all, has its memory kept on the device that it is planned
+    /// for: nobody who came later gets in but beside it. From then on it waits for what is there already, which
+    /// is at most one swap that is under way, a turn, [`Policy::drain`] and [`Policy::patience`], and then for its
+    /// own start. With `n` models before it that need the same memory, it is at most `n + 1` times as much.
     pub turn: Duration,
     /// How long a model must have had nothing to do before it is unloaded for another one. A client that
     /// asks again at once then finds it still there; against a swap it costs next to nothing.

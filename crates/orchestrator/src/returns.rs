@@ -85,6 +85,11 @@ impl Returns {
         self.due = Some(Leaving { changes, ..leaving });
     }
 
+    /// Gives up on those that have ended: what they had cannot be told from what others take now.
+    pub(crate) fn look_no_more(&mut self) {
+        self.due = None;
+    }
+
     /// Whether something is to be looked for.
     pub(crate) fn is_due(&self) -> bool {
         self.due.is_some()

@@ -33,6 +33,8 @@ pub(crate) struct Preparation {
     pub(crate) settle: bool,
     /// Which version of the model this is for; comes back with the outcome.
     pub(crate) edition: u64,
+    /// Which of all preparations this is; comes back with the outcome.
+    pub(crate) number: u64,
 }
 
 /// What a started instance says of itself.
@@ -64,7 +66,7 @@ pub(crate) enum Input {
     /// A request is over.
     LeaseReturned { instance: InstanceId, keep: bool },
     /// A plan was made for that edition of the model, or could not be.
-    Prepared { model: String, edition: u64, outcome: Result<Prepared, OrchestratorError> },
+    Prepared { model: String, edition: u64, number: u64, outcome: Result<Prepared, OrchestratorError> },
     /// A start succeeded, or did not.
     Started { instance: InstanceId, outcome: Result<Facts, BackendError> },
     /// A process ended that nobody had told to.

@@ -170,11 +170,11 @@ impl Actor {
                 self.waits(ticket, reply);
                 Input::LeaseAskedAgain { ticket, lost, model, wish }
             }
-            Message::Prepared { model, edition, outcome } => {
+            Message::Prepared { model, edition, number, outcome } => {
                 if let Ok(prepared) = &outcome {
                     self.warn_of_strangers(&prepared.machine);
                 }
-                Input::Prepared { model, edition, outcome }
+                Input::Prepared { model, edition, number, outcome }
             }
             Message::Started { instance, outcome } => return self.started(instance, outcome),
             Message::Exited { instance, failure } => {
@@ -291,9 +291,9 @@ impl Actor {
 
     fn prepare(&self, preparation: Preparation) {
         let model = preparation.request.model.id.clone();
-        let edition = preparation.edition;
+        let (edition, number) = (preparation.edition, preparation.number);
         let prepared = self.prepared(preparation);
-        self.later(async move { Message::Prepared { model, edition, outcome: prepared.await } });
+        self.later(async move { Message::Prepared { model, edition, number, outcome: prepared.await } });
     }
 
     fn check_of(
@@ -321,8 +321,8 @@ impl Actor {
 
     fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
-        let prepared =
-            self.prepared(Preparation { request, again: None, outlook, settle: false, edition: 0 });
+        let preparation = Preparation { request, again: None, outlook, settle: false, edition: 0, number: 0 };
+        let prepared = self.prepared(preparation);
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {

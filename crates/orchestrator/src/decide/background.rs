@@ -106,14 +106,15 @@ impl State {
         };
         let used = |entry: &ModelEntry| Some(self.instances.get(entry.instance.as_ref()?)?.used);
         let displaced = self.models.busy().filter(|(_, entry)| displaced(entry));
-        let mut displaced: Vec<_> = displaced.map(|(name, entry)| (used(entry), name.clone())).collect();
-        if displaced.len() <= COME_BACK {
-            return;
-        }
+        // Of those that come back after a restart, the first in line was used last.
+        let place = |entry: &ModelEntry| (used(entry), Reverse(entry.resumed));
+        let mut displaced: Vec<_> = displaced.map(|(name, entry)| (place(entry), name.clone())).collect();
         displaced.sort();
-        let longest_unused = displaced.swap_remove(0).1;
-        if let Some(entry) = self.models.get_mut(&longest_unused) {
-            (entry.wanted, entry.offloaded) = (Wanted::No, None);
+        let too_many = displaced.len().saturating_sub(COME_BACK);
+        for (_, longest_unused) in displaced.drain(..too_many) {
+            if let Some(entry) = self.models.get_mut(&longest_unused) {
+                (entry.wanted, entry.offloaded) = (Wanted::No, None);
+            }
         }
     }
 

@@ -61,10 +61,14 @@ impl State {
         let Some(entry) = self.models.get_mut(&model).filter(|entry| !entry.removed) else {
             return;
         };
+        let pins_change = entry.rules.pinned != rules.pinned;
         entry.follow(rules);
-        if entry.request == request {
-            return;
+        if pins_change {
+            self.may_be_impossible_now();
         }
+        let Some(entry) = self.models.get_mut(&model).filter(|entry| entry.request != request) else {
+            return;
+        };
         self.editions += 1;
         (entry.request, entry.edition) = (request, self.editions);
         // What is known of it was true of what it was.
@@ -77,8 +81,20 @@ impl State {
             // It is planned when the room is made.
             room @ Progress::MakingRoom { .. } => entry.progress = room,
             // Planned anew for those who wait, if there are any.
-            Progress::Blocked { .. } | Progress::None | Progress::Comparing => {
+            waits @ (Progress::Blocked { .. } | Progress::None | Progress::Comparing) => {
+                if let Some(claim) = waits.promised() {
+                    self.ledger.withdraw(&claim);
+                }
                 self.compare(&model, actions);
+            }
+        }
+    }
+
+    /// What is pinned has changed: whoever waits may wait in vain.
+    fn may_be_impossible_now(&mut self) {
+        for entry in self.models.busy_values_mut() {
+            if let Progress::Blocked { possible, .. } = &mut entry.progress {
+                *possible = None;
             }
         }
     }
@@ -96,9 +112,11 @@ impl State {
         }
         let outlook = self.outlook_instead_of(model);
         let Some(entry) = self.models.get_mut(model) else { return };
-        entry.progress = Progress::Comparing;
+        self.preparations += 1;
+        let number = self.preparations;
+        (entry.progress, entry.asked) = (Progress::Comparing, number);
         let (request, edition) = (entry.request.clone(), entry.edition);
-        let preparation = Preparation { request, again: None, outlook, settle: false, edition };
+        let preparation = Preparation { request, again: None, outlook, settle: false, edition, number };
         actions.push(Action::Prepare(Box::new(preparation)));
     }
 

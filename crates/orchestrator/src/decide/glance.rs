@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Glance {
     /// In bytes, if all go who may go for whoever has waited longest; a device that is not here is not known.
-    most: BTreeMap<DeviceId, u64>,
+    pub(super) most: BTreeMap<DeviceId, u64>,
     /// All who could go some time, for anybody.
     pub(super) may_go: BTreeSet<InstanceId>,
 }

@@ -14,7 +14,7 @@ use loadmaster_core::{DeviceId, Event, HoldId, InstanceId, InstanceState, Machin
 
 use super::{
     InstanceEntry, ModelEntry, Progress, State,
-    room::Pressure,
+    room::{FRESH, Pressure},
     victims::{self, Candidate},
 };
 use crate::{
@@ -30,9 +30,16 @@ enum Stage {
     Reading {
         /// The ledger's count of changes when it began: more of them, and it has to be read again.
         changes: u64,
+        /// Whether memory had just been given back.
+        settle: bool,
     },
     /// It does not fit now; or it was not looked at yet.
-    Blocked { machine: Box<Machine>, changes: u64 },
+    Blocked {
+        machine: Box<Machine>,
+        /// When it was read.
+        read: Duration,
+        changes: u64,
+    },
     /// Others leave to make room for it.
     MakingRoom { leaving: BTreeSet<InstanceId> },
     /// Its program may take the memory.
@@ -72,9 +79,10 @@ enum Verdict {
 
 impl State {
     pub(super) fn hold_asked(&mut self, id: HoldId, request: HoldRequest, actions: &mut Vec<Action>) {
+        let settle = self.something_ended_just_now();
         let entry = HoldEntry {
             devices: BTreeMap::new(),
-            stage: Stage::Reading { changes: self.ledger.changes() },
+            stage: Stage::Reading { changes: self.ledger.changes(), settle },
             promised: false,
             since: self.now,
             until: self.now.saturating_add(request.wait.unwrap_or(self.policy.wait)),
@@ -87,7 +95,7 @@ impl State {
         } else if nothing {
             self.refuse_hold(id, OrchestratorError::NothingToHold, actions);
         } else {
-            actions.push(Action::Read(Reading { hold: id, settle: false }));
+            actions.push(Action::Read(Reading { hold: id, settle }));
         }
     }
 
@@ -98,18 +106,22 @@ impl State {
         outcome: Result<Machine, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(HoldEntry { stage: Stage::Reading { changes }, request, .. }) = self.holds.get(&id) else {
+        let Some(HoldEntry { stage: Stage::Reading { changes, settle }, request, .. }) = self.holds.get(&id)
+        else {
             return;
         };
-        let changes = *changes;
+        let (changes, settle, read) = (*changes, *settle, self.now);
         let resolved = outcome.and_then(|machine| Ok((resolved(&request.devices, &machine)?, machine)));
         match resolved {
             Err(error) => self.refuse_hold(id, error, actions),
             Ok((devices, machine)) => {
+                if settle {
+                    self.look_for_returns(&machine, changes, actions);
+                }
                 self.ledger.hold(id, devices.clone());
                 if let Some(entry) = self.holds.get_mut(&id) {
                     entry.devices = devices;
-                    entry.stage = Stage::Blocked { machine: Box::new(machine), changes };
+                    entry.stage = Stage::Blocked { machine: Box::new(machine), read, changes };
                 }
             }
         }
@@ -124,15 +136,16 @@ impl State {
         };
         let made: Vec<HoldId> = self.holds.iter().filter_map(made).collect();
         for id in made {
-            self.read_again(id, actions);
+            self.read_again(id, true, actions);
         }
     }
 
-    fn read_again(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+    fn read_again(&mut self, id: HoldId, settle: bool, actions: &mut Vec<Action>) {
+        let settle = settle || self.something_ended_just_now();
         let changes = self.ledger.changes();
         if let Some(entry) = self.holds.get_mut(&id) {
-            entry.stage = Stage::Reading { changes };
-            actions.push(Action::Read(Reading { hold: id, settle: true }));
+            entry.stage = Stage::Reading { changes, settle };
+            actions.push(Action::Read(Reading { hold: id, settle }));
         }
     }
 
@@ -142,22 +155,24 @@ impl State {
         let promised = |state: &Self| state.holds.values().filter(|entry| entry.promised).count();
         let before = promised(self);
         let blocked = |(id, entry): (&HoldId, &HoldEntry)| match &entry.stage {
-            Stage::Blocked { changes, .. } => Some((*id, *changes)),
+            Stage::Blocked { changes, read, .. } => Some((*id, *changes, *read)),
             _ => None,
         };
         let blocked: Vec<_> = self.holds.iter().filter_map(blocked).collect();
-        for (id, changes) in blocked {
+        for (id, changes, read) in blocked {
             if changes == self.ledger.changes() {
-                self.admit_hold(id, actions);
+                self.admit_hold(id, self.now.saturating_sub(read) > FRESH, actions);
             } else {
-                self.read_again(id, actions);
+                self.read_again(id, true, actions);
             }
         }
         promised(self) < before
     }
 
-    fn admit_hold(&mut self, id: HoldId, actions: &mut Vec<Action>) {
+    /// `stale`: other programs may have taken or given back anything since the machine was read.
+    fn admit_hold(&mut self, id: HoldId, stale: bool, actions: &mut Vec<Action>) {
         match self.verdict_on_hold(id) {
+            Verdict::Grant | Verdict::Refuse(_) if stale => self.read_again(id, false, actions),
             Verdict::Grant => self.grant_hold(id, actions),
             Verdict::MakeRoom(leaving) => self.make_room_for_hold(id, leaving, actions),
             Verdict::Refuse(error) => self.refuse_hold(id, error, actions),
@@ -190,8 +205,14 @@ impl State {
             .filter(|model| !self.is_pinned(model))
             .flat_map(|model| self.held_by(model))
             .collect();
-        let lacking = shortages(all, self.holds.keys().copied().collect());
+        let lacking = shortages(all.clone(), self.holds.keys().copied().collect());
         if !lacking.is_empty() {
+            let all = Gone { instances: all, holds: self.all_holds() };
+            let at_best = self.something_loads().then(|| self.ledger.before_loading(machine));
+            let fits = |machine| self.ledger.shortages_of_hold(devices, &machine, &all).is_empty();
+            if at_best.is_some_and(fits) {
+                return Verdict::Wait;
+            }
             return Verdict::Refuse(OrchestratorError::CannotHold {
                 shortages: lacking,
                 pinned: self.pinned_ones(),
@@ -219,6 +240,8 @@ impl State {
         if let Stage::Blocked { machine, .. } = std::mem::replace(&mut entry.stage, Stage::Granted { until })
         {
             self.ledger.grant_hold(id, &entry.devices, &machine);
+            // What its program takes from now on is not told apart from what is missing.
+            self.returns.look_no_more();
         }
         let (note, devices) = (entry.request.note.clone(), entry.devices.clone());
         actions.push(Action::Tell(Event::HoldGranted { hold: id, note, devices }));
@@ -260,8 +283,11 @@ impl State {
         let granted = entry.is_granted();
         self.forget_hold(id);
         actions.push(Action::Tell(Event::HoldReleased { hold: id }));
-        if granted && !self.closing {
+        if granted {
             // Its program has given its memory back a moment ago.
+            self.ended = Some(self.now);
+        }
+        if granted && !self.closing {
             self.plan_the_blocked_anew(actions);
         }
     }
@@ -327,6 +353,11 @@ impl State {
 
     pub(super) fn all_holds(&self) -> BTreeSet<HoldId> {
         self.holds.keys().copied().collect()
+    }
+
+    /// Whether the machine is being read for a hold.
+    pub(super) fn reads_for_a_hold(&self) -> bool {
+        self.holds.values().any(|entry| matches!(entry.stage, Stage::Reading { .. }))
     }
 
     /// Whether a hold waits for memory.

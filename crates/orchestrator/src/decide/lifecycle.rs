@@ -19,11 +19,12 @@ impl State {
         entry.progress = super::Progress::None;
         self.starts += 1;
         let id = InstanceId::new(model, self.starts);
-        // The record of the last one, kept to tell why it ended, has served.
-        if let Some(earlier) = entry.instance.replace(id.clone()) {
-            self.instances.remove(&earlier);
-        }
         let edition = entry.edition;
+        // What went for others, or to be loaded in another way, stays for as long as it was to stay before.
+        let comes_back = entry.wanted != Wanted::No;
+        // The record of the last one, kept to tell why it ended, has served.
+        let earlier = entry.instance.replace(id.clone()).and_then(|earlier| self.instances.remove(&earlier));
+        let keep_alive = earlier.filter(|_| comes_back).and_then(|earlier| earlier.keep_alive);
         let estimate = prepared.estimate.clone();
         self.ledger.reserve(id.clone(), estimate.clone());
         let instance = InstanceEntry {
@@ -41,7 +42,7 @@ impl State {
             comes_back: false,
             stop_tickets: Vec::new(),
             watch: Watch::default(),
-            keep_alive: None,
+            keep_alive,
             edition,
         };
         self.instances.insert(id.clone(), instance);
@@ -117,10 +118,10 @@ impl State {
         if !matches!(instance.state, InstanceState::Ready | InstanceState::Draining) {
             return;
         }
-        let tickets = std::mem::take(&mut instance.stop_tickets);
         let model = instance.model.clone();
         self.ledger.release(id);
         self.died(&model, failure.clone());
+        let tickets = self.stop_tickets_of(id);
         self.change(id, InstanceState::Crashed { failure }, actions);
         actions.extend(tickets.into_iter().map(|ticket| Action::AnswerStop { ticket, outcome: Ok(()) }));
     }
@@ -214,7 +215,6 @@ impl State {
         if instance.state != InstanceState::Stopping {
             return;
         }
-        let tickets = std::mem::take(&mut instance.stop_tickets);
         let hung = instance.watch.ended_for.clone();
         let model = instance.model.clone();
         // Also when it would not end: what it still holds is missing from the machine's free memory.
@@ -223,6 +223,7 @@ impl State {
         if let Some(failure) = hung.clone() {
             self.died(&model, failure);
         }
+        let tickets = self.stop_tickets_of(id);
         let next = match (&outcome, hung) {
             (_, Some(failure)) => InstanceState::Crashed { failure },
             (Ok(()), None) => InstanceState::Stopped,
@@ -232,6 +233,12 @@ impl State {
         let outcome = outcome.map_err(OrchestratorError::Backend);
         let answer = |ticket| Action::AnswerStop { ticket, outcome: outcome.clone() };
         actions.extend(tickets.into_iter().map(answer));
+    }
+
+    /// Those who wait for its end, who are told now.
+    fn stop_tickets_of(&mut self, id: &InstanceId) -> Vec<Ticket> {
+        let instance = self.instances.get_mut(id);
+        instance.map(|instance| std::mem::take(&mut instance.stop_tickets)).unwrap_or_default()
     }
 
     pub(super) fn close_asked(&mut self, actions: &mut Vec<Action>) {
@@ -261,6 +268,7 @@ impl State {
         if !next.is_alive() {
             instance.drained_by = None;
             let model = instance.model.clone();
+            self.ended = Some(self.now);
             self.compares_no_more(&model);
             self.something_ended(&model);
         }

@@ -6,6 +6,7 @@
 //! - `queue`: requests that wait, and leases.
 //! - `room`: plans, and whom they make go.
 //! - `gpus`: where a plan for another GPU would do.
+//! - `claims`: room that is kept for whoever has waited longest.
 //! - `glance`: who need not be looked at closely.
 //! - `victims`: which set of instances that is.
 //! - `lifecycle`: instances from their start to their end.
@@ -21,6 +22,7 @@
 mod background;
 mod budgets;
 mod changes;
+mod claims;
 mod glance;
 mod gpus;
 mod holds;
@@ -91,6 +93,8 @@ enum Progress {
         possible: Option<u64>,
         /// Whether it could run on another device than the one that it is planned for.
         elsewhere: bool,
+        /// What is reserved for it since it has waited for two turns.
+        claim: Option<InstanceId>,
     },
     /// Others leave to make room for it.
     MakingRoom {
@@ -100,6 +104,18 @@ enum Progress {
     },
     /// It runs and was changed: a plan is being made, to see whether it would run in another way now.
     Comparing,
+}
+
+impl Progress {
+    /// What is reserved for it.
+    fn promised(self) -> Option<InstanceId> {
+        match self {
+            Self::Planning { promised, .. } => promised,
+            Self::Blocked { claim, .. } => claim,
+            Self::MakingRoom { promised, .. } => Some(promised),
+            Self::None | Self::Comparing => None,
+        }
+    }
 }
 
 /// Whether a model shall be loaded although nobody asked for it.
@@ -132,6 +148,9 @@ struct ModelEntry {
     instance: Option<InstanceId>,
     /// Which version of `request` this is: plans for an earlier one are of no use.
     edition: u64,
+    /// The number of the latest preparation for it: outcomes of earlier ones are of no use, for they read the
+    /// machine before something happened.
+    asked: u64,
     /// Whether it may not be asked for any more, and goes as soon as nothing of it runs.
     removed: bool,
     /// Its place among those that come back after a restart; the first one comes first.
@@ -195,8 +214,12 @@ pub(crate) struct State {
     look_at: Option<Duration>,
     /// Counts changes of models, so that no edition's number is used twice.
     editions: u64,
+    /// Counts preparations.
+    preparations: u64,
     /// Memory that is held for other programs, or shall be.
     holds: BTreeMap<HoldId, holds::HoldEntry>,
+    /// When the last server ended.
+    ended: Option<Duration>,
     /// Memory that did not come back.
     returns: Returns,
     rechecks: returns::Rechecks,
@@ -228,6 +251,7 @@ impl State {
             trouble: trouble::Trouble::default(),
             instance: None,
             edition: self.editions,
+            asked: 0,
             removed: false,
             resumed: None,
         };
@@ -271,10 +295,10 @@ impl State {
     fn held_by(&self, model: &str) -> impl Iterator<Item = InstanceId> {
         let entry = self.models.get(model);
         let promised = entry.and_then(|entry| match &entry.progress {
-            Progress::MakingRoom { promised, .. } | Progress::Planning { promised: Some(promised), .. } => {
-                Some(promised)
-            }
-            _ => None,
+            Progress::MakingRoom { promised, .. } => Some(promised),
+            Progress::Planning { promised, .. } => promised.as_ref(),
+            Progress::Blocked { claim, .. } => claim.as_ref(),
+            Progress::None | Progress::Comparing => None,
         });
         let held = entry.and_then(|entry| entry.instance.as_ref()).into_iter().chain(promised);
         held.filter(|id| self.ledger.reservation(id).is_some()).cloned()
@@ -291,7 +315,7 @@ impl State {
         });
         Status {
             models: models.collect(),
-            reserved: self.ledger.totals(),
+            reserved: self.ledger.totals(&self.claims()),
             closing: self.closing,
             last_event: 0,
             budgets: self.policy.budgets.clone(),
@@ -356,8 +380,8 @@ impl State {
             Input::LeaseAsked { ticket, model, wish } => self.lease_asked(ticket, &model, wish, &mut actions),
             Input::GaveUp { ticket } => self.gave_up(ticket),
             Input::LeaseReturned { instance, keep } => self.lease_returned(&instance, keep),
-            Input::Prepared { model, edition, outcome } => {
-                self.prepared(&model, edition, outcome, &mut actions);
+            Input::Prepared { model, edition, number, outcome } => {
+                self.prepared(&model, (edition, number), outcome, &mut actions);
             }
             Input::Started { instance, outcome } => self.started(&instance, outcome, &mut actions),
             Input::Exited { instance, failure } => self.exited(&instance, failure, &mut actions),

@@ -36,7 +36,8 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let was_stopped = self.instances.get(lost).is_some_and(|instance| {
-            matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped) && !instance.comes_back
+            let ends = matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped);
+            ends && !instance.comes_back && instance.watch.ended_for.is_none()
         });
         if was_stopped && !self.closing {
             return refuse(ticket, model, OrchestratorError::CalledOff(model.to_owned()), actions);
@@ -147,8 +148,8 @@ impl ModelEntry {
     }
 
     /// The most pressing priority among those who wait.
-    pub(super) fn priority(&self) -> Priority {
-        self.waiting.iter().map(|waiter| waiter.priority).min().unwrap_or(Priority::Batch)
+    pub(super) fn priority(&self, now: Duration, turn: Duration) -> Priority {
+        self.waiting.iter().map(|waiter| waiter.priority(now, turn)).min().unwrap_or(Priority::Batch)
     }
 }
 
@@ -156,9 +157,13 @@ impl Waiter {
     /// Who only keeps the model loaded goes first, and then interactive requests; among equals, and once a
     /// whole turn has passed, the first come.
     fn order(&self, now: Duration, turn: Duration) -> (bool, Priority, Duration, Ticket) {
+        (!self.keep, self.priority(now, turn), self.since, self.ticket)
+    }
+
+    /// Whoever has waited for a whole turn presses as hard as anybody.
+    fn priority(&self, now: Duration, turn: Duration) -> Priority {
         let overdue = now.saturating_sub(self.since) >= turn;
-        let priority = if overdue { Priority::Interactive } else { self.priority };
-        (!self.keep, priority, self.since, self.ticket)
+        if overdue { Priority::Interactive } else { self.priority }
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{ProcessMemory, steps::Action};
 /// How often what is missing is looked for when nobody asks for anything.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// Drivers give back what a process had some time after its end; far more than they need.
+const COMES_BACK: Duration = Duration::from_secs(2);
+
 /// The looks at memory that is missing.
 #[derive(Debug, Default)]
 pub(super) struct Rechecks {
@@ -54,6 +57,7 @@ impl State {
     /// Rechecks when nothing else is going on, which would read the machine itself.
     pub(super) fn recheck_when_it_is_quiet(&mut self, actions: &mut Vec<Action>) {
         let busy = self.something_loads()
+            || self.reads_for_a_hold()
             || self.instances.busy_values().any(|one| one.state == InstanceState::Stopping)
             || self.models.busy_values().any(|entry| !matches!(entry.progress, Progress::None));
         let due = self.returns.is_due() || self.recheck_time().is_some_and(|time| time <= self.now);
@@ -63,7 +67,12 @@ impl State {
         }
     }
 
-    fn something_loads(&self) -> bool {
+    /// Whether some of what a server had may still be on its way back.
+    pub(super) fn something_ended_just_now(&self) -> bool {
+        self.ended.is_some_and(|ended| self.now.saturating_sub(ended) < COMES_BACK)
+    }
+
+    pub(super) fn something_loads(&self) -> bool {
         self.instances.busy_values().any(|one| one.state == InstanceState::Starting)
     }
 

@@ -6,6 +6,7 @@ use loadmaster_core::{DeviceId, Estimate, Event, HoldId, InstanceId, InstanceSta
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
+    claims::Claimed,
     glance::Glance,
     victims::{self, Candidate},
 };
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// How long a reading of the machine may be acted on: other programs come and go.
-const FRESH: Duration = Duration::from_millis(500);
+pub(super) const FRESH: Duration = Duration::from_millis(500);
 
 /// What a plan does without that is made after its predecessor ran out of memory, in percent.
 const SPARE_PERCENT: u64 = 15;
@@ -111,6 +112,12 @@ impl State {
         settle: bool,
         actions: &mut Vec<Action>,
     ) {
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
+        // What is kept for it while it waits is kept while it is planned anew.
+        let claim = std::mem::replace(&mut entry.progress, Progress::None).promised();
+        let promised = promised.or(claim);
         let mut outlook = self.outlook(model);
         outlook.own.extend(promised.clone());
         let Some(entry) = self.models.get_mut(model) else {
@@ -121,22 +128,31 @@ impl State {
         }
         // What was offloaded comes back as it was; a request takes what is best now.
         let again = entry.offloaded.clone().filter(|_| entry.waiting.is_empty());
+        let settle = settle || self.something_ended_just_now();
         let changes = self.ledger.changes();
+        let Some(entry) = self.models.get_mut(model) else {
+            return;
+        };
         entry.progress = Progress::Planning { promised, changes, settle, outdated: false };
+        self.preparations += 1;
+        let number = self.preparations;
+        entry.asked = number;
         let (request, edition) = (entry.request.clone(), entry.edition);
-        actions.push(Action::Prepare(Box::new(Preparation { request, again, outlook, settle, edition })));
+        let preparation = Preparation { request, again, outlook, settle, edition, number };
+        actions.push(Action::Prepare(Box::new(preparation)));
     }
 
     /// Takes in a plan. Whether it fits is looked at by [`State::admit_the_blocked`].
     pub(super) fn prepared(
         &mut self,
         model: &str,
-        edition: u64,
+        (edition, number): (u64, u64),
         outcome: Result<Prepared, OrchestratorError>,
         actions: &mut Vec<Action>,
     ) {
         // Nobody waits for this plan any more: the model was stopped or changed meanwhile.
-        let Some(entry) = self.models.get(model).filter(|entry| entry.edition == edition) else { return };
+        let expected = |entry: &&super::ModelEntry| (entry.edition, entry.asked) == (edition, number);
+        let Some(entry) = self.models.get(model).filter(expected) else { return };
         let Progress::Planning { promised, changes, settle, outdated } = &entry.progress else {
             return self.compared(model, outcome, actions);
         };
@@ -169,8 +185,14 @@ impl State {
                     return;
                 }
                 let prepared = Box::new(prepared);
-                entry.progress =
-                    Progress::Blocked { prepared, read: now, changes, possible: None, elsewhere: false };
+                entry.progress = Progress::Blocked {
+                    prepared,
+                    read: now,
+                    changes,
+                    possible: None,
+                    elsewhere: false,
+                    claim: None,
+                };
             }
         }
     }
@@ -180,9 +202,8 @@ impl State {
         let Some(entry) = self.models.get_mut(model) else {
             return;
         };
-        if let Progress::Planning { promised: Some(id), .. } | Progress::MakingRoom { promised: id, .. } =
-            std::mem::replace(&mut entry.progress, Progress::None)
-        {
+        let promised = std::mem::replace(&mut entry.progress, Progress::None).promised();
+        if let Some(id) = promised {
             self.ledger.withdraw(&id);
         }
     }
@@ -196,15 +217,16 @@ impl State {
             .filter(|(_, entry)| blocked(entry))
             .map(|(model, entry)| {
                 let since = entry.waits_since();
-                ((since.is_none(), entry.priority(), since), model.clone())
+                ((since.is_none(), entry.priority(self.now, self.policy.turn), since), model.clone())
             })
             .collect();
         models.sort();
         self.look_again = false;
-        let mut glance = self.glance();
+        self.withdraw_claims();
+        let (mut glance, mut claimed) = (self.glance(), Claimed::default());
         for (_, model) in models {
             let before = actions.len();
-            self.admit(&model, &glance, actions);
+            self.admit(&model, &mut glance, &mut claimed, actions);
             if actions.len() > before {
                 glance = self.glance();
             }
@@ -212,7 +234,7 @@ impl State {
         self.look_at = self.room_times().filter(|time| *time > self.now).min();
     }
 
-    fn admit(&mut self, model: &str, glance: &Glance, actions: &mut Vec<Action>) {
+    fn admit(&mut self, model: &str, glance: &mut Glance, claimed: &mut Claimed, actions: &mut Vec<Action>) {
         let Some(entry) = self.models.get(model) else { return };
         let Progress::Blocked { prepared, read, changes, possible, .. } = &entry.progress else { return };
         let for_a_request = !entry.waiting.is_empty();
@@ -237,9 +259,13 @@ impl State {
         let outdated = self.ledger.changes() != *changes;
         if matches!(verdict, Verdict::Wait) && for_a_request {
             let elsewhere = self.may_run_elsewhere(model, prepared, pressure, glance);
+            self.claim(model, claimed, glance);
             return self.look_elsewhere(model, elsewhere, stale, actions);
         }
         let prepared = prepared.clone();
+        if stale || outdated && !matches!(verdict, Verdict::MakeRoom(_)) {
+            self.claim(model, claimed, glance);
+        }
         match verdict {
             Verdict::Never(_) if !for_a_request && self.gives_its_plan_up(model) => self.call_off(model),
             Verdict::Wait | Verdict::Never(_) if !for_a_request => self.give_up_for_now(model),
@@ -300,7 +326,14 @@ impl State {
         // Holds end: nobody is turned away because of them.
         let lacking = shortages(may_go, self.all_holds());
         if !lacking.is_empty() {
-            return Verdict::Never(lacking);
+            // What is being loaded is reserved in full and lacks in part among what is free: by how much, nobody
+            // can tell before it is loaded.
+            let gone = Gone { instances: may_go | &own, holds: self.all_holds() };
+            let at_best = self.something_loads().then(|| self.ledger.before_loading(machine));
+            let in_doubt = at_best.is_some_and(|machine| {
+                self.ledger.shortages(estimate, &machine, &self.policy.budgets, &gone).is_empty()
+            });
+            return if in_doubt { Verdict::Wait } else { Verdict::Never(lacking) };
         }
         let leaving = self.leaving();
         let fits = |going: &BTreeSet<InstanceId>| without(&(going | &leaving)).is_empty();

@@ -86,8 +86,9 @@ impl State {
         let instance = entry.instance.as_ref().and_then(|id| self.instances.get(id));
         let was_healthy = instance.is_some_and(|instance| instance.was_healthy(now));
         entry.trouble.note(failure, was_healthy, now);
-        // What is there without being asked for is there again.
-        if entry.rules.preload && was_healthy {
+        // What is there without being asked for is there again, unless somebody stopped it.
+        let was_stopped = instance.is_some_and(|instance| !instance.stop_tickets.is_empty());
+        if entry.rules.preload && was_healthy && !was_stopped {
             entry.wanted = Wanted::Yes;
         }
     }

@@ -77,6 +77,11 @@ impl Watch {
         self.got_on >= self.looked
     }
 
+    /// A look ended that nobody is interested in any more.
+    fn ignore(&mut self) {
+        self.looking = false;
+    }
+
     /// Takes in a look; says for how long it has hung, if it has.
     fn take_in(&mut self, look: &Look, now: Duration, hang: Duration) -> Option<Duration> {
         let slept = now.saturating_sub(self.looked) > SLEPT;
@@ -130,7 +135,8 @@ impl State {
     /// Ends an instance that gets nothing done. What it was asked fails with it, or is asked anew.
     pub(super) fn looked(&mut self, id: &InstanceId, look: &Look, actions: &mut Vec<Action>) {
         let (now, limit) = (self.now, self.policy.hang);
-        let Some((instance, limit)) = self.instances.get_mut(id).zip(limit) else { return };
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        let Some(limit) = limit else { return instance.watch.ignore() };
         let hung = instance.watch.take_in(look, now, limit);
         let runs = matches!(instance.state, InstanceState::Ready | InstanceState::Draining);
         let Some(hung) = hung.filter(|_| runs) else { return };

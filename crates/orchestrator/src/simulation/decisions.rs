@@ -164,7 +164,8 @@ impl<'a> Decisions<'a> {
             pinned: Vec::new(),
         };
         let prepared = chosen.map(|(plan, place)| Prepared { plan, estimate: place.clone(), machine });
-        Input::Prepared { outcome: prepared.ok_or_else(refusal), model: name, edition: preparation.edition }
+        let (edition, number) = (preparation.edition, preparation.number);
+        Input::Prepared { outcome: prepared.ok_or_else(refusal), model: name, edition, number }
     }
 
     /// The machine as it is now.

@@ -89,7 +89,7 @@ fn the_pinned_stay_and_it_is_told() {
     let mut state = state(&["b"], 100);
     state.add(request("a"), ModelRules { pinned: true, ..ModelRules::default() }).unwrap();
     an_idle_and_a_busy_one(&mut state);
-    let actions = state.apply(Duration::from_secs(1), budget(30));
+    let actions = state.take_in(Duration::from_secs(1), budget(30));
     let told: Vec<&Event> = actions
         .iter()
         .filter_map(|action| match action {

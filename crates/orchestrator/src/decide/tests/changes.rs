@@ -18,7 +18,9 @@ fn ruled(model: &str, rules: ModelRules) -> Input {
 /// The plan for a version of `model` that is not the first.
 fn prepared_for(count: u64, model: &str, bytes: u64) -> Input {
     match prepared(model, bytes) {
-        Input::Prepared { model, outcome, .. } => Input::Prepared { model, edition: count, outcome },
+        Input::Prepared { model, outcome, number, .. } => {
+            Input::Prepared { model, edition: count, number, outcome }
+        }
         other => other,
     }
 }
@@ -183,6 +185,7 @@ fn a_plan_that_cannot_be_made_lets_run_what_runs() {
     let broken = Input::Prepared {
         model: "a".to_owned(),
         edition: 1,
+        number: LATEST,
         outcome: Err(OrchestratorError::Machine("lost".to_owned())),
     };
     play(
@@ -313,4 +316,70 @@ fn what_makes_room_while_it_is_compared_comes_back_as_it_is_now() {
             (101, stopped("b#2"), &["stopped 3 true", "prepare a"]),
         ],
     );
+}
+
+#[test]
+fn who_can_never_fit_beside_what_is_pinned_now_is_turned_away_at_once() {
+    let mut state = state(&["a", "b"], 100);
+    let pinned = ModelRules { pinned: true, ..ModelRules::default() };
+    let ask_a = Wish { wait: Some(Duration::from_mins(2)), ..Wish::default() };
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (0, ask_with(2, "b", ask_a), &["prepare b"]),
+            (0, prepared("b", 60), &[]),
+            (
+                100,
+                ruled("a", pinned),
+                &["refuse 2: 'b' does not fit: host needs 60 B and has 40 B left of a budget of 100 B"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_is_loaded_anew_stays_for_as_long_as_it_was_asked_to() {
+    let mut state = state(&["a"], 100);
+    state.take_in(Duration::ZERO, ruled("a", ModelRules { idle_seconds: Some(5), ..ModelRules::default() }));
+    let forever = Wish { keep_alive: Some(KeepAlive::Forever), ..Wish::default() };
+    play(
+        &mut state,
+        vec![
+            (0, ask_with(1, "a", forever), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (10, returned("a#1"), &[]),
+            (10, ask(2, "a"), &["grant 2 a#1"]),
+        ],
+    );
+    let rules = state.models.get("a").unwrap().rules;
+    let change = Input::ModelChanged { request: request("a").with("bytes", 50_u64), rules };
+    play(
+        &mut state,
+        vec![
+            (20, change, &["prepare a"]),
+            (20, prepared_for(1, "a", 50), &[]),
+            (30, returned("a#1"), &["stop a#1"]),
+            (40, stopped("a#1"), &["prepare a"]),
+            (50, prepared_for(1, "a", 50), &["start a#2"]),
+            (60, started("a#2"), &[]),
+        ],
+    );
+    assert_eq!(wakes(&state), None);
+    // What was unloaded because nobody used it begins anew.
+    play(
+        &mut state,
+        vec![
+            (70, stop(3, "a"), &["stop a#2"]),
+            (80, stopped("a#2"), &["stopped 3 true"]),
+            (90, ask(4, "a"), &["prepare a"]),
+            (90, prepared_for(1, "a", 50), &["start a#3"]),
+            (90, started("a#3"), &["grant 4 a#3"]),
+            (100, returned("a#3"), &[]),
+        ],
+    );
+    assert_eq!(wakes(&state), Some(5100));
 }

@@ -203,3 +203,58 @@ fn who_waits_for_a_hold_that_somebody_ends_is_told() {
     );
     assert!(state.ledger.is_empty());
 }
+
+#[test]
+fn a_hold_is_not_granted_by_an_old_reading() {
+    let mut state = state(&[], TOTAL);
+    let wait = Some(Duration::from_secs(5));
+    let devices: BTreeMap<String, u64> = [("host".to_owned(), 70)].into();
+    let impatient = HoldRequest { devices, wait, ..HoldRequest::default() };
+    play(
+        &mut state,
+        vec![
+            (0, hold(1, 40), &["read for hold-1"]),
+            (0, read(1), &["grant hold-1"]),
+            (1, hold_with(2, impatient), &["read for hold-2"]),
+            (1, read(2), &[]),
+            (2, hold(3, 40), &["read for hold-3"]),
+            (2, read(3), &[]),
+            // Other programs may have taken anything meanwhile.
+            (
+                5001,
+                Input::Tick,
+                &["refuse hold-2: The memory did not become free within 5 s", "read for hold-3"],
+            ),
+            (5002, read(3), &["grant hold-3"]),
+        ],
+    );
+}
+
+#[test]
+fn what_a_program_takes_of_its_hold_is_not_missed() {
+    let mut state = state(&["a"], 1000 * MIB);
+    let with = |free: u64| {
+        let mut machine = machine_of(1000 * MIB);
+        machine.devices[0].free = Some(free * MIB);
+        machine
+    };
+    let process = crate::ProcessMemory { own: Some(600 * MIB), devices: Vec::new() };
+    let read = |free| Input::HoldRead { hold: HoldId::new(7), outcome: Ok(with(free)) };
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared_on(with(1000), "a", 600 * MIB), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (10, returned("a#1"), &[]),
+            (100, hold(7, 500 * MIB), &["read for hold-7"]),
+            (100, read(400), &["stop a#1 saved"]),
+            (101, Input::Leaving { instance: id("a#1"), machine: with(400), process }, &[]),
+            // The reading for the hold is the one that looks for it.
+            (110, stopped("a#1"), &["read for hold-7 settled"]),
+            (130, read(1000), &["grant hold-7"]),
+            (200, Input::Tick, &[]),
+        ],
+    );
+    assert!(state.status().not_returned.is_empty());
+}

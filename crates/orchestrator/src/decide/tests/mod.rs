@@ -22,6 +22,9 @@ use crate::{Budget, Budgets, Restore, Wish, steps::Reading};
 
 const MIB: u64 = 1 << 20;
 
+/// In the place of a preparation's number: the one that was asked for last.
+const LATEST: u64 = u64::MAX;
+
 fn request(model: &str) -> LoadRequest {
     LoadRequest::new(Model::from_file(ModelKind::Text, format!("{model}.gguf")))
 }
@@ -66,7 +69,7 @@ fn prepared_on(machine: Machine, model: &str, bytes: u64) -> Input {
         machine,
     };
     // The edition of a model that was never changed.
-    Input::Prepared { model: model.to_owned(), edition: 0, outcome: Ok(prepared) }
+    Input::Prepared { model: model.to_owned(), edition: 0, number: LATEST, outcome: Ok(prepared) }
 }
 
 fn ask(ticket: Ticket, model: &str) -> Input {
@@ -146,8 +149,21 @@ fn short(actions: &[Action]) -> Vec<String> {
 fn play(state: &mut State, steps: Vec<(u64, Input, &[&str])>) {
     for (at, input, expected) in steps {
         let said = format!("{at} ms, {input:?}");
-        let actions = state.apply(Duration::from_millis(at), input);
+        let actions = state.take_in(Duration::from_millis(at), input);
         assert_eq!(short(&actions), expected, "after {said}");
+    }
+}
+
+impl State {
+    /// As [`State::apply`], with the number of the preparation that was asked for last, where an outcome does not
+    /// say of which it is.
+    fn take_in(&mut self, now: Duration, mut input: Input) -> Vec<Action> {
+        if let Input::Prepared { model, number, .. } = &mut input
+            && *number == LATEST
+        {
+            *number = self.models.get(model).map_or(0, |entry| entry.asked);
+        }
+        self.apply(now, input)
     }
 }
 

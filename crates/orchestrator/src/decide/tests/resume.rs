@@ -55,6 +55,7 @@ fn a_plan_that_can_not_be_any_more_is_made_anew() {
     let broken = Input::Prepared {
         model: "a".to_owned(),
         edition: 0,
+        number: LATEST,
         outcome: Err(OrchestratorError::Machine("lost".to_owned())),
     };
     let play_with = |steps| {
@@ -141,4 +142,32 @@ fn conversations_are_kept_at_the_end_where_all_comes_back() {
             (3, stopped("a#1"), &["closed"]),
         ],
     );
+}
+
+#[test]
+fn of_many_that_come_back_the_last_of_them_are_given_up_first() {
+    let names: Vec<String> = (0..12).map(|number| format!("m{number:02}")).collect();
+    let mut state = state(&names.iter().map(String::as_str).collect::<Vec<_>>(), 100);
+    // The latest used is the one with the highest number.
+    state.resume(names.iter().rev().skip(1).map(|name| resident(name, 60)).collect());
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "m11"), &["prepare m11"]),
+            (0, prepared("m11", 60), &["start m11#1"]),
+            (0, started("m11#1"), &["grant 1 m11#1", "prepare m10 again"]),
+            (10, returned("m11#1"), &[]),
+            (100, ask(2, "m00"), &["prepare m00"]),
+            (100, prepared("m00", 60), &["stop m11#1 saved"]),
+        ],
+    );
+    let left: Vec<String> = names_of(&state);
+    assert_eq!(left, ["m11", "m10", "m09", "m08", "m07", "m06", "m05", "m04"]);
+}
+
+fn names_of(state: &State) -> Vec<String> {
+    let waits = |name: &&String| state.models.get(*name).is_some_and(|entry| entry.offloaded.is_some());
+    let mut names: Vec<String> = state.models.keys().filter(waits).cloned().collect();
+    names.reverse();
+    names
 }

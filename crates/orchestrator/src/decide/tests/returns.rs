@@ -38,7 +38,7 @@ fn it_is_shown_looked_for_again_and_dissolves() {
         ],
     );
     let input = looked(&state, 700);
-    let told = state.apply(Duration::from_millis(9), input);
+    let told = state.take_in(Duration::from_millis(9), input);
     let event = Event::NotReturned { device: DeviceId::host(), bytes: 200 * MIB };
     assert!(matches!(&told[..], [Action::Tell(told)] if *told == event), "{told:?}");
     assert_eq!(missing(&state), Some(200));
@@ -53,7 +53,7 @@ fn it_is_shown_looked_for_again_and_dissolves() {
     assert_eq!(missing(&state), Some(100));
     // A plan's reading tells as well, and the last of it is back.
     play(&mut state, vec![(11_000, ask(3, "a"), &["prepare a"])]);
-    state.apply(Duration::from_millis(11_001), prepared_on(machine(900), "a", 300 * MIB));
+    state.take_in(Duration::from_millis(11_001), prepared_on(machine(900), "a", 300 * MIB));
     play(&mut state, vec![(11_002, started("a#2"), &["grant 3 a#2"])]);
     play(&mut state, vec![(21_000, Input::Tick, &["recheck"])]);
     let input = looked(&state, 590);

@@ -247,7 +247,7 @@ fn of_many_that_went_the_last_used_come_back_first_and_the_others_when_they_are_
         let at = Duration::from_secs(10 * ticket as u64);
         let mut inputs = vec![ask(ticket as Ticket, name)];
         while let Some(input) = inputs.pop() {
-            for action in state.apply(at, input) {
+            for action in state.take_in(at, input) {
                 match action {
                     Action::Prepare(preparation) => {
                         let model = preparation.request.model.id;
@@ -272,4 +272,64 @@ fn of_many_that_went_the_last_used_come_back_first_and_the_others_when_they_are_
     // What is tried once the last one runs: whoever went last but one, and so on; `m10` went for it.
     let tried = restored.split_off(restored.len() - 7);
     assert_eq!(tried, ["m09", "m08", "m07", "m06", "m05", "m04", "m03"]);
+}
+
+#[test]
+fn a_batch_that_has_waited_for_a_turn_is_no_longer_behind_those_who_came_later() {
+    let mut state = state(&["a", "b", "c"], 100);
+    let batch = Wish { priority: Priority::Batch, ..Wish::default() };
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 90), &["start a#1"]),
+            (100, ask_with(2, "b", batch), &["prepare b"]),
+            (200, ask(3, "c"), &["prepare c"]),
+            (5000, started("a#1"), &["grant 1 a#1"]),
+            (14_000, returned("a#1"), &[]),
+            (14_010, prepared("b", 80), &[]),
+            (14_010, prepared("c", 80), &[]),
+            (14_020, Input::Tick, &["stop a#1 saved"]),
+        ],
+    );
+    assert!(matches!(state.models.get("b").unwrap().progress, Progress::MakingRoom { .. }));
+}
+
+#[test]
+fn a_large_one_that_has_waited_for_two_turns_is_not_overtaken_by_small_ones() {
+    let mut state = state(&["a", "b", "d", "e", "large"], 100);
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 50), &["start a#1"]),
+            (0, started("a#1"), &["grant 1 a#1"]),
+            (1000, ask(2, "large"), &["prepare large"]),
+            (1000, prepared("large", 100), &[]),
+            // It has just come, so what is free is not kept for it.
+            (6000, ask(3, "b"), &["prepare b"]),
+            (6000, prepared("b", 50), &["start b#2"]),
+            (6000, started("b#2"), &["grant 3 b#2"]),
+            (13_000, returned("a#1"), &[]),
+            (13_030, ask(4, "d"), &["prepare d"]),
+            (13_030, prepared("d", 50), &["stop a#1 saved"]),
+            (13_040, stopped("a#1"), &["prepare d"]),
+            (13_050, prepared("d", 50), &["start d#3"]),
+            (13_100, started("d#3"), &["grant 4 d#3"]),
+            (16_100, ask(5, "e"), &["prepare e"]),
+            (16_100, prepared("e", 10), &[]),
+            // `b` would go now for `e` alone, and `e` would have a turn then.
+            (21_500, returned("b#2"), &[]),
+            (21_530, Input::Tick, &[]),
+            (23_100, Input::Tick, &["prepare large"]),
+            // Nobody takes anything of it while it is planned for.
+            (23_105, Input::Tick, &[]),
+            (23_110, prepared("large", 100), &["stop b#2 saved"]),
+            (23_120, stopped("b#2"), &[]),
+            (23_130, returned("d#3"), &["stop d#3 saved"]),
+            (23_140, stopped("d#3"), &["prepare large"]),
+            (23_150, prepared("large", 100), &["start large#4"]),
+        ],
+    );
+    assert_eq!(state.status().reserved, [(DeviceId::host(), 100)].into());
 }

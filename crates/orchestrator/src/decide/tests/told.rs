@@ -18,10 +18,10 @@ fn leaving(state: &State, model: &str, bytes: u64) -> (Vec<String>, bool) {
 }
 
 fn runs(state: &mut State, model: &str, bytes: u64) -> InstanceId {
-    state.apply(Duration::ZERO, ask(1, model));
-    state.apply(Duration::ZERO, prepared(model, bytes));
+    state.take_in(Duration::ZERO, ask(1, model));
+    state.take_in(Duration::ZERO, prepared(model, bytes));
     let id = InstanceId::new(model, state.starts);
-    assert_eq!(short(&state.apply(Duration::ZERO, ready(&id, Some(1)))), [format!("grant 1 {id}")]);
+    assert_eq!(short(&state.take_in(Duration::ZERO, ready(&id, Some(1)))), [format!("grant 1 {id}")]);
     id
 }
 
@@ -31,7 +31,7 @@ fn a_preview_names_who_would_make_room() {
     assert_eq!(leaving(&state, "c", 90), (vec![], false), "it fits");
     let a = runs(&mut state, "a", 60);
     runs(&mut state, "b", 30);
-    state.apply(Duration::from_secs(1), returned(&a.to_string()));
+    state.take_in(Duration::from_secs(1), returned(&a.to_string()));
     assert_eq!(leaving(&state, "c", 10), (vec![], false), "it fits beside the others");
     assert_eq!(leaving(&state, "c", 50), (vec!["a#1".to_owned()], false), "the idle one is enough");
     assert_eq!(leaving(&state, "c", 90), (vec!["a#1".to_owned(), "b#2".to_owned()], false));
@@ -69,7 +69,7 @@ fn places_are_in_the_order_of_service() {
     runs(&mut state, "a", 60);
     let batch = Wish { priority: Priority::Batch, ..Wish::default() };
     for (ticket, wish) in [(2, batch), (3, Wish::default()), (4, Wish::default())] {
-        state.apply(Duration::from_secs(ticket), ask_with(ticket, "a", wish));
+        state.take_in(Duration::from_secs(ticket), ask_with(ticket, "a", wish));
     }
     let place = |state: &State, ticket| state.place(ticket).map(|QueuePlace { place, of }| (place, of));
     assert_eq!(
@@ -77,7 +77,7 @@ fn places_are_in_the_order_of_service() {
         [Some((3, 3)), Some((1, 3)), Some((2, 3)), None]
     );
     // Once it has waited for a whole turn, the first come is served first.
-    state.apply(Duration::from_secs(12), Input::Tick);
+    state.take_in(Duration::from_secs(12), Input::Tick);
     assert_eq!(place(&state, 2), Some((1, 3)));
 }
 
@@ -101,19 +101,19 @@ fn the_status_says_what_is_waited_for() {
     let mut state = state(&["a", "b"], 100);
     let waits = |state: &State, model: usize| state.status().models[model].waits_for.clone();
     assert_eq!(waits(&state, 0), None);
-    state.apply(Duration::ZERO, ask(1, "a"));
+    state.take_in(Duration::ZERO, ask(1, "a"));
     assert_eq!(waits(&state, 0), Some(WaitsFor::Plan));
-    state.apply(Duration::ZERO, prepared("a", 60));
+    state.take_in(Duration::ZERO, prepared("a", 60));
     assert_eq!(waits(&state, 0), Some(WaitsFor::Start));
-    state.apply(Duration::ZERO, ready(&id("a#1"), Some(1)));
+    state.take_in(Duration::ZERO, ready(&id("a#1"), Some(1)));
     assert_eq!(waits(&state, 0), None);
-    state.apply(Duration::ZERO, ask(2, "a"));
+    state.take_in(Duration::ZERO, ask(2, "a"));
     assert_eq!(waits(&state, 0), Some(WaitsFor::Place));
-    state.apply(Duration::ZERO, ask(3, "b"));
-    state.apply(Duration::ZERO, prepared("b", 60));
+    state.take_in(Duration::ZERO, ask(3, "b"));
+    state.take_in(Duration::ZERO, prepared("b", 60));
     assert!(matches!(waits(&state, 1), Some(WaitsFor::Memory { shortages }) if shortages[0].available == 40));
-    state.apply(Duration::from_secs(11), Input::Tick);
-    state.apply(Duration::from_secs(11), prepared("b", 60));
+    state.take_in(Duration::from_secs(11), Input::Tick);
+    state.take_in(Duration::from_secs(11), prepared("b", 60));
     assert_eq!(waits(&state, 1), Some(WaitsFor::Room { leaving: vec![id("a#1")] }));
     assert_eq!(waits(&state, 0), Some(WaitsFor::End));
     // What runs, and the room that is promised.

@@ -49,10 +49,10 @@ fn look_until(
         if wake > until * 1000 {
             break;
         }
-        let looks = short(&state.apply(Duration::from_millis(wake), Input::Tick));
+        let looks = short(&state.take_in(Duration::from_millis(wake), Input::Tick));
         assert_eq!(looks, ["look a#1"], "at {wake}");
         let (health, worked) = look(wake / 1000);
-        let actions = state.apply(Duration::from_millis(wake), seen("a#1", health, worked));
+        let actions = state.take_in(Duration::from_millis(wake), seen("a#1", health, worked));
         told.extend(short(&actions).into_iter().map(|line| (wake / 1000, line)));
     }
     told
@@ -211,10 +211,59 @@ fn who_hangs_again_and_again_is_given_pauses() {
         play(&mut state, vec![(now, started(&name), &[&format!("grant {count} {name}")])]);
         for _ in 0..25 {
             now += 5000;
-            state.apply(Duration::from_millis(now), Input::Tick);
-            state.apply(Duration::from_millis(now), seen(&name, silent(), Some(0)));
+            state.take_in(Duration::from_millis(now), Input::Tick);
+            state.take_in(Duration::from_millis(now), seen(&name, silent(), Some(0)));
         }
         play(&mut state, vec![(now, stopped(&name), &[])]);
     }
     assert_eq!(state.models.get("a").unwrap().trouble.deaths(), 3);
+}
+
+#[test]
+fn what_a_hung_server_was_asked_is_asked_anew_while_it_is_being_ended() {
+    let mut state = watched();
+    begin(&mut state);
+    look_until(&mut state, 600, |_| (silent(), Some(0)));
+    assert_eq!(state.instances.get(&id("a#1")).unwrap().state, InstanceState::Stopping);
+    let again =
+        Input::LeaseAskedAgain { ticket: 2, lost: id("a#1"), model: "a".to_owned(), wish: Wish::default() };
+    play(&mut state, vec![(125_001, again, &[]), (125_005, stopped("a#1"), &["prepare a"])]);
+}
+
+#[test]
+fn a_watchdog_that_was_off_meanwhile_looks_again() {
+    let mut state = watched();
+    begin(&mut state);
+    let hang = |hang| Input::PolicyChanged { policy: Box::new(Policy { hang, ..policy(100) }) };
+    play(
+        &mut state,
+        vec![
+            (5000, Input::Tick, &["look a#1"]),
+            (5001, hang(None), &[]),
+            (5002, seen("a#1", working(1), None), &[]),
+            (9000, hang(Some(HANG)), &["look a#1"]),
+        ],
+    );
+}
+
+#[test]
+fn what_was_told_to_stop_and_hangs_meanwhile_is_not_loaded_again() {
+    let mut state = State::new(Policy { hang: Some(HANG), drain: Duration::from_mins(5), ..policy(100) });
+    state.add(request("a"), ModelRules { preload: true, ..ModelRules::default() }).unwrap();
+    play(
+        &mut state,
+        vec![
+            (0, Input::Tick, &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (0, started("a#1"), &[]),
+            (0, ask(1, "a"), &["grant 1 a#1"]),
+            (0, ask(2, "a"), &["grant 2 a#1"]),
+            (500, returned("a#1"), &[]),
+            (1000, stop(3, "a"), &[]),
+        ],
+    );
+    // It had done its work before.
+    look_until(&mut state, 14, |second| (working(second), Some(0)));
+    look_until(&mut state, 140, |_| (silent(), Some(0)));
+    play(&mut state, vec![(140_000, stopped("a#1"), &["stopped 3 true"])]);
 }
