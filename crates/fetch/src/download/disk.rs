@@ -24,7 +24,7 @@ use crate::{
 /// How many blocks may wait for the disk. A block has up to 400 KiB, what the HTTP client reads at once.
 const WAITING: usize = 8;
 
-/// How often the journal is written at most, and at least while bytes come.
+/// How often the journal is written at most, and at least while bytes come, unless they come fast.
 const SYNC_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// How much longer than syncing took the next one is put off.
@@ -86,25 +86,29 @@ pub(crate) fn start(
 
 /// Writes what comes.
 fn write(part: &Part, board: &Board, mut incoming: mpsc::Receiver<Block>) {
-    while let Some(Block { offset, bytes }) = incoming.blocking_recv() {
-        if let Err(error) = part.write(&bytes, offset) {
+    while let Some(block) = incoming.blocking_recv() {
+        if let Err(error) = part.write(&block.bytes, block.offset) {
             board.fail(part.unwritten(&error, board.missing()));
             break;
         }
-        board.wrote(offset..offset + bytes.len() as u64);
+        board.wrote(block);
     }
     board.close();
 }
 
-/// Hashes what is written without a gap, as it grows. It is read back: from the kernel's memory, where it
-/// still is, so that nothing waits here for the bytes before it.
+/// Hashes what is written without a gap, as it grows. What is not held is read back: from the kernel's memory,
+/// where it still is, so that nothing waits here for the bytes before it.
 fn hash_front(part: &Part, board: &Board, sender: oneshot::Sender<Sha256Hash>) {
     let mut state = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let mut hashed = 0;
     loop {
         match board.wait_for_bytes(hashed) {
-            Next::Bytes(range) => {
+            Next::Held(bytes) => {
+                state.update(&bytes);
+                hashed += bytes.len() as u64;
+            }
+            Next::Written(range) => {
                 let count = usize::try_from(range.end - range.start).unwrap_or(CHUNK).min(CHUNK);
                 if let Err(error) = part.read(&mut buffer[..count], hashed) {
                     return board.fail(error);
@@ -122,13 +126,14 @@ fn hash_front(part: &Part, board: &Board, sender: oneshot::Sender<Sha256Hash>) {
     }
 }
 
-/// Syncs what is written, and notes it in the journal, again and again. Without a journal (the length of the
+/// Syncs what is written, and notes it in the journal, again and again: so the disk writes while bytes come, and
+/// what is left to be synced at the end is little, however fast they came. Without a journal (the length of the
 /// file is not known) it cannot be gone on with.
 fn keep(part: &Part, board: &Board, mut journal: Option<Journal>) -> Result<(), FetchError> {
     let (mut pause, most) = SYNC_PAUSE;
-    while !board.wait_for_close(pause) {
+    while !board.wait_to_sync(pause) {
+        let done = board.take_unsynced();
         let Some(journal) = &mut journal else { continue };
-        let done = board.done();
         if done == journal.done {
             continue;
         }
