@@ -375,7 +375,7 @@ fn play_out(machine: u8, seeds: [u8; 4], steps: &[(u8, u8)]) {
             world.apply(&mut state, input, 3);
         } else if let Some((instance, keep)) = world.held.pop() {
             world.apply(&mut state, Input::LeaseReturned { instance, keep }, 3);
-        } else if let Some((hold, _)) = world.memory.holds.first_key_value().map(|(hold, _)| (*hold, ())) {
+        } else if let Some(hold) = world.memory.holds.keys().next().copied() {
             world.apply(&mut state, Input::HoldDropped { hold }, 3);
         } else if world.open.is_empty() && world.open_holds.is_empty() {
             break;
