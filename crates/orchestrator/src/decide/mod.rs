@@ -18,6 +18,7 @@
 //! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
 //! - `holds`: memory that is held for other programs.
 //! - `returns`: memory that should have come back, and did not.
+//! - `shown`: all of it, for those who ask.
 
 mod background;
 mod budgets;
@@ -30,6 +31,7 @@ mod lifecycle;
 mod queue;
 mod returns;
 mod room;
+mod shown;
 mod tracked;
 mod trouble;
 mod victims;
@@ -44,9 +46,8 @@ use std::{
 use loadmaster_core::{Estimate, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest};
 
 use crate::{
-    InstanceStatus, KeepAlive, ModelRules, ModelStatus, OrchestratorError, Policy, Priority, Status,
-    WaitsFor,
-    ledger::{Gone, Ledger},
+    KeepAlive, ModelRules, OrchestratorError, Policy, Priority,
+    ledger::Ledger,
     outlook::Outlook,
     returns::Returns,
     steps::{Action, Facts, Input, Prepared, Ticket},
@@ -302,71 +303,6 @@ impl State {
         });
         let held = entry.and_then(|entry| entry.instance.as_ref()).into_iter().chain(promised);
         held.filter(|id| self.ledger.reservation(id).is_some()).cloned()
-    }
-
-    /// Everything, for those who ask.
-    pub(crate) fn status(&self) -> Status {
-        let models = self.models.iter().map(|(id, entry)| ModelStatus {
-            id: id.clone(),
-            kind: entry.request.model.kind,
-            waiting: entry.waiting.len(),
-            waits_for: self.waits_for(id, entry),
-            instance: entry.instance.as_ref().and_then(|id| self.instance_status(id)),
-        });
-        Status {
-            models: models.collect(),
-            reserved: self.ledger.totals(&self.claims()),
-            closing: self.closing,
-            last_event: 0,
-            budgets: self.policy.budgets.clone(),
-            holds: self.hold_statuses(),
-            not_returned: self.returns.missing(),
-        }
-    }
-
-    fn waits_for(&self, model: &str, entry: &ModelEntry) -> Option<WaitsFor> {
-        match &entry.progress {
-            Progress::Planning { .. } => Some(WaitsFor::Plan),
-            Progress::Blocked { prepared, .. } => {
-                let Prepared { estimate, machine, .. } = &**prepared;
-                let shortages =
-                    |gone: &Gone| self.ledger.shortages(estimate, machine, &self.policy.budgets, gone);
-                let even = Gone { instances: self.may_go_for(model), holds: self.holds_behind(model) };
-                let shortages_now = shortages(&Gone::default());
-                Some(if shortages(&even).is_empty() {
-                    WaitsFor::Memory { shortages: shortages_now }
-                } else {
-                    WaitsFor::Hold { holds: self.all_holds().into_iter().collect(), shortages: shortages_now }
-                })
-            }
-            Progress::MakingRoom { leaving, .. } => {
-                Some(WaitsFor::Room { leaving: leaving.iter().cloned().collect() })
-            }
-            Progress::None | Progress::Comparing if entry.waiting.is_empty() => None,
-            Progress::None | Progress::Comparing => {
-                Some(match self.living_of(entry).map(|instance| &instance.state) {
-                    Some(InstanceState::Starting) => WaitsFor::Start,
-                    Some(InstanceState::Ready) => WaitsFor::Place,
-                    Some(_) => WaitsFor::End,
-                    None => WaitsFor::Pause,
-                })
-            }
-        }
-    }
-
-    fn instance_status(&self, id: &InstanceId) -> Option<InstanceStatus> {
-        let entry = self.instances.get(id)?;
-        Some(InstanceStatus {
-            id: id.clone(),
-            model: entry.model.clone(),
-            state: entry.state.clone(),
-            pid: entry.facts.as_ref().and_then(|facts| facts.pid),
-            endpoint: entry.facts.as_ref().map(|facts| facts.endpoint.clone()),
-            leases: entry.leases + entry.keeps,
-            plan: LaunchPlan::clone(&entry.plan),
-            predicted: entry.predicted.clone(),
-            actual: entry.facts.as_ref().and_then(|facts| facts.measured.clone()),
-        })
     }
 
     /// Takes in what happened at `now` and says what to do, in this order. Time that runs backwards

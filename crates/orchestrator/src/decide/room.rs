@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use loadmaster_core::{DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, Machine};
+use loadmaster_core::{DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, Machine};
 
 use super::{
     InstanceEntry, Progress, State, Wanted,
@@ -11,7 +11,7 @@ use super::{
     victims::{self, Candidate},
 };
 use crate::{
-    OrchestratorError, Preview, Restore, Shortage,
+    OrchestratorError, Restore, Shortage,
     ledger::Gone,
     steps::{Action, Preparation, Prepared},
 };
@@ -48,29 +48,6 @@ pub(super) enum Pressure {
 }
 
 impl State {
-    /// What starting `prepared` would lead to.
-    pub(crate) fn preview(&self, prepared: Prepared) -> Preview {
-        let Prepared { plan, estimate, machine } = prepared;
-        let model = &plan.model.id;
-        let own: BTreeSet<InstanceId> = self.held_by(model).collect();
-        let shortages_without =
-            |gone: Gone| self.ledger.shortages(&estimate, &machine, &self.policy.budgets, &gone);
-        let shortages = shortages_without(own.clone().into());
-        let (mut leaving, mut lacking) = (Vec::new(), Vec::new());
-        let may_go = self.may_go_for(model);
-        let holds = if shortages_without((&may_go | &own).into()).is_empty() {
-            Vec::new()
-        } else {
-            self.all_holds().into_iter().collect()
-        };
-        match self.verdict(model, &estimate, &machine, Pressure::Overdue, &may_go) {
-            Verdict::MakeRoom(going) => leaving.extend(going),
-            Verdict::Never(missing) => lacking = missing,
-            Verdict::Start | Verdict::Wait => {}
-        }
-        Preview { plan: LaunchPlan::clone(&plan), estimate, shortages, leaving, lacking, machine, holds }
-    }
-
     /// Plans every model that somebody waits for and that nothing is done for yet.
     pub(super) fn plan_what_is_asked_for(&mut self, actions: &mut Vec<Action>) {
         let asked = |(model, entry): (&String, &super::ModelEntry)| {

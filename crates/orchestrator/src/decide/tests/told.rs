@@ -1,7 +1,7 @@
 //! What is told to those who ask: previews, places, reasons to wait.
 
 use super::*;
-use crate::{Preview, QueuePlace};
+use crate::{Preview, QueuePlace, WaitsFor};
 
 /// What starting `model` with so many bytes would lead to.
 fn preview(state: &State, model: &str, bytes: u64) -> Preview {
