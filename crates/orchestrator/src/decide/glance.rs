@@ -45,12 +45,13 @@ impl State {
         });
         let since = |(entry, _): (&ModelEntry, &Prepared)| entry.waits_since();
         let longest: Duration = blocked.clone().filter_map(since).min().unwrap_or(self.now);
+        let most = blocked.clone().map(|(entry, _)| entry.waiting.len()).max().unwrap_or(0);
         let Some((_, prepared)) = blocked.clone().next() else {
             return Glance { may_go, ..Glance::default() };
         };
         let goes = |(id, instance): (&InstanceId, &super::InstanceEntry)| match instance.state {
             InstanceState::Draining | InstanceState::Stopping => Some(id.clone()),
-            _ => self.candidate(Pressure::Since(longest), id, instance).map(|candidate| candidate.id),
+            _ => self.candidate(Pressure::Since(longest, most), id, instance).map(|candidate| candidate.id),
         };
         let gone =
             Gone { instances: self.instances.busy().filter_map(goes).collect(), holds: self.all_holds() };
@@ -70,7 +71,10 @@ impl State {
                 matches!(progress, Some(Progress::Blocked { .. }))
             }
             Input::LeaseReturned { instance, .. } => {
-                self.instances.get(instance).is_some_and(|instance| instance.leases + instance.keeps <= 1)
+                let asked_for = |model| self.models.get(model).is_some_and(|entry| !entry.waiting.is_empty());
+                self.instances.get(instance).is_some_and(|instance| {
+                    instance.leases + instance.keeps <= 1 || !asked_for(&instance.model)
+                })
             }
             _ => true,
         }

@@ -224,7 +224,7 @@ impl State {
             .busy()
             .filter(|(_, instance)| instance.state.is_alive() && !self.is_pinned(&instance.model));
         let may_go = |(id, instance): (&InstanceId, &InstanceEntry)| {
-            self.candidate(Pressure::Since(*since), id, instance)
+            self.candidate(Pressure::Since(*since, 1), id, instance)
         };
         let candidates: Vec<Candidate> = movable.filter_map(may_go).collect();
         match victims::choose(candidates, |going| without(going | &leaving).is_empty()) {

@@ -35,6 +35,7 @@ impl State {
             facts: None,
             leases: 0,
             keeps: 0,
+            begun: now,
             ready: now,
             used: now,
             served: None,

@@ -55,6 +55,9 @@ use crate::{
 
 use self::tracked::Tracked;
 
+/// How many times as long as its start took must an instance have run before it goes because it has run dry.
+const PAYS_OFF: u32 = 8;
+
 /// A request that waits.
 #[derive(Debug)]
 struct Waiter {
@@ -169,6 +172,8 @@ struct InstanceEntry {
     leases: usize,
     /// Leases that keep it loaded and ask nothing of it.
     keeps: usize,
+    /// When its start began.
+    begun: Duration,
     /// When it became ready.
     ready: Duration,
     /// When it last took up a request or ended one.
@@ -190,6 +195,12 @@ struct InstanceEntry {
 }
 
 impl InstanceEntry {
+    /// When it has run for so long that its start was worth it.
+    fn pays_off(&self) -> Duration {
+        let start = self.ready.saturating_sub(self.begun);
+        self.ready.saturating_add(start.saturating_mul(PAYS_OFF))
+    }
+
     /// Whether nobody has a lease on it.
     fn is_free(&self) -> bool {
         self.leases == 0 && self.keeps == 0

@@ -37,8 +37,8 @@ pub(super) enum Verdict {
 /// How hard a model presses for room.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pressure {
-    /// Somebody has waited for it since then.
-    Since(Duration),
+    /// Somebody has waited for it since then; so many wait.
+    Since(Duration, usize),
     /// Nobody waits for it, but it shall always run.
     Always,
     /// Nobody waits for it.
@@ -220,7 +220,7 @@ impl State {
             return;
         }
         let pressure = match (entry.waits_since(), entry.rules.restore) {
-            (Some(since), _) => Pressure::Since(since),
+            (Some(since), _) => Pressure::Since(since, entry.waiting.len()),
             (None, Restore::Always) => Pressure::Always,
             (None, _) => Pressure::None,
         };
@@ -330,8 +330,9 @@ impl State {
     ) -> Option<Candidate> {
         let (linger, may_interrupt) = match (pressure, &instance.state) {
             (Pressure::Overdue, InstanceState::Starting | InstanceState::Ready) => (Duration::ZERO, true),
-            (Pressure::Since(since), InstanceState::Ready) => {
-                (self.policy.linger, self.is_overdue(since, instance))
+            (Pressure::Since(since, requests), InstanceState::Ready) => {
+                let dry = || self.has_run_dry(instance, requests);
+                (self.policy.linger, self.is_overdue(since, instance) || dry())
             }
             (Pressure::Always, InstanceState::Ready) => (self.policy.restore_after, false),
             _ => return None,
@@ -346,6 +347,21 @@ impl State {
             estimate.devices.iter().map(|part| part.weights).fold(0, u64::saturating_add)
         });
         Some(Candidate { id: id.clone(), busy, bytes: held, idle: if busy { Duration::ZERO } else { idle } })
+    }
+
+    /// Whether `instance` works on less than it could, nobody waits for it, and so many wait for another model
+    /// that they would fill its places: who asks for it next would be served among empty places, one after
+    /// another, while the others wait. Its start must have paid off, or models would change for ever.
+    fn has_run_dry(&self, instance: &InstanceEntry, requests: usize) -> bool {
+        let slots =
+            instance.facts.as_ref().and_then(|facts| facts.slots).and_then(|slots| slots.try_into().ok());
+        let Some(slots): Option<usize> = slots else { return false };
+        let asked_for = self.models.get(&instance.model).is_some_and(|entry| !entry.waiting.is_empty());
+        instance.pays_off() <= self.now
+            && !asked_for
+            && instance.keeps == 0
+            && instance.leases < slots
+            && requests >= slots
     }
 
     /// Whether who waits since then has waited for a turn, and `instance` has had one.
@@ -396,12 +412,13 @@ impl State {
         let next = waits.map(|since| since.saturating_add(turn)).filter(|time| *time > self.now).min();
         let ready = self.instances.busy_values().filter(|instance| instance.state == InstanceState::Ready);
         let ready = ready.flat_map(move |instance| {
+            let pays_off = first.map(|_| instance.pays_off());
             let lingers = instance.used.saturating_add(self.policy.linger);
             let had_its_turn = instance.ready.saturating_add(turn) <= now;
             let first = first.map(|since| since.max(instance.ready).saturating_add(turn));
             let lingers = (first.is_some() && instance.is_free()).then_some(lingers);
             let turns = if had_its_turn { next } else { first };
-            turns.into_iter().chain(lingers)
+            turns.into_iter().chain(lingers).chain(pays_off)
         });
         ready.chain(new_plans)
     }

@@ -67,8 +67,8 @@ fn the_busy_have_their_turn_and_then_give_way() {
             (12_000, started("b#2"), &["grant 2 b#2", "grant 5 b#2"]),
         ],
     );
-    // `a` waits since 11.0 s, and `b` may stay for a turn.
-    assert_eq!(wakes(&state), Some(22_000));
+    // `a` waits since 11.0 s, and `b` may stay for a turn; but its start, which took 0.29 s, has paid off sooner.
+    assert_eq!(wakes(&state), Some(14_320));
 }
 
 #[test]
@@ -332,4 +332,51 @@ fn a_large_one_that_has_waited_for_two_turns_is_not_overtaken_by_small_ones() {
         ],
     );
     assert_eq!(state.status().reserved, [(DeviceId::host(), 100)].into());
+}
+
+#[test]
+fn who_has_run_dry_gives_way_before_the_turn_is_over() {
+    let mut state = state(&["a", "b"], 100);
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (100, ready(&id("a#1"), Some(2)), &["grant 1 a#1"]),
+            (100, ask(2, "a"), &["grant 2 a#1"]),
+            (100, ask(3, "a"), &[]),
+            (200, ask(4, "b"), &["prepare b"]),
+            (200, prepared("b", 60), &[]),
+            (300, ask(5, "b"), &[]),
+            // It has not yet run for eight times as long as its start took: 800 ms.
+            (500, returned("a#1"), &["grant 3 a#1"]),
+            (600, returned("a#1"), &[]),
+            (700, ask(6, "a"), &["grant 6 a#1"]),
+            // Both places are taken.
+            (1000, Input::Tick, &[]),
+            // One place is free, nobody waits for it, and as many wait for the other as it has places.
+            (1001, returned("a#1"), &["prepare b"]),
+            (1001, prepared("b", 60), &[]),
+            (1002, ask(7, "a"), &[]),
+            (1100, returned("a#1"), &["stop a#1 saved"]),
+        ],
+    );
+}
+
+#[test]
+fn who_has_run_dry_stays_while_the_few_that_wait_would_leave_places_empty_too() {
+    let mut state = state(&["a", "b"], 100);
+    play(
+        &mut state,
+        vec![
+            (0, ask(1, "a"), &["prepare a"]),
+            (0, prepared("a", 60), &["start a#1"]),
+            (100, ready(&id("a#1"), Some(2)), &["grant 1 a#1"]),
+            (200, ask(2, "b"), &["prepare b"]),
+            (200, prepared("b", 60), &[]),
+            (2000, Input::Tick, &[]),
+            (2001, ask(3, "a"), &["grant 3 a#1"]),
+            (2002, returned("a#1"), &[]),
+        ],
+    );
 }
