@@ -71,7 +71,7 @@ impl From<Contents> for Kind {
             Contents::Lora => Self::Lora,
             Contents::Vae => Self::Vae,
             Contents::TextEncoder => Self::TextEncoder,
-            Contents::Unknown => Self::Other,
+            _ => Self::Other,
         }
     }
 }
