@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-models", &["loadmaster-checkpoint", "loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
-    ("xtask", &["loadmaster-gguf"]),
+    ("xtask", &["loadmaster-checkpoint", "loadmaster-gguf"]),
 ];
 
 /// The tests see the whole system.
