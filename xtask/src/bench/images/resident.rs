@@ -56,14 +56,15 @@ impl Resident {
     pub(super) fn measure(&mut self, case: &Case, side: u32) -> Result<Row> {
         let process = format!("/proc/{}", self.server.id());
         fs::write(format!("{process}/clear_refs"), RESET_PEAK).context("cannot lower the high water mark")?;
+        let before = self.log.seek(io::SeekFrom::End(0))?;
         self.paint(side)?;
         let status = fs::read_to_string(format!("{process}/status")).context("the server is gone")?;
         let peak = kibibytes(&status, "VmHWM").context("its status has no VmHWM")? * 1024;
-        // The weights were printed when they were loaded, the other buffers since; before that, smaller ones.
+        // The weights were printed when they were loaded, the other buffers since.
+        self.log.seek(io::SeekFrom::Start(before))?;
+        let (_, compute) = log::buffers(&io::read_to_string(&self.log).context("the log is no text")?);
         self.log.rewind()?;
-        let log = io::read_to_string(&self.log).context("the log is no text")?;
-        let (weights, _) = log::buffers(&log);
-        let (_, compute) = log::buffers(log.rsplit_once("generate_image ").map_or(&log, |(_, last)| last));
+        let (weights, _) = log::buffers(&io::read_to_string(&self.log)?);
         let model = case.model.name.to_owned();
         Ok(Row { model, options: case.options, side, way: Way::Resident, peak, weights, compute })
     }
