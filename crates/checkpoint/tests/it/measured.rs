@@ -86,6 +86,7 @@ const MEASURED: &[(Built, Runs, u32, u32, f64)] = &[
     (Built::Sd1, Runs::OneShot, 512, 512, 2344.6),
     (Built::Sd1, Runs::Resident, 256, 256, 2491.9),
     (Built::Sd1, Runs::Resident, 384, 384, 3017.6),
+    (Built::Sd1, Runs::Resident, 512, 512, 3753.0),
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "some gigabytes")]
@@ -129,6 +130,24 @@ fn weights_are_what_the_engine_prints() {
         for (ours, printed) in weights(built).into_iter().zip(printed) {
             assert!((ours - printed).abs() < 0.06, "{built:?}: {ours} MiB, and {printed} are printed");
         }
+    }
+}
+
+/// With flash attention, in MiB: less for the denoiser, and no less where the decoder is the largest.
+#[test]
+fn flash_attention_is_predicted() {
+    for (built, runs, measured) in [
+        (Built::Sd1, Runs::OneShot, 2007.7),
+        (Built::Sd1, Runs::Resident, 3749.6),
+        (Built::OvisBig, Runs::OneShot, 1427.2),
+    ] {
+        let ask = Ask { flash_attention: true, ..Ask::of(512, 512) };
+        let predicted = mib(memory::peak(&built.parts(), &ask).unwrap().peak(runs).host);
+        let error = (predicted - measured) / measured;
+        assert!(
+            (-0.03..=0.05).contains(&error),
+            "{built:?} {runs:?}: {predicted:.0} MiB, and {measured} measured"
+        );
     }
 }
 
