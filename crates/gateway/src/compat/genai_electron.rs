@@ -116,7 +116,7 @@ async fn begin(
     // There is no other answer to a body that is no JSON.
     let config: Value = serde_json::from_slice(&body)
         .map_err(|error| refused(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", error.to_string()))?;
-    let request = translated(config, whose.model)?;
+    let request = translated(&config, whose.model)?;
     let wish = wish::of(&headers).map_err(|error| Refused::of(&error))?;
     let body = Bytes::from(request.to_string());
     let asked =
@@ -129,7 +129,7 @@ async fn begin(
 }
 
 /// Its fields by our names. What is 0 or empty was left out there, and is here; a seed below 0 is a random one.
-fn translated(config: Value, model: Option<String>) -> Result<Value, Refused> {
+fn translated(config: &Value, model: Option<String>) -> Result<Value, Refused> {
     let invalid = |message: &str| refused(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
     if !truthy(&config["prompt"]) {
         return Err(invalid("Missing required field: prompt"));

@@ -116,11 +116,11 @@ pub(crate) async fn model(gateway: &Gateway, named: Option<String>) -> Result<St
     }
     let models = gateway.orchestrator.status().await?.models;
     let of_images = models.iter().filter(|model| model.kind == ModelKind::Image);
-    let names: Vec<&str> = of_images.map(|model| model.id.as_str()).collect();
+    let known: Vec<&str> = of_images.map(|model| model.id.as_str()).collect();
     let refused = |message: &str, remedy: String| {
         Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_request", message, remedy).with("param", "model"))
     };
-    match names.as_slice() {
+    match known.as_slice() {
         [only] => Ok((*only).to_owned()),
         [] => refused("There is no model that makes images", "Add one to the configuration.".to_owned()),
         several => refused("The request names no model", format!("Name one of: {}.", several.join(", "))),

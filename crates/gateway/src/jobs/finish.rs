@@ -4,7 +4,7 @@ use std::io;
 
 use loadmaster_images::{Completed, ErrorCode, ImageError};
 
-use super::{ImageFile, Job, JobState, Jobs};
+use super::{ImageFile, Job, Jobs, Record};
 
 impl Jobs {
     /// Writes down how a job ended: its images first, and then the record that names them. Blocks on the disk.
@@ -13,22 +13,27 @@ impl Jobs {
             let files = self.write_images(job, &images).map_err(|error| unwritten(&error))?;
             Ok((images, files))
         });
-        let changed = job.change(|record| match written {
-            Ok((images, files)) => {
-                if let Some(last) = images.into_iter().next_back() {
-                    (record.size, record.format) = (last.size, last.format);
-                    (record.parameters, record.timings) = (last.parameters, last.timings);
-                }
-                record.images = files;
-                record.complete();
+        let mut record = job.record();
+        // Whoever cancelled it has ended it already.
+        if !record.state.has_ended() {
+            match written {
+                Ok((images, files)) => completed(&mut record, images, files),
+                Err(error) => record.fail(ended_with_the_program(error)),
             }
-            Err(error) => record.fail(ended_with_the_program(error)),
-        });
-        let record = job.record();
-        if !changed && record.state != JobState::Cancelled {
+        }
+        // Written down first: what is told of outlives this program.
+        self.write(&record);
+        if !job.end(record) {
+            self.write(&job.record());
+        }
+    }
+
+    fn write(&self, record: &Record) {
+        // Whoever cancelled it may have had it forgotten since.
+        if !self.live().contains_key(&record.id) {
             return;
         }
-        if let Err(error) = self.store.write(&record) {
+        if let Err(error) = self.store.write(record) {
             // After a restart it is told as interrupted.
             tracing::warn!(job = record.id, %error, "the end of a job could not be written down");
         }
@@ -43,6 +48,15 @@ impl Jobs {
         };
         images.iter().enumerate().map(write).collect()
     }
+}
+
+fn completed(record: &mut Record, images: Vec<Completed>, files: Vec<ImageFile>) {
+    if let Some(last) = images.into_iter().next_back() {
+        (record.size, record.format) = (last.size, last.format);
+        (record.parameters, record.timings) = (last.parameters, last.timings);
+    }
+    record.images = files;
+    record.complete();
 }
 
 /// What the disk said, as an error of the API.

@@ -74,6 +74,17 @@ impl Job {
         })
     }
 
+    /// Ends a job as `ended` says, if it has not ended; whether it had not.
+    pub(crate) fn end(&self, ended: Record) -> bool {
+        self.record.send_if_modified(|record| {
+            let changes = !record.state.has_ended();
+            if changes {
+                *record = ended;
+            }
+            changes
+        })
+    }
+
     pub(crate) fn waits(&self, place: Option<QueuePlace>) {
         self.change(|record| record.place = place);
     }
@@ -94,7 +105,9 @@ impl Job {
 
     /// Calls it off. It has ended when this returns, and its place or its painting is given up soon after.
     pub(crate) fn cancel(&self) -> bool {
-        let cancelled = self.change(|record| record.fail(cancelled()));
+        let mut record = self.record();
+        record.fail(cancelled());
+        let cancelled = self.end(record);
         // Kept for whoever is about to wait for it.
         self.cancel.notify_one();
         cancelled

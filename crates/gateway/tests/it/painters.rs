@@ -48,7 +48,7 @@ struct Running {
 #[derive(Debug, Default)]
 pub(crate) struct Painters {
     step: Duration,
-    painters: Mutex<Vec<Arc<PlainColour>>>,
+    begun: Mutex<Vec<Arc<PlainColour>>>,
     running: Mutex<HashMap<InstanceId, Running>>,
     starts: AtomicUsize,
 }
@@ -96,12 +96,12 @@ impl Studio {
 impl Painters {
     /// How many images are painted now, over all instances.
     pub(crate) fn painting(&self) -> usize {
-        self.painters.lock().unwrap().iter().map(|painter| painter.painting.load(SeqCst)).sum()
+        self.begun.lock().unwrap().iter().map(|painter| painter.painting.load(SeqCst)).sum()
     }
 
     /// How many requests were painted to their end.
     pub(crate) fn painted(&self) -> usize {
-        self.painters.lock().unwrap().iter().map(|painter| painter.painted.load(SeqCst)).sum()
+        self.begun.lock().unwrap().iter().map(|painter| painter.painted.load(SeqCst)).sum()
     }
 
     pub(crate) fn starts(&self) -> usize {
@@ -167,7 +167,7 @@ impl Backend for Painters {
         self.starts.fetch_add(1, SeqCst);
         let limits = Limits { max_pixels: plan.settings["pixels"].as_u64().unwrap(), ..Limits::default() };
         let painter = Arc::new(PlainColour { limits, step: self.step, ..PlainColour::default() });
-        self.painters.lock().unwrap().push(Arc::clone(&painter));
+        self.begun.lock().unwrap().push(Arc::clone(&painter));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
