@@ -16,11 +16,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "loadmaster",
         &[
             "loadmaster-backend-llama",
+            "loadmaster-backend-sd",
             "loadmaster-binaries",
             "loadmaster-core",
             "loadmaster-fetch",
             "loadmaster-gateway",
             "loadmaster-gguf",
+            "loadmaster-images",
             "loadmaster-models",
             "loadmaster-orchestrator",
             "loadmaster-supervise",
