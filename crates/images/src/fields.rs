@@ -41,13 +41,9 @@ impl Fields {
         range: RangeInclusive<i64>,
     ) -> Result<Option<i64>, ImageError> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        match whole(&value).filter(|number| range.contains(number)) {
-            Some(number) => Ok(Some(number)),
-            None => {
-                let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-                Err(wrong(name, &value, &wanted))
-            }
-        }
+        let number = whole(&value).filter(|number| range.contains(number));
+        let wanted = || format!("a whole number from {} to {}", range.start(), range.end());
+        number.map(Some).ok_or_else(|| wrong(name, &value, &wanted()))
     }
 
     /// A whole number that fits into 32 bits.
@@ -67,10 +63,9 @@ impl Fields {
         range: RangeInclusive<f64>,
     ) -> Result<Option<f32>, ImageError> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        match value.as_f64().filter(|number| range.contains(number)) {
-            Some(number) => Ok(Some(number as f32)),
-            None => Err(wrong(name, &value, &format!("a number from {} to {}", range.start(), range.end()))),
-        }
+        let number = value.as_f64().filter(|number| range.contains(number));
+        let wanted = || format!("a number from {} to {}", range.start(), range.end());
+        number.map(|number| Some(number as f32)).ok_or_else(|| wrong(name, &value, &wanted()))
     }
 }
 

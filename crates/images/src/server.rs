@@ -30,8 +30,8 @@ use crate::{
     Partial, PartialImage, Size, StreamEvent, Task,
 };
 
-/// The largest request in bytes: some images in base64.
-pub const REQUEST_LIMIT: usize = 64 << 20;
+/// The largest request in bytes: images in base64, as large as forms of half the size.
+pub const REQUEST_LIMIT: usize = 128 << 20;
 
 /// How often a stream says that it lives where nothing else happens.
 const ALIVE: Duration = Duration::from_secs(5);

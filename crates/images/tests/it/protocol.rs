@@ -165,7 +165,7 @@ async fn a_stream_tells_of_progress_previews_and_images() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels() {
-    let slow = PlainColour { step: Duration::from_secs(60), ..PlainColour::default() };
+    let slow = PlainColour { step: Duration::from_mins(1), ..PlainColour::default() };
     let (address, painter) = start(slow).await;
     for stream in [false, true] {
         let body = json!({ "prompt": "a", "stream": stream }).to_string();

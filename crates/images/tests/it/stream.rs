@@ -18,7 +18,7 @@ fn events() -> Vec<StreamEvent> {
         bytes: vec![1, 2],
         index: 0,
         image: 0,
-        format: Default::default(),
+        format: loadmaster_images::ImageFormat::Png,
         size: None,
         created_at: 5,
     };
