@@ -80,7 +80,7 @@ pub(crate) struct PaintingArgs {
     /// How much of that image is painted over, 0 to 1
     #[arg(long, value_name = "X", requires = "image")]
     pub(crate) strength: Option<f32>,
-    /// An adapter of the model's LoRA folder, with how much of it; may be repeated
+    /// An adapter of the model's folder of adapters, with how much of it; may be repeated
     #[arg(long = "lora", value_name = "NAME[:SCALE]", value_parser = lora)]
     pub(crate) loras: Vec<Lora>,
 }

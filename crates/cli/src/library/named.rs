@@ -34,7 +34,7 @@ impl Found {
         // A set of parts may have no file that is more than a part.
         let diffusion_model = || parts.get(Role::DiffusionModel.name())?.as_str().map(PathBuf::from);
         let path = manifest.main_file(root).or_else(diffusion_model).unwrap_or_default();
-        Self { path, projector, parts, manifest }
+        Self { manifest, path, projector, parts }
     }
 
     /// It as a model to load; a failure if it is none that answers.

@@ -34,22 +34,7 @@ const PIXELS: &str = "pixels";
 pub(crate) async fn execute(args: ImageArgs, config: &Config) -> Result<ExitCode, Failed> {
     // What can be wrong is found before anything is fetched or started.
     let (request, files) = (wish::request(&args)?, Files::of(&args)?);
-    // Heard from now on, so that one at any time leaves nothing behind.
-    let mut interrupts = Interrupts::listen()?;
-    tokio::select! {
-        outcome = prepared(&args, &request, &files, config) => outcome,
-        () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
-    }
-}
-
-/// Finds the model and makes the images.
-async fn prepared(
-    args: &ImageArgs,
-    request: &ImageRequest,
-    files: &Files,
-    config: &Config,
-) -> Result<ExitCode, Failed> {
-    let Some(mut offer) = chosen(args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let Some(mut offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
     if offer.request.model.kind != ModelKind::Image {
         let cause = format!("The model '{}' makes no images", offer.request.model.id);
         return Err(Failed::usage(cause).remedy("`loadmaster run` chats with it."));
@@ -57,12 +42,20 @@ async fn prepared(
     reserve(&mut offer, request.size);
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
-    builds::ready(config, Program::Sd, true).await?;
+    // From now on heard here: whatever moment it comes at, servers are ended and nothing half is left.
+    let mut interrupts = Interrupts::listen()?;
+    tokio::select! {
+        ready = builds::ready(config, Program::Sd, true) => ready?,
+        () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),
+    }
     let orchestrator = engine::start(config)?;
     let Offer { request: load, rules, .. } = offer;
     let model = load.model.id.clone();
     orchestrator.add_with(load, rules).await?;
-    let outcome = with_model(args, request, files, &orchestrator, &model).await;
+    let outcome = tokio::select! {
+        outcome = with_model(&args, &request, &files, &orchestrator, &model) => outcome,
+        () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
+    };
     orchestrator.close().await;
     outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
 }
