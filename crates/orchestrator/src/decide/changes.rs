@@ -6,7 +6,7 @@ use loadmaster_core::{Event, InstanceState, LoadRequest};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, trouble::Trouble};
 use crate::{
-    ModelRules, OrchestratorError, Policy, Resident, Restore,
+    Configured, ModelRules, OrchestratorError, Policy, Resident, Restore,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -169,6 +169,14 @@ impl State {
         {
             entry.progress = Progress::None;
         }
+    }
+
+    /// How `model` is loaded and treated, and what it runs by now.
+    pub(crate) fn configured(&self, model: &str) -> Result<Configured, OrchestratorError> {
+        let entry = self.known(model).ok_or_else(|| self.unknown(model))?;
+        let runs = self.living_of(entry).filter(|instance| instance.stays());
+        let plan = runs.map(|instance| Arc::clone(&instance.plan));
+        Ok(Configured { request: entry.request.clone(), rules: entry.rules, plan })
     }
 
     /// What is loaded or comes back, the latest used first, then what makes room for others.
