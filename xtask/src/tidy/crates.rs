@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "loadmaster-sysprobe",
         ],
     ),
-    ("loadmaster-gateway", &["loadmaster-core", "loadmaster-orchestrator", "loadmaster-upstream"]),
+    ("loadmaster-gateway", &["loadmaster-core", "loadmaster-images", "loadmaster-orchestrator", "loadmaster-upstream"]),
     ("loadmaster-orchestrator", &["loadmaster-core", "loadmaster-sysprobe"]),
     (
         "loadmaster-backend-llama",
@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-core", &[]),
     ("loadmaster-fetch", &[]),
     ("loadmaster-gguf", &[]),
+    ("loadmaster-images", &[]),
     ("loadmaster-models", &["loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
