@@ -20,11 +20,13 @@ pub(crate) struct Options {
     pub(crate) transport: Transport,
     /// Linux: servers are killed by the kernel when this program ends, however it ends.
     pub(crate) parent_death_signal: bool,
+    /// The port of `sd-server`; one that is free where there is none.
+    pub(crate) port: Option<u16>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { server: None, cli: None, transport: Transport::default(), parent_death_signal: true }
+        Self { server: None, cli: None, transport: Transport::default(), parent_death_signal: true, port: None }
     }
 }
 

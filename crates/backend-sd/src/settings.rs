@@ -9,7 +9,7 @@ use loadmaster_core::{BackendError, LaunchPlan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{components::Components, extra::extra};
+use crate::{components::Components, extra::extra, model::tensor_type};
 
 /// How images are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ impl Asked {
                 "components" => asked.components = Components::read(value)?,
                 "mode" => asked.mode = mode(value)?,
                 "pixels" => asked.pixels = Some(count(name, value, MOST_PIXELS)?),
-                "weight_type" => asked.weight_type = Some(word(name, value)?),
+                "weight_type" => asked.weight_type = Some(weight_type(name, value)?),
                 "threads" => asked.threads = Some(small(name, value, 4096)?),
                 "lora_dir" => asked.lora_dir = Some(folder(name, value)?),
                 "steps" => asked.steps = Some(small(name, value, MOST_STEPS)?),
@@ -215,6 +215,12 @@ fn word(name: &str, value: &Value) -> Result<String, BackendError> {
         return Err(refusal(name, value, expected));
     }
     Ok(word)
+}
+
+fn weight_type(name: &str, value: &Value) -> Result<String, BackendError> {
+    let known = word(name, value)?;
+    let missing = || refusal(name, value, "it takes a type of ggml, such as f16 or q8_0");
+    if tensor_type(&known).is_some() { Ok(known) } else { Err(missing()) }
 }
 
 fn folder(name: &str, value: &Value) -> Result<PathBuf, BackendError> {
