@@ -18,13 +18,17 @@ impl State {
             return;
         };
         entry.removed = true;
+        let made_room = std::mem::take(&mut entry.made_room);
         // Plans that are under way are for nobody, also if a model of that name is added again.
         self.editions += 1;
         // Nothing holds it here any more, and nothing brings it back.
         (entry.rules, entry.offloaded, entry.too_large) = (ModelRules::default(), None, None);
         self.refuse_all(model, &OrchestratorError::Removed(model.to_owned()), actions);
+        if made_room {
+            self.something_ended(model);
+        }
         if let Some(id) = self.living(model).map(|(id, _)| id.clone()) {
-            self.begin_drain(&id, actions);
+            self.begin_drain(&id, self.drain_of(model), actions);
         }
     }
 
@@ -153,7 +157,7 @@ impl State {
                     entry.wanted = Wanted::Yes;
                 }
                 actions.push(Action::Tell(Event::Outdated { instance: id.clone() }));
-                self.begin_drain(&id, actions);
+                self.begin_drain(&id, self.drain_of(model), actions);
             }
         }
     }

@@ -6,6 +6,7 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
+use loadmaster_binaries::Program;
 use loadmaster_gateway::{JobsOptions, Options};
 use tokio::{
     net::TcpListener,
@@ -33,7 +34,9 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         )
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
-    builds::ready(config, false).await?;
+    for program in Program::ALL {
+        builds::ready(config, program, false).await?;
+    }
     let orchestrator = engine::start(config)?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
