@@ -2,6 +2,7 @@
 //!
 //! Random weights make noise; everything else about the images is real.
 
+mod clients;
 mod command;
 mod scene;
 
