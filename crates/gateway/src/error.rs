@@ -115,6 +115,7 @@ impl From<OrchestratorError> for ApiError {
     fn from(error: OrchestratorError) -> Self {
         let (status, code) = match &error {
             OrchestratorError::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
+            OrchestratorError::WrongKind { .. } => (StatusCode::BAD_REQUEST, "wrong_kind_of_model"),
             OrchestratorError::DoesNotFit { .. } | OrchestratorError::CannotHold { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory")
             }

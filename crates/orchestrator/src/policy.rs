@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use loadmaster_core::ModelKind;
 use serde::{Deserialize, Serialize};
 
 use crate::Budgets;
@@ -127,6 +128,8 @@ pub struct Wish {
     /// How long the model stays loaded with nothing to do, from this request on and until another one says
     /// otherwise; without, as the latest request that said so, or as [`ModelRules::idle_seconds`].
     pub keep_alive: Option<KeepAlive>,
+    /// What the model must not be for: such a one could not answer, and is not loaded for it.
+    pub not_for: Option<ModelKind>,
 }
 
 /// How long a model stays loaded with nothing to do. It still makes room for others.

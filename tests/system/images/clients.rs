@@ -101,7 +101,8 @@ fn a_job_is_done_while_its_client_is_away_and_is_the_same_image() {
 fn a_job_that_runs_is_cancelled_and_the_next_one_is_fine() {
     for mode in ["resident", "one-shot"] {
         let daemon = studio(mode, &[]);
-        let path = post(&daemon, "/api/v1/jobs", &image(ENDLESS)).body["poll_url"].as_str().unwrap().to_owned();
+        let path =
+            post(&daemon, "/api/v1/jobs", &image(ENDLESS)).body["poll_url"].as_str().unwrap().to_owned();
         reaches(&daemon, &path, "stage", "sampling");
         let told = post(&daemon, &format!("{path}/cancel"), &json!({})).body;
         assert_eq!(told["state"], "cancelled", "{told}");
@@ -113,7 +114,8 @@ fn a_job_that_runs_is_cancelled_and_the_next_one_is_fine() {
 fn clients_of_genai_electron_get_what_they_know() {
     let daemon = studio("one-shot", &[]);
     let base = "/compat/genai-electron/v1/images/generations";
-    let body = json!({ "prompt": "a lighthouse", "width": 64, "height": 64, "steps": 2, "seed": 7, "count": 2 });
+    let body =
+        json!({ "prompt": "a lighthouse", "width": 64, "height": 64, "steps": 2, "seed": 7, "count": 2 });
     let begun = post(&daemon, base, &body);
     assert_eq!((begun.status, &begun.body["status"]), (201, &json!("pending")), "{begun:?}");
     let path = format!("{base}/{}", begun.body["id"].as_str().unwrap());

@@ -67,6 +67,16 @@ async fn wrong_requests_start_nothing() {
 }
 
 #[tokio::test]
+async fn a_model_of_images_is_not_loaded_for_a_chat() {
+    let studio = Studio::open(QUICK, None).await;
+    let body = json!({ "model": "colour", "messages": [], "stream": true });
+    let (status, told) = studio.json("POST", "/v1/chat/completions", &body).await;
+    assert_eq!((status.as_u16(), &told["error"]["code"]), (400, &json!("wrong_kind_of_model")), "{told}");
+    assert!(told["error"]["remedy"].as_str().unwrap().contains("/v1/images/generations"), "{told}");
+    assert_eq!(studio.painters.starts(), 0);
+}
+
+#[tokio::test]
 async fn what_only_the_instance_knows_is_refused_by_it() {
     let studio = Studio::open(QUICK, None).await;
     for body in [

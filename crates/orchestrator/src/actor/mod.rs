@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
+    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status, Wish,
     decide::State,
     message::{Message, Reply, send},
     steps::{Action, Input, Preparation, Prepared, Ticket},
@@ -142,6 +142,11 @@ impl Actor {
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
+                if let Some(error) = self.wrong_kind(&model, wish) {
+                    // Who asked may have gone.
+                    let _ = reply.send(Err(error));
+                    return None;
+                }
                 self.waits(ticket, reply);
                 Input::LeaseAsked { ticket, model, wish }
             }
@@ -215,6 +220,13 @@ impl Actor {
                 return None;
             }
         })
+    }
+
+    /// Why `model` is not one for this request, if it is not.
+    fn wrong_kind(&self, model: &str, wish: Wish) -> Option<OrchestratorError> {
+        // Who knows no such model is told so later, with the names of all others.
+        let kind = self.state.request(model).ok()?.model.kind;
+        (wish.not_for == Some(kind)).then(|| OrchestratorError::WrongKind { model: model.to_owned(), kind })
     }
 
     /// A request waits for its lease from now on.

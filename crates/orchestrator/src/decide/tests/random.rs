@@ -272,7 +272,7 @@ impl World {
                     10 => Some(KeepAlive::Forever),
                     _ => None,
                 };
-                let wish = Wish { priority, wait, keep: pick.is_multiple_of(7), keep_alive };
+                let wish = Wish { priority, wait, keep: pick.is_multiple_of(7), keep_alive, not_for: None };
                 match self.lost.pop().filter(|(_, of)| *of == model) {
                     Some((lost, _)) => Input::LeaseAskedAgain { ticket, lost, model, wish },
                     None => ask_with(ticket, &model, wish),
