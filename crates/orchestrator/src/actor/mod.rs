@@ -142,13 +142,7 @@ impl Actor {
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
-                if let Some(error) = self.wrong_kind(&model, wish) {
-                    // Who asked may have gone.
-                    let _ = reply.send(Err(error));
-                    return None;
-                }
-                self.waits(ticket, reply);
-                Input::LeaseAsked { ticket, model, wish }
+                return self.lease_asked(ticket, model, wish, reply);
             }
             Message::GaveUp { ticket } => {
                 self.leases.remove(&ticket);
@@ -220,6 +214,23 @@ impl Actor {
                 return None;
             }
         })
+    }
+
+    /// A request takes its place, unless the model cannot be one for it.
+    fn lease_asked(
+        &mut self,
+        ticket: Ticket,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    ) -> Option<Input> {
+        if let Some(error) = self.wrong_kind(&model, wish) {
+            // Who asked may have gone.
+            let _ = reply.send(Err(error));
+            return None;
+        }
+        self.waits(ticket, reply);
+        Some(Input::LeaseAsked { ticket, model, wish })
     }
 
     /// Why `model` is not one for this request, if it is not.
