@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use loadmaster_core::ModelKind;
 use loadmaster_orchestrator::Wish;
 use serde::Deserialize;
 
@@ -39,7 +40,8 @@ pub(crate) async fn by_model(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let body = whole(body)?;
-    let wish = wish::of(&headers)?;
+    // These are requests for text and vectors: a model of images is not loaded for them.
+    let wish = Wish { not_for: Some(ModelKind::Image), ..wish::of(&headers)? };
     let (model, streams) = read(&gateway, &body).await?;
     let exchange = Exchange {
         model,

@@ -1,6 +1,6 @@
 //! Why a request was turned away.
 
-use loadmaster_core::{BackendError, Bytes, Failure, HoldId, Remedy};
+use loadmaster_core::{BackendError, Bytes, Failure, HoldId, ModelKind, Remedy};
 
 use crate::Shortage;
 
@@ -15,6 +15,14 @@ pub enum OrchestratorError {
         model: String,
         /// The names that there are.
         known: Vec<String>,
+    },
+    /// The model is for something else than what was asked of it.
+    #[error("'{model}' is a model of another kind, and cannot answer this")]
+    WrongKind {
+        /// The model.
+        model: String,
+        /// What it is for.
+        kind: ModelKind,
     },
     /// Two models would answer to one name.
     #[error("Two models are called '{0}'")]
@@ -121,6 +129,10 @@ impl Remedy for OrchestratorError {
     fn remedy(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "Ask for one of these names.".to_owned(),
+            Self::WrongKind { kind: ModelKind::Image, .. } => {
+                "It makes images: ask /v1/images/generations, or name another model.".to_owned()
+            }
+            Self::WrongKind { .. } => "Name another model.".to_owned(),
             Self::DuplicateModel(_) => "Rename one of the files.".to_owned(),
             Self::NoBackend { .. } => "Check the file with `loadmaster inspect`.".to_owned(),
             Self::DoesNotFit { shortages, pinned, .. } => {

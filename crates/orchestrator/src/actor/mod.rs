@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status,
+    Hold, Lease, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview, Status, Wish,
     decide::State,
     message::{Message, Reply, send},
     steps::{Action, Input, Preparation, Prepared, Ticket},
@@ -142,8 +142,7 @@ impl Actor {
                 return None;
             }
             Message::Lease { ticket, model, wish, reply } => {
-                self.waits(ticket, reply);
-                Input::LeaseAsked { ticket, model, wish }
+                return self.lease_asked(ticket, model, wish, reply);
             }
             Message::GaveUp { ticket } => {
                 self.leases.remove(&ticket);
@@ -215,6 +214,30 @@ impl Actor {
                 return None;
             }
         })
+    }
+
+    /// A request takes its place, unless the model cannot be one for it.
+    fn lease_asked(
+        &mut self,
+        ticket: Ticket,
+        model: String,
+        wish: Wish,
+        reply: Reply<Result<Lease, OrchestratorError>>,
+    ) -> Option<Input> {
+        if let Some(error) = self.wrong_kind(&model, wish) {
+            // Who asked may have gone.
+            let _ = reply.send(Err(error));
+            return None;
+        }
+        self.waits(ticket, reply);
+        Some(Input::LeaseAsked { ticket, model, wish })
+    }
+
+    /// Why `model` is not one for this request, if it is not.
+    fn wrong_kind(&self, model: &str, wish: Wish) -> Option<OrchestratorError> {
+        // Who knows no such model is told so later, with the names of all others.
+        let kind = self.state.request(model).ok()?.model.kind;
+        (wish.not_for == Some(kind)).then(|| OrchestratorError::WrongKind { model: model.to_owned(), kind })
     }
 
     /// A request waits for its lease from now on.

@@ -272,7 +272,7 @@ impl World {
                     10 => Some(KeepAlive::Forever),
                     _ => None,
                 };
-                let wish = Wish { priority, wait, keep: pick.is_multiple_of(7), keep_alive };
+                let wish = Wish { priority, wait, keep: pick.is_multiple_of(7), keep_alive, not_for: None };
                 match self.lost.pop().filter(|(_, of)| *of == model) {
                     Some((lost, _)) => Input::LeaseAskedAgain { ticket, lost, model, wish },
                     None => ask_with(ticket, &model, wish),
@@ -354,6 +354,8 @@ fn rules(seed: u8) -> ModelRules {
         pinned: seed & 6 == 6,
         idle_seconds: (seed & 8 > 0).then_some(3),
         restore: [Restore::Always, Restore::WhenIdle, Restore::Never][usize::from(seed >> 4) % 3],
+        yields_seconds: (seed & 0xc0 == 0x40).then_some(1),
+        drain_seconds: (seed & 0xc0 == 0x80).then_some(60),
     }
 }
 
