@@ -18,8 +18,6 @@ pub(crate) struct Placed {
     /// Its name within the role, as in `input_blocks.0.0.weight`.
     pub(crate) name: String,
     pub(crate) tensor: Tensor,
-    /// Which of the files it is in; 0 is the main one.
-    pub(crate) file: usize,
 }
 
 /// A model as it is run: a main file and components, each by its role. A component takes the place of what
@@ -44,7 +42,7 @@ impl Parts {
         let mut parts = Self { main_role: spelling.role(), components: Vec::new(), placed: Vec::new(), main };
         for tensor in &parts.main.tensors {
             if let Some((role, name)) = place(&tensor.name, spelling) {
-                parts.placed.push(Placed { role, name: name.into(), tensor: tensor.clone(), file: 0 });
+                parts.placed.push(Placed { role, name: name.into(), tensor: tensor.clone() });
             }
         }
         parts
@@ -58,9 +56,6 @@ impl Parts {
     /// Adds a file that was read already as a component, in the place of what there was for its role.
     #[must_use]
     pub fn with_checkpoint(mut self, role: Role, checkpoint: Checkpoint) -> Self {
-        self.components.push((role, checkpoint));
-        let file = self.components.len();
-        let (_, checkpoint) = &self.components[file - 1];
         // stable-diffusion.cpp adds the tensors of the file to those of the others, under the role's prefix: of
         // two that have one name the later is taken (`add_tensor_storage`).
         let more: Vec<Placed> = checkpoint
@@ -68,7 +63,7 @@ impl Parts {
             .iter()
             .filter_map(|tensor| {
                 let (role, name) = place(&tensor.name, Spelling::Component(role))?;
-                Some(Placed { role, name: name.into(), tensor: tensor.clone(), file })
+                Some(Placed { role, name: name.into(), tensor: tensor.clone() })
             })
             .collect();
         let replaced: std::collections::BTreeSet<(Role, &str)> =
@@ -76,6 +71,7 @@ impl Parts {
         self.placed.retain(|placed| !replaced.contains(&(placed.role, placed.name.as_str())));
         drop(replaced);
         self.placed.extend(more);
+        self.components.push((role, checkpoint));
         self
     }
 
@@ -113,6 +109,11 @@ impl Parts {
     /// What the model is made to do.
     pub fn task(&self) -> Option<Task> {
         tell(self).map(|(_, task)| task)
+    }
+
+    /// All tensors that have a role.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Placed> {
+        self.placed.iter()
     }
 
     /// The tensors of a role, with their names within it.

@@ -202,6 +202,19 @@ impl Family {
     }
 }
 
+impl Task {
+    /// Its name in JSON, as in `inpaint`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Inpaint => "inpaint",
+            Self::Edit => "edit",
+            Self::Control => "control",
+            Self::Video => "video",
+        }
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -27,6 +27,21 @@ pub struct Usage {
     pub device: u64,
 }
 
+impl Usage {
+    pub(crate) const fn host(host: u64) -> Self {
+        Self { host, device: 0 }
+    }
+
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self { host: self.host.saturating_add(other.host), device: self.device.saturating_add(other.device) }
+    }
+
+    /// The larger of both in each place.
+    pub(crate) fn most(self, other: Self) -> Self {
+        Self { host: self.host.max(other.host), device: self.device.max(other.device) }
+    }
+}
+
 /// What one phase takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Phase {
