@@ -80,7 +80,8 @@ impl Files {
 pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut pair = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
-    let tags: String = order.loras.iter().map(|lora| format!("<lora:{}:{}>", lora.name, lora.scale)).collect();
+    let tags: String =
+        order.loras.iter().map(|lora| format!("<lora:{}:{}>", lora.name, lora.scale)).collect();
     pair("--prompt", format!("{}{tags}", order.prompt).into());
     pair("--negative-prompt", order.negative_prompt.clone().into());
     for (flag, number) in [

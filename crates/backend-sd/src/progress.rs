@@ -199,7 +199,12 @@ mod tests {
 
     #[test]
     fn stages_follow_the_lines_and_nothing_goes_back() {
-        let rates = Rates { load_ms: Some(100.0), text_ms: Some(100.0), step_ms: Some(100.0), decode_ms: Some(200.0) };
+        let rates = Rates {
+            load_ms: Some(100.0),
+            text_ms: Some(100.0),
+            step_ms: Some(100.0),
+            decode_ms: Some(200.0),
+        };
         let mut tracker = Tracker::new(WORK, rates);
         let begin = tracker.progress(at(0));
         assert_eq!((begin.stage, begin.eta_ms, begin.images), (Stage::Loading, Some(1000), 2));

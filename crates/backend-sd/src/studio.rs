@@ -12,8 +12,8 @@ use std::{
 use loadmaster_checkpoint::Family;
 use loadmaster_core::{BackendError, LaunchPlan};
 use loadmaster_images::{
-    Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial, Progress,
-    Size, Stage,
+    Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial,
+    Progress, Size, Stage,
 };
 use loadmaster_supervise::{Child, Lines};
 use tokio::{
@@ -210,7 +210,7 @@ impl Studio {
         }
         let pixels = order.size.pixels();
         let peak = follower.peak.filter(|_| counts);
-        self.history.remember(&self.key, follower.work, timings, pixels, peak);
+        drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
             Painted { bytes: order.signed(bytes, &parameters), format: order.format, seed }
@@ -300,7 +300,8 @@ impl WorkFolder {
         let refused = |error| BackendError::system(format!("making the folder {}", path.display()), error);
         std::fs::create_dir_all(&path).map_err(refused)?;
         #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)?;
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .map_err(refused)?;
         Ok(Self(path))
     }
 }

@@ -94,18 +94,19 @@ async fn a_full_disk_is_typed_and_nothing_half_written_is_served() {
     let running = place.start(&micro("one-shot")).await;
     running.paint(&cat()).await.unwrap();
     let ballast = disk.join("ballast");
-    // Less is left than the image has: 11 KiB.
+    // Eight KiB are left, and the image has eleven.
     let mut file = std::fs::File::create(&ballast).unwrap();
     while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
-    file.set_len(file.metadata().unwrap().len() - 4 * 4096).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 2 * 4096).unwrap();
     let error = running.paint(&cat()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::DiskFull, "{error}");
+    drop(file);
     std::fs::remove_file(&ballast).unwrap();
     running.paint(&cat()).await.unwrap();
     running.stop().await;
 }
 
-/// The denoiser's scores alone would be 2 TiB: the system refuses them, and the next request is fine.
+/// The denoiser's scores alone would be 650 GiB: the system refuses them, and the next request is fine.
 #[tokio::test]
 async fn memory_that_runs_out_is_typed() {
     let place = Place::new();
@@ -113,7 +114,7 @@ async fn memory_that_runs_out_is_typed() {
         // The plan allows what no machine has.
         let request = asked("sd1tiny.safetensors", &json!({})).with("mode", mode).with("pixels", 4096 * 4096);
         let running = place.start(&request).await;
-        let error = running.paint(&cat_with(json!({"size": "4096x4096", "steps": 1}))).await.unwrap_err();
+        let error = running.paint(&cat_with(json!({"size": "3072x3072", "steps": 1}))).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::OutOfMemory, "{error}");
         running.paint(&cat()).await.unwrap();
         running.stop().await;

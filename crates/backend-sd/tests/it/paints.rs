@@ -57,7 +57,8 @@ async fn formats_edits_and_random_seeds() {
         let again = running.paint(&cat_with(json!({"seed": anyhow.data[0].seed}))).await.unwrap();
         assert_eq!(files(&anyhow), files(&again));
         let first = running.paint(&cat()).await.unwrap().data[0].b64_json.clone().unwrap();
-        let edit = cat_with(json!({"image": first, "mask": first, "strength": 0.5, "steps": 4, "size": "auto"}));
+        let edit =
+            cat_with(json!({"image": first, "mask": first, "strength": 0.5, "steps": 4, "size": "auto"}));
         let edited = running.paint(&edit).await.unwrap();
         assert_eq!(edited.size.unwrap().to_string(), "64x64");
         edits.push(files(&edited));
@@ -71,7 +72,8 @@ async fn progress_goes_up_and_previews_come() {
     let place = Place::new();
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
-        let wish = cat_with(json!({"stream": true, "n": 2, "steps": 20, "size": "128x128", "partial_images": 2}));
+        let wish =
+            cat_with(json!({"stream": true, "n": 2, "steps": 20, "size": "128x128", "partial_images": 2}));
         let events = running.stream(&wish).await;
         let (mut fraction, mut stages, mut completed, mut partials) = (0.0, Vec::new(), 0, 0);
         for event in &events {
@@ -186,7 +188,10 @@ async fn work_is_seen_and_peaks_are_remembered() {
             let after = place.backend.estimate_resources(&plan).await.unwrap();
             assert_eq!(after.source, EstimateSource::Measured);
             let (before, after) = (before.devices[0].total(), after.devices[0].total());
-            assert!(after > 60 << 20 && after <= before * 11 / 10, "{mode}: {before} predicted, {after} taken");
+            assert!(
+                after > 60 << 20 && after <= before * 11 / 10,
+                "{mode}: {before} predicted, {after} taken"
+            );
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -64,7 +67,9 @@ impl Place {
             folder
         };
         let server = fixture("LOADMASTER_TEST_SD_SERVER");
-        let Value::Object(mut options) = json!({ "server": server, "cli": fixture("LOADMASTER_TEST_SD_CLI") }) else {
+        let Value::Object(mut options) =
+            json!({ "server": server, "cli": fixture("LOADMASTER_TEST_SD_CLI") })
+        else {
             unreachable!("it is an object")
         };
         options.extend(more.as_object().unwrap().clone());
@@ -134,7 +139,11 @@ pub(crate) fn cat_with(more: Value) -> Value {
 
 impl Running<'_> {
     /// Asks; an error of the connection is the outer one.
-    pub(crate) async fn ask(&self, path: &str, body: &Value) -> Result<Result<Answer, ImageError>, RequestError> {
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<Answer, ImageError>, RequestError> {
         let answer = self.upstream.request(Method::POST, path).json(body).send().await?;
         let status = answer.status();
         let body: Value = answer.json().await?;

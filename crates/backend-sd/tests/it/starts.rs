@@ -63,7 +63,10 @@ async fn a_port_that_another_server_has_is_not_ours() {
         .arg(place.home.path());
     let foreign = supervisor.spawn(foreign).await.unwrap();
     let probe = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
-    foreign.ready(probe, std::time::Duration::from_millis(20), std::time::Duration::from_secs(60)).await.unwrap();
+    foreign
+        .ready(probe, std::time::Duration::from_millis(20), std::time::Duration::from_secs(60))
+        .await
+        .unwrap();
     let plan = place.plan(&micro("resident")).await.unwrap();
     let error = place.try_start(plan.clone()).await.unwrap_err();
     assert!(matches!(error, BackendError::NotOurs { .. }), "{error:?}");
