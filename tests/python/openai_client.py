@@ -4,7 +4,10 @@ Run by the whole-system tests: `openai_client.py COMMAND URL MODEL`. Each comman
 the tests check; an exception that is not expected ends the script with its traceback.
 """
 
+import base64
+import hashlib
 import json
+import struct
 import sys
 
 import openai
@@ -110,12 +113,67 @@ def crash(client, model):
     chat(client, model)
 
 
+def seen(image):
+    """The size of a PNG by its header, and a hash of it."""
+    file = base64.b64decode(image)
+    width, height = struct.unpack(">II", file[16:24])
+    return {"width": width, "height": height, "sha256": hashlib.sha256(file).hexdigest()}
+
+
+def generate(client, model):
+    """Two images at once, with fields that are not OpenAI's; and one that is told by its URL."""
+    answer = client.images.generate(
+        model=model, prompt="a lighthouse", n=2, size="64x64", quality="low", user="a test",
+        extra_body={"seed": 7, "steps": 2, "negative_prompt": "a ship"})
+    tell(images=[seen(image.b64_json) for image in answer.data], seeds=[image.seed for image in answer.data],
+         format=answer.output_format, size=answer.size)
+    answer = client.images.generate(
+        model=model, prompt="a lighthouse", size="64x64", response_format="url",
+        extra_body={"seed": 7, "steps": 2, "negative_prompt": "a ship"})
+    with client._client.stream("GET", answer.data[0].url) as file:
+        tell(url=seen(base64.b64encode(file.read())))
+
+
+def edit(client, model):
+    """An image of an image, sent as a form."""
+    answer = client.images.generate(model=model, prompt="a lighthouse", size="64x64", extra_body={"seed": 7, "steps": 2})
+    file = base64.b64decode(answer.data[0].b64_json)
+    edited = client.images.edit(
+        model=model, image=("a.png", file, "image/png"), prompt="a lighthouse at night", size="64x64",
+        extra_body={"seed": 8, "steps": 4, "strength": 0.5})
+    tell(before=seen(answer.data[0].b64_json), after=seen(edited.data[0].b64_json))
+    several = client.images.edit(
+        model=model, image=[("a.png", file, "image/png")], mask=("m.png", file, "image/png"),
+        prompt="a lighthouse at night", size="64x64", extra_body={"seed": 8, "steps": 4})
+    tell(masked=seen(several.data[0].b64_json))
+
+
+def generate_stream(client, model):
+    """One image, streamed."""
+    kinds, last = [], None
+    for event in client.images.generate(
+            model=model, prompt="a lighthouse", size="64x64", stream=True, partial_images=1,
+            extra_body={"seed": 7, "steps": 4}):
+        kinds.append(event.type)
+        last = event
+    tell(kinds=kinds, completed=seen(last.b64_json), size=last.size)
+
+
+def refused_image(client, model):
+    """A size that cannot be."""
+    try:
+        client.images.generate(model=model, prompt="a lighthouse", size="20000x20000")
+    except openai.APIStatusError as error:
+        tell(status=error.status_code, code=error.code, param=error.param)
+
+
 def main():
     command, url, model = sys.argv[1:]
     # A proxy of the environment is for the outside world. A retry would hide an error from the test.
     http = openai.DefaultHttpxClient(trust_env=False)
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60, http_client=http)
-    commands = [models, chat, completion, stream, cancel, time_out, unknown, crash]
+    commands = [models, chat, completion, stream, cancel, time_out, unknown, crash,
+                generate, edit, generate_stream, refused_image]
     {command.__name__: command for command in commands}[command](client, model)
 
 

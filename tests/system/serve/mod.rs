@@ -3,7 +3,7 @@
 mod admission;
 pub(crate) mod client;
 mod control;
-mod openai_client;
+pub(crate) mod openai_client;
 mod requests;
 mod upstream;
 

@@ -12,7 +12,7 @@ use super::client::model_id;
 use crate::support::{Daemon, process, python};
 
 /// One command of `tests/python/openai_client.py`; killed when dropped.
-pub(super) struct Script {
+pub(crate) struct Script {
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
@@ -21,10 +21,15 @@ pub(super) struct Script {
 impl Script {
     /// Starts `command` against `daemon`.
     pub(super) fn start(command: &str, daemon: &Daemon) -> Self {
+        Self::start_for(&model_id(), command, daemon)
+    }
+
+    /// The same for another model than the one that chats.
+    pub(crate) fn start_for(model: &str, command: &str, daemon: &Daemon) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join("openai_client.py");
         let mut child = process(python())
             .arg(script)
-            .args([command, &daemon.url, &model_id()])
+            .args([command, &daemon.url, model])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -35,7 +40,7 @@ impl Script {
     }
 
     /// The next thing that it tells.
-    pub(super) fn told(&mut self) -> Value {
+    pub(crate) fn told(&mut self) -> Value {
         let line = self.lines.next().expect("the script has more to tell; its stderr says why not");
         serde_json::from_str(&line.expect("it prints UTF-8")).expect("it prints JSON")
     }
@@ -46,7 +51,7 @@ impl Script {
     }
 
     /// Expects that it has nothing more to tell and ended well.
-    pub(super) fn end(mut self) {
+    pub(crate) fn end(mut self) {
         assert!(self.lines.next().is_none(), "it has more to tell");
         assert!(self.child.wait().expect("it is reaped").success());
     }

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "loadmaster-fetch",
             "loadmaster-gateway",
             "loadmaster-gguf",
+            "loadmaster-images",
             "loadmaster-models",
             "loadmaster-orchestrator",
             "loadmaster-supervise",

@@ -55,7 +55,7 @@ pub(crate) async fn execute(args: ListArgs, config: &Config) -> Result<ExitCode,
 }
 
 async fn fits(model: &Listed, orchestrator: &Orchestrator, config: &Config) -> Fits {
-    if !matches!(model.manifest.kind, Kind::Llm | Kind::Embedding | Kind::Reranker)
+    if !matches!(model.manifest.kind, Kind::Llm | Kind::Diffusion | Kind::Embedding | Kind::Reranker)
         || !model.missing.is_empty()
     {
         return Fits::Unknown;

@@ -9,6 +9,7 @@ use super::blocking;
 use crate::{
     Failed,
     config::Config,
+    kinds::COMPONENTS,
     offered::{self, Offer},
 };
 
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its projector, if it has one.
     projector: Option<PathBuf>,
+    /// The parts of an image model, by their roles.
+    parts: Settings,
 }
 
 impl Found {
@@ -27,17 +30,24 @@ impl Found {
     pub(crate) fn of(manifest: Manifest, root: &Path) -> Self {
         let projector = manifest.components.iter().find(|component| component.role == Role::Mmproj);
         let projector = projector.map(|component| manifest.path(root, &component.file));
-        Self { path: manifest.main_file(root).unwrap_or_default(), projector, manifest }
+        let parts = image_parts(&manifest, root);
+        // A set of parts may have no file that is more than a part.
+        let diffusion_model = || parts.get(Role::DiffusionModel.name())?.as_str().map(PathBuf::from);
+        let path = manifest.main_file(root).or_else(diffusion_model).unwrap_or_default();
+        Self { manifest, path, projector, parts }
     }
 
     /// It as a model to load; a failure if it is none that answers.
     pub(crate) fn offer(&self, flags: &Settings, config: &Config) -> Result<Offer, Failed> {
         let (name, kind) = (self.manifest.name.to_string(), self.manifest.kind);
+        if kind == Kind::Diffusion {
+            return Ok(self.offer_images(config));
+        }
         if !matches!(kind, Kind::Llm | Kind::Embedding | Kind::Reranker | Kind::Other) {
             return Err(Failed::usage(format!(
                 "The model '{name}' cannot be run by itself: its kind is {kind}"
             ))
-            .remedy("`loadmaster list` shows which are language models."));
+            .remedy("`loadmaster list` shows which models chat (llm) and which make images (diffusion)."));
         }
         let mut own = Settings::new();
         if let Some(projector) = self.projector.as_ref().and_then(|path| path.to_str()) {
@@ -46,6 +56,28 @@ impl Found {
         let model = Model { id: name.clone(), kind: ModelKind::Text, path: self.path.clone() };
         Ok(Offer { library: Some(name), ..offered::with_section(model, own, flags, config) })
     }
+
+    /// It as a model that makes images.
+    fn offer_images(&self, config: &Config) -> Offer {
+        let name = self.manifest.name.to_string();
+        let mut own = Settings::new();
+        if !self.parts.is_empty() {
+            own.insert(COMPONENTS.to_owned(), self.parts.clone().into());
+        }
+        let model = Model { id: name.clone(), kind: ModelKind::Image, path: self.path.clone() };
+        Offer { library: Some(name), ..offered::with_section(model, own, &Settings::new(), config) }
+    }
+}
+
+/// The parts that stable-diffusion.cpp is given, by their roles.
+fn image_parts(manifest: &Manifest, root: &Path) -> Settings {
+    use Role::{ClipG, ClipL, DiffusionModel, Llm, T5xxl, Taesd, Vae};
+    let given = [DiffusionModel, ClipL, ClipG, T5xxl, Llm, Vae, Taesd];
+    let parts = manifest.components.iter().filter(|component| given.contains(&component.role));
+    let path = |component: &loadmaster_models::Component| {
+        manifest.path(root, &component.file).to_string_lossy().into_owned()
+    };
+    parts.map(|component| (component.role.name().to_owned(), path(component).into())).collect()
 }
 
 /// The model of the library that `named` means: its name, or what it was pulled by. A file that is there
@@ -77,8 +109,11 @@ pub(crate) fn find_now(named: &Path, config: &Config) -> Result<Option<Found>, F
 /// What is wrong with a word that is neither a file nor a model of the library. Words that look like files
 /// are left to whoever opens files.
 pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
-    let is_word =
-        |text: &&str| ModelName::new(*text).is_ok() && !text.to_ascii_lowercase().ends_with(".gguf");
+    let is_file = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        [".gguf", ".safetensors", ".ckpt"].iter().any(|extension| text.ends_with(extension))
+    };
+    let is_word = |text: &&str| ModelName::new(*text).is_ok() && !is_file(text);
     let Some(text) = named.to_str().filter(|_| !named.exists()).filter(is_word) else { return Ok(()) };
     let mut near = Vec::new();
     let root = super::root(config);
@@ -104,14 +139,15 @@ pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
     Err(Failed::not_found(cause).remedy(remedy))
 }
 
-/// All models of the library that chat, and are whole.
-pub(crate) fn language_models(config: &Config) -> Result<Vec<Found>, Failed> {
+/// All models of the library that chat or make images, and are whole.
+pub(crate) fn models_to_serve(config: &Config) -> Result<Vec<Found>, Failed> {
     let root = super::root(config);
     if !root.is_dir() {
         return Ok(Vec::new());
     }
     let models = Library::open(&root)?.list()?.models.into_iter();
-    let whole = models.filter(|model| model.manifest.kind == Kind::Llm && model.missing.is_empty());
+    let serves = |kind| matches!(kind, Kind::Llm | Kind::Diffusion);
+    let whole = models.filter(|model| serves(model.manifest.kind) && model.missing.is_empty());
     Ok(whole.map(|model| Found::of(model.manifest, &root)).collect())
 }
 

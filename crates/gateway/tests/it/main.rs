@@ -4,7 +4,13 @@
 mod again;
 mod control;
 mod fake;
+mod genai_electron;
 mod holds;
+mod images;
+mod jobs;
+mod painters;
+#[path = "../../../images/tests/it/plain_colour.rs"]
+mod plain_colour;
 mod reload;
 mod upstream;
 mod waiting;

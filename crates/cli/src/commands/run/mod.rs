@@ -13,6 +13,8 @@ use std::{
 };
 
 use axum::Router;
+use loadmaster_binaries::Program;
+use loadmaster_core::ModelKind;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use serde_json::{Value, json};
 
@@ -35,10 +37,15 @@ use crate::{
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
     let Some(offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
+    if offer.request.model.kind == ModelKind::Image {
+        let name = &offer.request.model.id;
+        let cause = format!("The model '{name}' makes images, and does not chat");
+        return Err(Failed::usage(cause).remedy("`loadmaster image` makes some with it."));
+    }
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
     tokio::select! {
-        ready = builds::ready(config, true) => ready?,
+        ready = builds::ready(config, Program::Llama, true) => ready?,
         () = answer::interrupted_outside() => return Ok(ExitCode::from(INTERRUPTED)),
     }
     let orchestrator = engine::start(config)?;
