@@ -109,13 +109,11 @@ pub(crate) fn of_exit(exit: &Exit, program: &str) -> ImageError {
 
 /// Why there is no image, by what the server says and printed of a job.
 pub(crate) fn of_job(message: &str, lines: &[String]) -> ImageError {
-    match lines.iter().find(|line| is_out_of_memory(&line.to_ascii_lowercase())) {
-        Some(line) => out_of_memory(Some(plain(line))),
-        None => {
-            let detail = last_error(lines).map(|line| format!(" ({line})")).unwrap_or_default();
-            failed(&format!("sd-server failed: {message}{detail}"), "Look at the server's log.")
-        }
+    if let Some(line) = lines.iter().find(|line| is_out_of_memory(&line.to_ascii_lowercase())) {
+        return out_of_memory(Some(plain(line)));
     }
+    let detail = last_error(lines).map(|line| format!(" ({line})")).unwrap_or_default();
+    failed(&format!("sd-server failed: {message}{detail}"), "Look at the server's log.")
 }
 
 fn out_of_memory(detail: Option<&str>) -> ImageError {
@@ -142,10 +140,10 @@ pub(crate) fn failed(message: &str, remedy: &str) -> ImageError {
 mod tests {
     use super::*;
 
-    fn check(status: ExitStatus, lines: &[&str], reason: FailureReason) {
+    fn check(status: ExitStatus, lines: &[&str], reason: &FailureReason) {
         let exit =
             Exit { status, last_lines: lines.iter().map(|&line| line.to_owned()).collect(), asked: false };
-        assert_eq!(diagnose(&exit).reason, reason, "{lines:?}");
+        assert_eq!(&diagnose(&exit).reason, reason, "{lines:?}");
     }
 
     /// What both programs printed for each cause.
@@ -155,30 +153,30 @@ mod tests {
         check(
             one,
             &["[ERROR] stable-diffusion.cpp:214  - init model loader from file failed: '/m/x'"],
-            FailureReason::BadModel,
+            &FailureReason::BadModel,
         );
         check(
             one,
             &["[ERROR] stable-diffusion.cpp:300  - get sd version from file failed: '/m/x'"],
-            FailureReason::UnsupportedArchitecture { name: None },
+            &FailureReason::UnsupportedArchitecture { name: None },
         );
         check(
             one,
             &["[ERROR] model.cpp:1 - tensor 'text_encoders.llm.x' not in model file"],
-            FailureReason::BadModel,
+            &FailureReason::BadModel,
         );
         check(
             one,
             &["[ERROR] ggml_extend.hpp:1900 - flux: failed to allocate the compute buffer"],
-            FailureReason::OutOfMemory { device: None },
+            &FailureReason::OutOfMemory { device: None },
         );
         check(
             ExitStatus::Code(0),
             &["[INFO ] main.cpp:148  - listening on: 127.0.0.1:1"],
-            FailureReason::AddressInUse,
+            &FailureReason::AddressInUse,
         );
         let segv = ExitStatus::Signal { number: 11, name: "SIGSEGV", core_dumped: false };
-        check(segv, &[], FailureReason::Signal { name: "SIGSEGV".into() });
+        check(segv, &[], &FailureReason::Signal { name: "SIGSEGV".into() });
     }
 
     #[test]

@@ -26,13 +26,13 @@ const MOST_PLANS: usize = 64;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Rates {
     /// Reading the model, in milliseconds.
-    pub(crate) load_ms: Option<f64>,
+    pub(crate) load: Option<f64>,
     /// Encoding the prompt, in milliseconds.
-    pub(crate) text_ms: Option<f64>,
+    pub(crate) text: Option<f64>,
     /// A step, in milliseconds for each million pixels.
-    pub(crate) step_ms: Option<f64>,
+    pub(crate) step: Option<f64>,
     /// Decoding an image, in milliseconds for each million pixels.
-    pub(crate) decode_ms: Option<f64>,
+    pub(crate) decode: Option<f64>,
 }
 
 /// What is remembered of one plan.
@@ -74,10 +74,10 @@ impl History {
         let records = self.locked();
         let Some(record) = records.get(key) else { return Rates::default() };
         Rates {
-            load_ms: median(&record.load_ms),
-            text_ms: median(&record.text_ms),
-            step_ms: median(&record.step_ms),
-            decode_ms: median(&record.decode_ms),
+            load: median(&record.load_ms),
+            text: median(&record.text_ms),
+            step: median(&record.step_ms),
+            decode: median(&record.decode_ms),
         }
     }
 
@@ -160,7 +160,9 @@ pub(crate) fn key(plan: &LaunchPlan) -> String {
             hash.update(time.unwrap_or_default().as_nanos().to_le_bytes());
         }
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let hash = hash.finalize();
+    let first = hash.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("{first:032x}")
 }
 
 fn add(times: &mut Vec<f64>, time: f64) {
@@ -196,8 +198,8 @@ mod tests {
             history.remember("a", work, timings, 500_000, peak).await.unwrap();
         }
         let check = |history: &History| {
-            assert_eq!(history.rates("a").step_ms, Some(11.0));
-            assert_eq!(history.rates("a").load_ms, None);
+            assert_eq!(history.rates("a").step, Some(11.0));
+            assert_eq!(history.rates("a").load, None);
             assert_eq!(
                 (history.peak("a", 500_000), history.peak("a", 1), history.peak("b", 500_000)),
                 (Some(9), None, None)

@@ -92,7 +92,7 @@ impl ModelFiles {
     pub(crate) fn memory(
         &self,
         pixels: u64,
-        savings: &Savings,
+        savings: Savings,
         weight_type: Option<&str>,
         on_gpu: bool,
     ) -> Result<PhaseMemory, BackendError> {
@@ -121,7 +121,7 @@ impl ModelFiles {
     ) -> Result<Estimate, BackendError> {
         let on_gpu = settings.device.is_some();
         let memory =
-            self.memory(settings.pixels, &settings.savings, settings.weight_type.as_deref(), on_gpu)?;
+            self.memory(settings.pixels, settings.savings, settings.weight_type.as_deref(), on_gpu)?;
         let peak = memory.peak(runs(settings.mode));
         let idle = match settings.mode {
             Mode::Resident => memory.idle,

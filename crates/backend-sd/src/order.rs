@@ -13,7 +13,7 @@ pub(crate) const STRENGTH: f32 = 0.75;
 /// What Flux and its kin are guided with, where nobody says: sd.cpp's own default.
 pub(crate) const GUIDANCE: f32 = 3.5;
 
-/// A LoRA that is used.
+/// A `LoRA` that is used.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UsedLora {
     pub(crate) name: String,

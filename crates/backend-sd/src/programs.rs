@@ -101,7 +101,8 @@ fn list_in(help: &[String], flag: &str) -> Vec<String> {
     let Some(first) = help.iter().position(|line| line.trim_start().starts_with(&format!("{flag} "))) else {
         return Vec::new();
     };
-    let text: String = help[first..].iter().take(8).map(|line| format!(" {}", line.trim())).collect();
+    let text: Vec<&str> = help[first..].iter().take(8).map(|line| line.trim()).collect();
+    let text = text.join(" ");
     let list = text.split_once("one of [").and_then(|(_, rest)| rest.split_once(']'));
     let names = list.map(|(list, _)| list.split(',').map(|name| name.trim().to_owned()));
     names.into_iter().flatten().filter(|name| !name.is_empty()).collect()

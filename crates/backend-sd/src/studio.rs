@@ -172,12 +172,8 @@ impl Studio {
         fresh: bool,
     ) -> Follower<'a> {
         let mut lines = child.lines();
-        while !fresh {
-            tokio::select! {
-                biased;
-                line = lines.next() => if line.is_none() { break },
-                () = std::future::ready(()) => break,
-            }
+        if !fresh {
+            skip(&mut lines).await;
         }
         self.busy.fetch_add(1, Ordering::Relaxed);
         let tracker = Tracker::new(work, self.history.rates(&self.key));
@@ -286,6 +282,17 @@ impl Follower<'_> {
     /// Shows what an image looks like so far.
     pub(crate) fn show(&self, partial: Partial) {
         let _ = self.events.try_send(ImageEvent::Partial(partial));
+    }
+}
+
+/// Skips the lines that are there already.
+async fn skip(lines: &mut Lines) {
+    loop {
+        tokio::select! {
+            biased;
+            line = lines.next() => if line.is_none() { return },
+            () = std::future::ready(()) => return,
+        }
     }
 }
 

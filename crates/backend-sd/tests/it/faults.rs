@@ -46,7 +46,7 @@ fn kill(pid: u32) {
 #[tokio::test]
 async fn a_server_that_is_killed_answers_nothing() {
     let place = Place::new();
-    let slow = cat_with(json!({"steps": 300, "size": "256x256"}));
+    let slow = cat_with(&json!({"steps": 300, "size": "256x256"}));
     for stream in [false, true] {
         let running = place.start(&micro("resident")).await;
         let pid = running.instance.pid.unwrap();
@@ -90,7 +90,7 @@ async fn a_full_disk_is_typed_and_nothing_half_written_is_served() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
         return;
     };
-    let place = Place::with(json!({}), Some(&disk));
+    let place = Place::with(&json!({}), Some(&disk));
     let running = place.start(&micro("one-shot")).await;
     running.paint(&cat()).await.unwrap();
     let ballast = disk.join("ballast");
@@ -114,7 +114,7 @@ async fn memory_that_runs_out_is_typed() {
         // The plan allows what no machine has.
         let request = asked("sd1tiny.safetensors", &json!({})).with("mode", mode).with("pixels", 4096 * 4096);
         let running = place.start(&request).await;
-        let error = running.paint(&cat_with(json!({"size": "3072x3072", "steps": 1}))).await.unwrap_err();
+        let error = running.paint(&cat_with(&json!({"size": "3072x3072", "steps": 1}))).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::OutOfMemory, "{error}");
         running.paint(&cat()).await.unwrap();
         running.stop().await;

@@ -1,5 +1,7 @@
 //! The real programs, with small models of random weights.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 mod faults;
 mod paints;
 mod place;

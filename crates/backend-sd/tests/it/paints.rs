@@ -19,10 +19,10 @@ async fn both_ways_paint_the_same_bytes() {
     let mut all = Vec::new();
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
-        let two = running.paint(&cat_with(json!({"n": 2}))).await.unwrap();
+        let two = running.paint(&cat_with(&json!({"n": 2}))).await.unwrap();
         assert_eq!((two.data[0].seed, two.data[1].seed), (42, 43));
         assert_eq!(two.timings.load_ms > 0, mode == "one-shot");
-        let second = running.paint(&cat_with(json!({"seed": 43}))).await.unwrap();
+        let second = running.paint(&cat_with(&json!({"seed": 43}))).await.unwrap();
         let again = running.paint(&cat()).await.unwrap();
         assert_eq!(files(&two), [files(&again), files(&second)].concat());
         let (bytes, info) = (&files(&two)[1], png::check(&files(&two)[1]).unwrap());
@@ -49,16 +49,16 @@ async fn formats_edits_and_random_seeds() {
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
         for format in ImageFormat::ALL {
-            let answer = running.paint(&cat_with(json!({"output_format": format.name()}))).await.unwrap();
+            let answer = running.paint(&cat_with(&json!({"output_format": format.name()}))).await.unwrap();
             assert_eq!(answer.output_format, format);
             assert!(format.is_whole(&files(&answer)[0]), "{format}");
         }
-        let anyhow = running.paint(&cat_with(json!({"seed": -1}))).await.unwrap();
-        let again = running.paint(&cat_with(json!({"seed": anyhow.data[0].seed}))).await.unwrap();
+        let anyhow = running.paint(&cat_with(&json!({"seed": -1}))).await.unwrap();
+        let again = running.paint(&cat_with(&json!({"seed": anyhow.data[0].seed}))).await.unwrap();
         assert_eq!(files(&anyhow), files(&again));
         let first = running.paint(&cat()).await.unwrap().data[0].b64_json.clone().unwrap();
         let edit =
-            cat_with(json!({"image": first, "mask": first, "strength": 0.5, "steps": 4, "size": "auto"}));
+            cat_with(&json!({"image": first, "mask": first, "strength": 0.5, "steps": 4, "size": "auto"}));
         let edited = running.paint(&edit).await.unwrap();
         assert_eq!(edited.size.unwrap().to_string(), "64x64");
         edits.push(files(&edited));
@@ -73,7 +73,7 @@ async fn progress_goes_up_and_previews_come() {
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
         let wish =
-            cat_with(json!({"stream": true, "n": 2, "steps": 20, "size": "128x128", "partial_images": 2}));
+            cat_with(&json!({"stream": true, "n": 2, "steps": 20, "size": "128x128", "partial_images": 2}));
         let events = running.stream(&wish).await;
         let (mut fraction, mut stages, mut completed, mut partials) = (0.0, Vec::new(), 0, 0);
         for event in &events {
@@ -123,7 +123,7 @@ async fn what_cannot_be_is_refused_before_anything_runs() {
             (json!({"loras": [{"name": "style"}]}), ErrorCode::InvalidRequest, "style"),
             (json!({"prompt": "a <lora:../x:1>"}), ErrorCode::InvalidRequest, "../x"),
         ] {
-            let error = running.paint(&cat_with(more)).await.unwrap_err();
+            let error = running.paint(&cat_with(&more)).await.unwrap_err();
             assert_eq!(error.code, code);
             assert!(error.message.contains(said), "{error}");
         }
@@ -138,7 +138,7 @@ async fn what_cannot_be_is_refused_before_anything_runs() {
             .unwrap();
         assert_eq!((&told["mode"], &told["limits"]["max_pixels"]), (&json!(mode), &json!(512 * 512)));
         assert!(told["samplers"].as_array().unwrap().iter().any(|name| name == "dpm++2m"));
-        running.paint(&cat_with(json!({"sampler": "dpm++2m", "scheduler": "karras"}))).await.unwrap();
+        running.paint(&cat_with(&json!({"sampler": "dpm++2m", "scheduler": "karras"}))).await.unwrap();
         running.stop().await;
     }
 }
@@ -148,7 +148,7 @@ async fn a_cancelled_request_gives_its_memory_back_and_the_next_is_fine() {
     let place = Place::new();
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
-        let endless = cat_with(json!({"steps": 500, "size": "256x256"}));
+        let endless = cat_with(&json!({"steps": 500, "size": "256x256"}));
         let painting = running.paint(&endless);
         let cancelled = tokio::time::timeout(Duration::from_millis(1500), painting).await;
         assert!(cancelled.is_err(), "it was done before it could be cancelled");
@@ -172,7 +172,7 @@ async fn work_is_seen_and_peaks_are_remembered() {
         let before = place.backend.estimate_resources(&plan).await.unwrap();
         assert_eq!(before.source, EstimateSource::Computed);
         let running = place.start(&request).await;
-        let wish = cat_with(json!({"size": "128x128", "steps": 60}));
+        let wish = cat_with(&json!({"size": "128x128", "steps": 60}));
         let (answer, seen) = tokio::join!(running.paint(&wish), async {
             loop {
                 tokio::time::sleep(Duration::from_millis(20)).await;

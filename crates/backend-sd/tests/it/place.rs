@@ -55,11 +55,11 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self::with(json!({}), None)
+        Self::with(&json!({}), None)
     }
 
     /// With more options, and the state folder elsewhere.
-    pub(crate) fn with(more: Value, state: Option<&Path>) -> Self {
+    pub(crate) fn with(more: &Value, state: Option<&Path>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let folder = |name: &str| {
             let folder = home.path().join(name);
@@ -131,7 +131,7 @@ pub(crate) fn cat() -> Value {
     json!({"prompt": "a cat", "size": "64x64", "steps": 2, "seed": 42, "n": 1})
 }
 
-pub(crate) fn cat_with(more: Value) -> Value {
+pub(crate) fn cat_with(more: &Value) -> Value {
     let mut request = cat();
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     request

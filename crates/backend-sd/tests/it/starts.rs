@@ -52,7 +52,7 @@ async fn what_the_server_cannot_load_is_diagnosed() {
 #[tokio::test]
 async fn a_port_that_another_server_has_is_not_ours() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let place = Place::with(json!({"port": port}), None);
+    let place = Place::with(&json!({"port": port}), None);
     let supervisor = Supervisor::new(None);
     let foreign = Spec::new(fixture("LOADMASTER_TEST_SD_SERVER"))
         .arg("-m")
@@ -64,7 +64,7 @@ async fn a_port_that_another_server_has_is_not_ours() {
     let foreign = supervisor.spawn(foreign).await.unwrap();
     let probe = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
     foreign
-        .ready(probe, std::time::Duration::from_millis(20), std::time::Duration::from_secs(60))
+        .ready(probe, std::time::Duration::from_millis(20), std::time::Duration::from_mins(1))
         .await
         .unwrap();
     let plan = place.plan(&micro("resident")).await.unwrap();
