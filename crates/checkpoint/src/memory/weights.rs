@@ -40,7 +40,9 @@ pub(super) fn while_loading(parts: &Parts, ask: &Ask) -> u64 {
 }
 
 fn sum<'a>(tensors: impl Iterator<Item = &'a Placed>, ask: &Ask) -> u64 {
-    let bytes = |placed: &Placed| bytes(placed, ask.weight_type).next_multiple_of(ALIGNMENT);
+    let bytes = |placed: &Placed| {
+        bytes(placed, ask.weight_type).checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
+    };
     tensors.fold(0, |sum: u64, placed| sum.saturating_add(bytes(placed)))
 }
 
@@ -97,5 +99,5 @@ const KEPT: &[&str] = &[
 ];
 
 fn stays(placed: &Placed) -> bool {
-    placed.name.ends_with(".scale") || KEPT.iter().any(|part| placed.name.contains(part))
+    placed.name.split('.').next_back() == Some("scale") || KEPT.iter().any(|part| placed.name.contains(part))
 }
