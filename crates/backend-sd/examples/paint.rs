@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     println!("\n{out}: seed {}, {} ms", image.seed, image.timings.total_ms);
                 }
                 StreamEvent::Failed(error) => eprintln!("\n{error}. {}", error.remedy),
-                StreamEvent::Partial(_) => {}
+                _ => {}
             }
         }
     }
