@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -80,8 +81,12 @@ impl Files {
 pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut pair = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
-    let tags: String = order.loras.iter().map(|lora| format!("<lora:{}:{}>", lora.name, lora.scale)).collect();
-    pair("--prompt", format!("{}{tags}", order.prompt).into());
+    let mut prompt = order.prompt.clone();
+    for lora in &order.loras {
+        // Writing to a text does not fail.
+        let _ = write!(prompt, "<lora:{}:{}>", lora.name, lora.scale);
+    }
+    pair("--prompt", prompt.into());
     pair("--negative-prompt", order.negative_prompt.clone().into());
     for (flag, number) in [
         ("--width", u64::from(order.size.width)),

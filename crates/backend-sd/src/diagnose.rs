@@ -16,7 +16,9 @@ pub(crate) fn diagnose(exit: &Exit) -> Failure {
         (ExitStatus::Signal { name, .. }, None) => (FailureReason::Signal { name: name.to_owned() }, None),
         (_, Some((reason, line))) => (reason, Some(plain(line).to_owned())),
         (ExitStatus::Code(0), None) => (FailureReason::AddressInUse, None),
-        (ExitStatus::Code(127 | -1_073_741_515), None) => (FailureReason::MissingLibrary { name: None }, None),
+        (ExitStatus::Code(127 | -1_073_741_515), None) => {
+            (FailureReason::MissingLibrary { name: None }, None)
+        }
         (ExitStatus::Code(-1_073_741_795), None) => (FailureReason::IllegalInstruction, None),
         (ExitStatus::Code(code), None) => (FailureReason::Exited { code }, last_error(&exit.last_lines)),
         (_, None) => (FailureReason::Unknown, last_error(&exit.last_lines)),
@@ -53,7 +55,8 @@ fn reason_in(line: &str) -> Option<FailureReason> {
     ]) {
         return Some(FailureReason::BadModel);
     }
-    if has(&["device lost", "errordevicelost", "cuda error", "rocm error", "driver version is insufficient"]) {
+    if has(&["device lost", "errordevicelost", "cuda error", "rocm error", "driver version is insufficient"])
+    {
         return Some(FailureReason::Driver);
     }
     None
@@ -92,7 +95,8 @@ pub(crate) fn of_exit(exit: &Exit, program: &str) -> ImageError {
         _ if exit.last_lines.iter().any(|line| line.contains("No space left on device")) => disk_full(),
         FailureReason::Signal { .. } | FailureReason::IllegalInstruction | FailureReason::Stopped => {
             let message = format!("{program} ended while it painted: {}", exit.status);
-            let remedy = "Check that no part of the model is missing or damaged; the next request starts it again.";
+            let remedy =
+                "Check that no part of the model is missing or damaged; the next request starts it again.";
             ImageError::new(ErrorCode::ServerCrashed, message, remedy)
         }
         _ if exit.status.crashed() => {
@@ -105,24 +109,27 @@ pub(crate) fn of_exit(exit: &Exit, program: &str) -> ImageError {
 
 /// Why there is no image, by what the server says and printed of a job.
 pub(crate) fn of_job(message: &str, lines: &[String]) -> ImageError {
-    match lines.iter().find(|line| is_out_of_memory(&line.to_ascii_lowercase())) {
-        Some(line) => out_of_memory(Some(plain(line))),
-        None => {
-            let detail = last_error(lines).map(|line| format!(" ({line})")).unwrap_or_default();
-            failed(&format!("sd-server failed: {message}{detail}"), "Look at the server's log.")
-        }
+    if let Some(line) = lines.iter().find(|line| is_out_of_memory(&line.to_ascii_lowercase())) {
+        return out_of_memory(Some(plain(line)));
     }
+    let detail = last_error(lines).map(|line| format!(" ({line})")).unwrap_or_default();
+    failed(&format!("sd-server failed: {message}{detail}"), "Look at the server's log.")
 }
 
 fn out_of_memory(detail: Option<&str>) -> ImageError {
     let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-    let remedy = "Ask for a smaller image, turn flash_attention or vae_tiling on, or stop what else uses the memory.";
+    let remedy =
+        "Ask for a smaller image, turn flash_attention or vae_tiling on, or stop what else uses the memory.";
     ImageError::new(ErrorCode::OutOfMemory, format!("Memory ran out while it painted{detail}"), remedy)
 }
 
 pub(crate) fn disk_full() -> ImageError {
     let message = "The image could not be written whole: the disk is full";
-    ImageError::new(ErrorCode::DiskFull, message, "Make room on the disk of Loadmaster's state folder, then ask again.")
+    ImageError::new(
+        ErrorCode::DiskFull,
+        message,
+        "Make room on the disk of Loadmaster's state folder, then ask again.",
+    )
 }
 
 pub(crate) fn failed(message: &str, remedy: &str) -> ImageError {
@@ -133,26 +140,43 @@ pub(crate) fn failed(message: &str, remedy: &str) -> ImageError {
 mod tests {
     use super::*;
 
-    fn check(status: ExitStatus, lines: &[&str], reason: FailureReason) {
-        let exit = Exit { status, last_lines: lines.iter().map(|&line| line.to_owned()).collect(), asked: false };
-        assert_eq!(diagnose(&exit).reason, reason, "{lines:?}");
+    fn check(status: ExitStatus, lines: &[&str], reason: &FailureReason) {
+        let exit =
+            Exit { status, last_lines: lines.iter().map(|&line| line.to_owned()).collect(), asked: false };
+        assert_eq!(&diagnose(&exit).reason, reason, "{lines:?}");
     }
 
     /// What both programs printed for each cause.
     #[test]
     fn tells_causes_apart() {
         let one = ExitStatus::Code(1);
-        check(one, &["[ERROR] stable-diffusion.cpp:214  - init model loader from file failed: '/m/x'"], FailureReason::BadModel);
-        check(one, &["[ERROR] stable-diffusion.cpp:300  - get sd version from file failed: '/m/x'"], FailureReason::UnsupportedArchitecture { name: None });
-        check(one, &["[ERROR] model.cpp:1 - tensor 'text_encoders.llm.x' not in model file"], FailureReason::BadModel);
+        check(
+            one,
+            &["[ERROR] stable-diffusion.cpp:214  - init model loader from file failed: '/m/x'"],
+            &FailureReason::BadModel,
+        );
+        check(
+            one,
+            &["[ERROR] stable-diffusion.cpp:300  - get sd version from file failed: '/m/x'"],
+            &FailureReason::UnsupportedArchitecture { name: None },
+        );
+        check(
+            one,
+            &["[ERROR] model.cpp:1 - tensor 'text_encoders.llm.x' not in model file"],
+            &FailureReason::BadModel,
+        );
         check(
             one,
             &["[ERROR] ggml_extend.hpp:1900 - flux: failed to allocate the compute buffer"],
-            FailureReason::OutOfMemory { device: None },
+            &FailureReason::OutOfMemory { device: None },
         );
-        check(ExitStatus::Code(0), &["[INFO ] main.cpp:148  - listening on: 127.0.0.1:1"], FailureReason::AddressInUse);
+        check(
+            ExitStatus::Code(0),
+            &["[INFO ] main.cpp:148  - listening on: 127.0.0.1:1"],
+            &FailureReason::AddressInUse,
+        );
         let segv = ExitStatus::Signal { number: 11, name: "SIGSEGV", core_dumped: false };
-        check(segv, &[], FailureReason::Signal { name: "SIGSEGV".into() });
+        check(segv, &[], &FailureReason::Signal { name: "SIGSEGV".into() });
     }
 
     #[test]
@@ -160,7 +184,8 @@ mod tests {
         let status = ExitStatus::Signal { number: 11, name: "SIGSEGV", core_dumped: false };
         let crash = Exit { status, last_lines: Vec::new(), asked: false };
         assert_eq!(of_exit(&crash, "sd-cli").code, ErrorCode::ServerCrashed);
-        let lines = ["ggml_aligned_malloc: insufficient memory (attempted to allocate 9324289.90 MB)".to_owned()];
+        let lines =
+            ["ggml_aligned_malloc: insufficient memory (attempted to allocate 9324289.90 MB)".to_owned()];
         assert_eq!(of_job("generate_image returned no results", &lines).code, ErrorCode::OutOfMemory);
         assert_eq!(of_job("generate_image returned no results", &[]).code, ErrorCode::GenerationFailed);
     }

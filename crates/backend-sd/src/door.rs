@@ -52,15 +52,22 @@ impl Door {
             #[cfg(unix)]
             Endpoint::Unix { path } => {
                 let listener = tokio::net::UnixListener::bind(path).map_err(refused)?;
-                tokio::spawn(visits.accept(address, async move || listener.accept().await.map(|(stream, _)| stream)));
+                tokio::spawn(
+                    visits.accept(address, async move || listener.accept().await.map(|(stream, _)| stream)),
+                );
             }
             #[cfg(not(unix))]
             Endpoint::Unix { .. } => {
-                return Err(BackendError::system("listening for requests for images", "there are no Unix sockets here"));
+                return Err(BackendError::system(
+                    "listening for requests for images",
+                    "there are no Unix sockets here",
+                ));
             }
             Endpoint::Tcp { address: at, .. } => {
                 let listener = TcpListener::bind(at).await.map_err(refused)?;
-                tokio::spawn(visits.accept(address, async move || listener.accept().await.map(|(stream, _)| stream)));
+                tokio::spawn(
+                    visits.accept(address, async move || listener.accept().await.map(|(stream, _)| stream)),
+                );
             }
         }
         Ok(Self { endpoint, closing: Arc::new(closing), connections: tokio::sync::Mutex::new(connections) })
@@ -68,7 +75,9 @@ impl Door {
 
     /// Takes no new requests, and lets the answers that are on their way be written.
     pub(crate) async fn finish(&self) {
-        self.closing.send_if_modified(|closing| std::mem::replace(closing, (*closing).max(Closing::Finishing)) == Closing::Open);
+        self.closing.send_if_modified(|closing| {
+            std::mem::replace(closing, (*closing).max(Closing::Finishing)) == Closing::Open
+        });
         let mut connections = self.connections.lock().await;
         let _ = tokio::time::timeout(LAST_WORDS, connections.recv()).await;
         drop(connections);
@@ -128,7 +137,8 @@ impl Visits {
     {
         let Self { routes, mut closes, alive } = self;
         let service = TowerToHyperService::new(routes);
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             _ = &mut connection => return,

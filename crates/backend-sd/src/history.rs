@@ -12,6 +12,7 @@ use loadmaster_core::LaunchPlan;
 use loadmaster_images::Timings;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
 use crate::progress::Work;
 
@@ -25,13 +26,13 @@ const MOST_PLANS: usize = 64;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Rates {
     /// Reading the model, in milliseconds.
-    pub(crate) load_ms: Option<f64>,
+    pub(crate) load: Option<f64>,
     /// Encoding the prompt, in milliseconds.
-    pub(crate) text_ms: Option<f64>,
+    pub(crate) text: Option<f64>,
     /// A step, in milliseconds for each million pixels.
-    pub(crate) step_ms: Option<f64>,
+    pub(crate) step: Option<f64>,
     /// Decoding an image, in milliseconds for each million pixels.
-    pub(crate) decode_ms: Option<f64>,
+    pub(crate) decode: Option<f64>,
 }
 
 /// What is remembered of one plan.
@@ -53,13 +54,15 @@ struct Record {
 pub(crate) struct History {
     file: PathBuf,
     records: Arc<Mutex<BTreeMap<String, Record>>>,
+    /// Held by whoever writes the file.
+    writing: Arc<Mutex<()>>,
 }
 
 impl History {
     /// Reads the file; one that cannot be read costs what it knew and no more.
     pub(crate) fn open(file: PathBuf) -> Self {
         let records = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Self { file, records: Arc::new(Mutex::new(records.unwrap_or_default())) }
+        Self { file, records: Arc::new(Mutex::new(records.unwrap_or_default())), writing: Arc::default() }
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
@@ -71,10 +74,10 @@ impl History {
         let records = self.locked();
         let Some(record) = records.get(key) else { return Rates::default() };
         Rates {
-            load_ms: median(&record.load_ms),
-            text_ms: median(&record.text_ms),
-            step_ms: median(&record.step_ms),
-            decode_ms: median(&record.decode_ms),
+            load: median(&record.load_ms),
+            text: median(&record.text_ms),
+            step: median(&record.step_ms),
+            decode: median(&record.decode_ms),
         }
     }
 
@@ -83,8 +86,15 @@ impl History {
         self.locked().get(key)?.peaks.get(&pixels).copied()
     }
 
-    /// Remembers a request that came to its end. Writes the file off the async threads.
-    pub(crate) fn remember(&self, key: &str, work: Work, timings: Timings, pixels: u64, peak: Option<u64>) {
+    /// Remembers a request that came to its end. The file is written off the async threads, and nobody need wait for it.
+    pub(crate) fn remember(
+        &self,
+        key: &str,
+        work: Work,
+        timings: Timings,
+        pixels: u64,
+        peak: Option<u64>,
+    ) -> JoinHandle<()> {
         let mut records = self.locked();
         let record = records.entry(key.to_owned()).or_default();
         let images = f64::from(work.images.max(1));
@@ -93,7 +103,10 @@ impl History {
             add(&mut record.load_ms, precise(timings.load_ms));
         }
         add(&mut record.text_ms, precise(timings.text_ms));
-        add(&mut record.step_ms, precise(timings.sampling_ms) / (pixel_images * f64::from(work.steps.max(1))));
+        add(
+            &mut record.step_ms,
+            precise(timings.sampling_ms) / (pixel_images * f64::from(work.steps.max(1))),
+        );
         add(&mut record.decode_ms, precise(timings.decoding_ms) / pixel_images);
         if let Some(peak) = peak {
             let most = record.peaks.entry(pixels).or_default();
@@ -104,13 +117,17 @@ impl History {
             let oldest = records.iter().min_by_key(|(_, record)| record.used).map(|(key, _)| key.clone());
             oldest.map(|key| records.remove(&key));
         }
-        let (written, file) = (records.clone(), self.file.clone());
         drop(records);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = write(&file, &written) {
-                tracing::warn!(%error, file = %file.display(), "what images took was not written down");
-            }
-        });
+        let history = self.clone();
+        tokio::task::spawn_blocking(move || history.write())
+    }
+
+    fn write(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.locked().clone();
+        if let Err(error) = write(&self.file, &records) {
+            tracing::warn!(%error, file = %self.file.display(), "what images took was not written down");
+        }
     }
 }
 
@@ -138,11 +155,14 @@ pub(crate) fn key(plan: &LaunchPlan) -> String {
         hash.update(file.as_os_str().as_encoded_bytes());
         if let Ok(known) = fs::metadata(&file) {
             hash.update(known.len().to_le_bytes());
-            let time = known.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+            let time =
+                known.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
             hash.update(time.unwrap_or_default().as_nanos().to_le_bytes());
         }
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let hash = hash.finalize();
+    let first = hash.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("{first:032x}")
 }
 
 fn add(times: &mut Vec<f64>, time: f64) {
@@ -175,18 +195,17 @@ mod tests {
         let work = Work { loads: false, steps: 10, images: 2, megapixels: 0.5 };
         for (ms, peak) in [(100, Some(7)), (5000, Some(9)), (110, None)] {
             let timings = Timings { sampling_ms: ms, ..Timings::default() };
-            history.remember("a", work, timings, 500_000, peak);
+            history.remember("a", work, timings, 500_000, peak).await.unwrap();
         }
         let check = |history: &History| {
-            assert_eq!(history.rates("a").step_ms, Some(11.0));
-            assert_eq!(history.rates("a").load_ms, None);
-            assert_eq!((history.peak("a", 500_000), history.peak("a", 1), history.peak("b", 500_000)), (Some(9), None, None));
+            assert_eq!(history.rates("a").step, Some(11.0));
+            assert_eq!(history.rates("a").load, None);
+            assert_eq!(
+                (history.peak("a", 500_000), history.peak("a", 1), history.peak("b", 500_000)),
+                (Some(9), None, None)
+            );
         };
         check(&history);
-        for _ in 0..MOST_PLANS {
-            assert!(history.locked().len() <= MOST_PLANS);
-        }
-        write(&file, &history.locked().clone()).unwrap();
         check(&History::open(file.clone()));
         fs::write(&file, "{").unwrap();
         assert_eq!(History::open(file).rates("a"), Rates::default());

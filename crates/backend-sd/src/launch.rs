@@ -13,10 +13,9 @@ const RING_LINES: usize = 2000;
 /// Its environment keeps it from spinning while it waits (OpenMP), from keeping memory that it has freed (glibc), and
 /// from starting a debugger when it crashes (ggml).
 pub(crate) fn spec(plan: &LaunchPlan, folder: &Path) -> Result<Spec, BackendError> {
-    let program = plan
-        .server
-        .as_ref()
-        .ok_or_else(|| BackendError::system("starting stable-diffusion.cpp", "the plan does not name the program"))?;
+    let program = plan.server.as_ref().ok_or_else(|| {
+        BackendError::system("starting stable-diffusion.cpp", "the plan does not name the program")
+    })?;
     let environment = [
         ("GGML_NO_BACKTRACE", "1"),
         ("OMP_WAIT_POLICY", "passive"),

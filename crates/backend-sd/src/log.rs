@@ -87,16 +87,31 @@ mod tests {
     fn lines_are_read() {
         let bar = "  |=========================>                        | 1/2 - 81.07it/s\u{1b}[K";
         for (line, told) in [
-            ("[INFO ] stable-diffusion.cpp:212  - loading model from '/m/micro.safetensors'", Some(Mark::Loads)),
+            (
+                "[INFO ] stable-diffusion.cpp:212  - loading model from '/m/micro.safetensors'",
+                Some(Mark::Loads),
+            ),
             ("[INFO ] model.cpp:219  - load /m/micro.safetensors using safetensors format", None),
             (bar, Some(Mark::Bar { done: 1, of: 2 })),
-            ("[INFO ] stable-diffusion.cpp:858  - total params memory size = 6.41MB (VRAM 0.00MB", Some(Mark::Loaded)),
+            (
+                "[INFO ] stable-diffusion.cpp:858  - total params memory size = 6.41MB (VRAM 0.00MB",
+                Some(Mark::Loaded),
+            ),
             ("[INFO ] stable-diffusion.cpp:3367 - generate_image 64x64", Some(Mark::Begins)),
-            ("[INFO ] stable-diffusion.cpp:3168 - get_learned_condition completed, taking 0.07s", Some(Mark::Encoded)),
-            ("[INFO ] stable-diffusion.cpp:3401 - generating image: 1/2 - seed 42", Some(Mark::Samples { image: 1, images: 2 })),
+            (
+                "[INFO ] stable-diffusion.cpp:3168 - get_learned_condition completed, taking 0.07s",
+                Some(Mark::Encoded),
+            ),
+            (
+                "[INFO ] stable-diffusion.cpp:3401 - generating image: 1/2 - seed 42",
+                Some(Mark::Samples { image: 1, images: 2 }),
+            ),
             ("[INFO ] stable-diffusion.cpp:3432 - sampling completed, taking 0.02s", Some(Mark::Sampled)),
             ("[INFO ] stable-diffusion.cpp:3192 - decoding 2 latents", Some(Mark::Decodes { images: 2 })),
-            ("[INFO ] stable-diffusion.cpp:3208 - latent 1 decoded, taking 0.05s", Some(Mark::Decoded { image: 1 })),
+            (
+                "[INFO ] stable-diffusion.cpp:3208 - latent 1 decoded, taking 0.05s",
+                Some(Mark::Decoded { image: 1 }),
+            ),
             ("[INFO ] stable-diffusion.cpp:3591 - generate_image completed in 0.21s", Some(Mark::Done)),
             ("[ERROR] main.cpp:1 - generate_image completed", None),
             ("| a | table | 1/2", None),

@@ -92,7 +92,7 @@ impl ModelFiles {
     pub(crate) fn memory(
         &self,
         pixels: u64,
-        savings: &Savings,
+        savings: Savings,
         weight_type: Option<&str>,
         on_gpu: bool,
     ) -> Result<PhaseMemory, BackendError> {
@@ -114,9 +114,14 @@ impl ModelFiles {
     }
 
     /// What `settings` take: the peak, of which what it takes while it rests is told apart.
-    pub(crate) fn estimate(&self, settings: &Settings, measured: Option<u64>) -> Result<Estimate, BackendError> {
+    pub(crate) fn estimate(
+        &self,
+        settings: &Settings,
+        measured: Option<u64>,
+    ) -> Result<Estimate, BackendError> {
         let on_gpu = settings.device.is_some();
-        let memory = self.memory(settings.pixels, &settings.savings, settings.weight_type.as_deref(), on_gpu)?;
+        let memory =
+            self.memory(settings.pixels, settings.savings, settings.weight_type.as_deref(), on_gpu)?;
         let peak = memory.peak(runs(settings.mode));
         let idle = match settings.mode {
             Mode::Resident => memory.idle,
@@ -124,8 +129,13 @@ impl ModelFiles {
         };
         let weights = [memory.text, memory.denoiser, memory.decoder].map(|phase| phase.weights);
         let host = measured.unwrap_or(peak.host);
-        let mut devices =
-            vec![part(DeviceId::host(), host, idle.host.min(host), weights.iter().map(|w| w.host).sum(), memory.program.host)];
+        let mut devices = vec![part(
+            DeviceId::host(),
+            host,
+            idle.host.min(host),
+            weights.iter().map(|w| w.host).sum(),
+            memory.program.host,
+        )];
         if let Some(device) = &settings.device {
             let weights = weights.iter().map(|w| w.device).sum();
             let device = DeviceId::from(device.as_str());
@@ -146,7 +156,13 @@ impl ModelFiles {
 fn part(device: DeviceId, peak: u64, idle: u64, weights: u64, program: u64) -> DeviceEstimate {
     let weights = weights.min(peak);
     let other = program.min(peak - weights);
-    DeviceEstimate { weights, other, compute: peak - weights - other, mapped: peak - idle, ..DeviceEstimate::on(device) }
+    DeviceEstimate {
+        weights,
+        other,
+        compute: peak - weights - other,
+        mapped: peak - idle,
+        ..DeviceEstimate::on(device)
+    }
 }
 
 /// The type that `--type` names.

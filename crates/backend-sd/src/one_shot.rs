@@ -65,7 +65,11 @@ impl Painter for OneShot {
         self.studio.capabilities(true)
     }
 
-    async fn paint(&self, request: ImageRequest, events: mpsc::Sender<ImageEvent>) -> Result<Painting, ImageError> {
+    async fn paint(
+        &self,
+        request: ImageRequest,
+        events: mpsc::Sender<ImageEvent>,
+    ) -> Result<Painting, ImageError> {
         let order = self.studio.order(request)?;
         let mut turn = self.studio.turn(&order, &events).await;
         let mut starts = 1;
@@ -73,7 +77,8 @@ impl Painter for OneShot {
             let mut running = self.start(&order, turn).await?;
             let (exit, outcome) = self.follow(&order, &mut running, &events).await;
             // The kernel, where memory is short, or whoever else: nothing was served, so it can begin again.
-            let killed = !exit.asked && matches!(exit.status, ExitStatus::Signal { name: "SIGKILL" | "SIGTERM", .. });
+            let killed =
+                !exit.asked && matches!(exit.status, ExitStatus::Signal { name: "SIGKILL" | "SIGTERM", .. });
             if !killed || starts >= STARTS {
                 return outcome;
             }
@@ -89,7 +94,11 @@ impl OneShot {
     async fn start(&self, order: &Order, turn: OwnedMutexGuard<()>) -> Result<Running, ImageError> {
         let system = |error: loadmaster_core::BackendError| {
             let remedy = loadmaster_core::Remedy::remedy(&error);
-            if error.to_string().contains("No space left") { disk_full() } else { failed(&error.to_string(), &remedy) }
+            if error.to_string().contains("No space left") {
+                disk_full()
+            } else {
+                failed(&error.to_string(), &remedy)
+            }
         };
         let folder = WorkFolder::new(&self.folder).map_err(system)?;
         let files = Files::new(folder.0.clone(), order.format);

@@ -26,7 +26,13 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { server: None, cli: None, transport: Transport::default(), parent_death_signal: true, port: None }
+        Self {
+            server: None,
+            cli: None,
+            transport: Transport::default(),
+            parent_death_signal: true,
+            port: None,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) const STRENGTH: f32 = 0.75;
 /// What Flux and its kin are guided with, where nobody says: sd.cpp's own default.
 pub(crate) const GUIDANCE: f32 = 3.5;
 
-/// A LoRA that is used.
+/// A `LoRA` that is used.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UsedLora {
     pub(crate) name: String,
@@ -87,7 +87,11 @@ impl Order {
         let seed = request.seed.unwrap_or(random);
         // The programs count with 64 bits and a sign, and up with each image.
         if seed > i64::MAX.unsigned_abs() - 8 {
-            return Err(ImageError::invalid("seed", format!("The seed {seed} is too large"), "Take a smaller one."));
+            return Err(ImageError::invalid(
+                "seed",
+                format!("The seed {seed} is too large"),
+                "Take a smaller one.",
+            ));
         }
         Ok(Self {
             prompt,
@@ -197,7 +201,11 @@ fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
     plain.push_str(rest);
     if plain.contains("<lora:") {
         let remedy = "Name LoRAs in the field loras.";
-        return Err(ImageError::new(ErrorCode::InvalidRequest, "The prompt has nested <lora:...> tags", remedy));
+        return Err(ImageError::new(
+            ErrorCode::InvalidRequest,
+            "The prompt has nested <lora:...> tags",
+            remedy,
+        ));
     }
     Ok((plain.trim().to_owned(), loras))
 }
@@ -245,7 +253,9 @@ pub(crate) mod tests {
     fn loras_are_known_by_name_alone() {
         let tagged = order(ImageRequest::new("a <lora:style:0.5>cat")).unwrap();
         assert_eq!((tagged.prompt.as_str(), tagged.loras[0].scale), ("a cat", 0.5));
-        for prompt in ["<lora:../../etc/passwd:1>", "<lora:style", "<lora:style:x>", "<lo<lora:style:1>ra:b:1>"] {
+        for prompt in
+            ["<lora:../../etc/passwd:1>", "<lora:style", "<lora:style:x>", "<lo<lora:style:1>ra:b:1>"]
+        {
             assert!(order(ImageRequest::new(prompt)).is_err(), "{prompt}");
         }
     }

@@ -58,4 +58,3 @@ fn choose(settings: &Settings, model: &ModelFiles, machine: &Machine) -> Result<
 fn threads(machine: &Machine) -> u32 {
     u32::try_from(machine.physical_cores.min(machine.usable_threads).max(1)).unwrap_or(1)
 }
-

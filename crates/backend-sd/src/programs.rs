@@ -42,13 +42,15 @@ pub(crate) fn locate(
     context: &BackendContext,
 ) -> Result<PathBuf, BackendError> {
     let program = name(mode);
-    let missing = |looked_at: Option<&Path>| BackendError::ServerMissing {
+    let missing = |looked_at: Option<&Path>| {
+        BackendError::ServerMissing {
         program: if mode == Mode::Resident { "sd-server" } else { "sd-cli" },
         looked_at: looked_at.map(Path::to_owned),
         remedy: match looked_at {
             Some(_) => "Correct the path in the section [backends.sd] of the configuration.".into(),
             None => "Install one with `loadmaster binaries install sd`, or name it in the section [backends.sd] of the configuration.".into(),
         },
+    }
     };
     // A folder is taken as where the build was unpacked to.
     let in_folder = |path: &Path| if path.is_dir() { path.join(program) } else { path.to_owned() };
@@ -56,8 +58,13 @@ pub(crate) fn locate(
         let found = in_folder(path);
         return if found.is_file() { Ok(found) } else { Err(missing(Some(path))) };
     }
-    let beside = other.and_then(|path| if path.is_dir() { Some(path.join(program)) } else { Some(path.parent()?.join(program)) });
-    beside.filter(|path| path.is_file()).or_else(|| context.find_program(program)).ok_or_else(|| missing(None))
+    let beside = other.and_then(|path| {
+        if path.is_dir() { Some(path.join(program)) } else { Some(path.parent()?.join(program)) }
+    });
+    beside
+        .filter(|path| path.is_file())
+        .or_else(|| context.find_program(program))
+        .ok_or_else(|| missing(None))
 }
 
 /// Asks a build what it can do.
@@ -75,7 +82,11 @@ pub(crate) async fn ask(program: &Path, supervisor: &Supervisor) -> Result<Build
 }
 
 /// All that it prints.
-async fn run(program: &Path, arguments: &[&str], supervisor: &Supervisor) -> Result<Vec<String>, BackendError> {
+async fn run(
+    program: &Path,
+    arguments: &[&str],
+    supervisor: &Supervisor,
+) -> Result<Vec<String>, BackendError> {
     let action = || format!("asking {} what it can do", program.display());
     let spec = Spec::new(program).args(arguments).env("GGML_NO_BACKTRACE", "1").ring_lines(1000);
     let child = supervisor.spawn(spec).await.map_err(|error| BackendError::system(action(), error))?;
@@ -90,7 +101,8 @@ fn list_in(help: &[String], flag: &str) -> Vec<String> {
     let Some(first) = help.iter().position(|line| line.trim_start().starts_with(&format!("{flag} "))) else {
         return Vec::new();
     };
-    let text: String = help[first..].iter().take(8).map(|line| format!(" {}", line.trim())).collect();
+    let text: Vec<&str> = help[first..].iter().take(8).map(|line| line.trim()).collect();
+    let text = text.join(" ");
     let list = text.split_once("one of [").and_then(|(_, rest)| rest.split_once(']'));
     let names = list.map(|(list, _)| list.split(',').map(|name| name.trim().to_owned()));
     names.into_iter().flatten().filter(|name| !name.is_empty()).collect()
@@ -138,7 +150,8 @@ mod tests {
         .into();
         assert_eq!(list_in(&help, "--sampling-method"), ["euler", "euler_a", "heun", "dpm++2m"]);
         assert!(list_in(&help, "--scheduler").is_empty());
-        let lines = ["[DEBUG] util.cpp:716  - #0: Vulkan0 (AMD)", "[DEBUG] util.cpp:716  - #1: CPU"].map(str::to_owned);
+        let lines = ["[DEBUG] util.cpp:716  - #0: Vulkan0 (AMD)", "[DEBUG] util.cpp:716  - #1: CPU"]
+            .map(str::to_owned);
         assert_eq!(devices_in(&lines), ["Vulkan0"]);
     }
 }

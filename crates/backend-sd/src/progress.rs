@@ -84,9 +84,8 @@ impl Tracker {
             }
             Mark::Bar { done, of } => (self.step, self.steps) = (done, of),
             Mark::Sampled => (self.step, self.sampled) = (0, self.sampled + 1),
-            Mark::Decodes { .. } => self.enter(Stage::Decoding, now),
             Mark::Decoded { image } => (self.step, self.decoded) = (0, image),
-            Mark::Done => self.enter(Stage::Decoding, now),
+            Mark::Decodes { .. } | Mark::Done => self.enter(Stage::Decoding, now),
         }
     }
 
@@ -120,7 +119,7 @@ impl Tracker {
         let (total, left) = (self.total(&expected), self.left(&expected, now));
         let done = if total > 0.0 { 1.0 - left / total } else { 0.0 };
         self.fraction = self.fraction.max(done.clamp(0.0, 0.99));
-        let measured = self.rates.step_ms.is_some() || (self.stage >= Stage::Sampling && self.step > 0);
+        let measured = self.rates.step.is_some() || (self.stage >= Stage::Sampling && self.step > 0);
         Progress {
             stage: self.stage,
             step: self.step,
@@ -138,17 +137,17 @@ impl Tracker {
     /// What this machine took before; what it takes now, where that is known; else a guess, for the bar alone.
     fn expected(&self, now: Duration) -> Expected {
         let pixels = self.work.megapixels.max(0.001);
-        let before = self.rates.step_ms.map_or(2000.0 * pixels, |rate| rate * pixels);
+        let before = self.rates.step.map_or(2000.0 * pixels, |rate| rate * pixels);
         let step = if self.stage == Stage::Sampling && self.step > 0 {
             now.saturating_sub(self.image_since).as_secs_f64() * 1000.0 / f64::from(self.step)
         } else {
             before
         };
         Expected {
-            load: if self.work.loads { self.rates.load_ms.unwrap_or(1000.0) } else { 0.0 },
-            text: self.rates.text_ms.unwrap_or(300.0),
+            load: if self.work.loads { self.rates.load.unwrap_or(1000.0) } else { 0.0 },
+            text: self.rates.text.unwrap_or(300.0),
             step,
-            decode: self.rates.decode_ms.map_or(4000.0 * pixels, |rate| rate * pixels),
+            decode: self.rates.decode.map_or(4000.0 * pixels, |rate| rate * pixels),
         }
     }
 
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn stages_follow_the_lines_and_nothing_goes_back() {
-        let rates = Rates { load_ms: Some(100.0), text_ms: Some(100.0), step_ms: Some(100.0), decode_ms: Some(200.0) };
+        let rates = Rates { load: Some(100.0), text: Some(100.0), step: Some(100.0), decode: Some(200.0) };
         let mut tracker = Tracker::new(WORK, rates);
         let begin = tracker.progress(at(0));
         assert_eq!((begin.stage, begin.eta_ms, begin.images), (Stage::Loading, Some(1000), 2));

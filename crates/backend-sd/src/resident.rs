@@ -74,7 +74,11 @@ impl Painter for Resident {
         self.studio.capabilities(false)
     }
 
-    async fn paint(&self, request: ImageRequest, events: mpsc::Sender<ImageEvent>) -> Result<Painting, ImageError> {
+    async fn paint(
+        &self,
+        request: ImageRequest,
+        events: mpsc::Sender<ImageEvent>,
+    ) -> Result<Painting, ImageError> {
         let order = self.studio.order(request)?;
         let turn = self.studio.turn(&order, &events).await;
         if let Some(exit) = self.child.exit().now() {
@@ -113,7 +117,10 @@ impl Resident {
         let submitted = self.ask(Method::POST, "/sdcpp/v1/img_gen", Some(&body(order))).await?;
         let Some(id) = submitted["id"].as_str() else {
             let said = submitted["message"].as_str().or(submitted["error"].as_str()).unwrap_or("no job");
-            return Err(failed(&format!("sd-server refused the request: {said}"), "Look at the server's log."));
+            return Err(failed(
+                &format!("sd-server refused the request: {said}"),
+                "Look at the server's log.",
+            ));
         };
         let path = format!("/sdcpp/v1/jobs/{id}");
         let mut every = POLL;
@@ -135,7 +142,10 @@ impl Resident {
                 Some("completed") => return images(&job),
                 Some("queued" | "generating") => {}
                 _ => {
-                    let message = job["error"]["message"].as_str().or(job["error"].as_str()).unwrap_or("it did not say why");
+                    let message = job["error"]["message"]
+                        .as_str()
+                        .or(job["error"].as_str())
+                        .unwrap_or("it did not say why");
                     return Err(of_job(message, &follower.said));
                 }
             }
@@ -184,7 +194,8 @@ impl Resident {
 
 /// Whether somebody ended it, rather than its own work.
 pub(crate) fn was_killed(exit: &Exit) -> bool {
-    exit.asked || matches!(exit.status, ExitStatus::Signal { name: "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGHUP", .. })
+    exit.asked
+        || matches!(exit.status, ExitStatus::Signal { name: "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGHUP", .. })
 }
 
 /// The request in the server's words.

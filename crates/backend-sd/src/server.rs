@@ -6,7 +6,13 @@ use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
 use loadmaster_supervise::{Child, NotReady, Spec};
 use loadmaster_upstream::{Method, Upstream, free_port};
 
-use crate::{arguments, diagnose::diagnose, launch, process::{self, Listens}, settings::Settings};
+use crate::{
+    arguments,
+    diagnose::diagnose,
+    launch,
+    process::{self, Listens},
+    settings::Settings,
+};
 
 /// How often a loading server is tried: its port opens when the model is loaded.
 const PROBE_EVERY: Duration = Duration::from_millis(20);
@@ -32,7 +38,8 @@ impl Post {
             None => free_port().map_err(refused)?,
         };
         let mut bytes = [0_u8; 8];
-        getrandom::fill(&mut bytes).map_err(|error| BackendError::system("drawing a random number", error))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| BackendError::system("drawing a random number", error))?;
         // JSON numbers are whole up to 2^53.
         Ok(Self { address, nonce: u64::from_ne_bytes(bytes) >> 12 })
     }
@@ -41,11 +48,17 @@ impl Post {
     pub(crate) fn upstream(&self) -> Result<Upstream, BackendError> {
         // It knows no keys, and ignores them.
         let endpoint = Endpoint::Tcp { address: self.address, api_key: String::new() };
-        Upstream::new(&endpoint).map_err(|error| BackendError::system("preparing to talk to sd-server", error))
+        Upstream::new(&endpoint)
+            .map_err(|error| BackendError::system("preparing to talk to sd-server", error))
     }
 
     /// What starts the server of `plan`.
-    pub(crate) fn spec(&self, plan: &LaunchPlan, settings: &Settings, folder: &Path) -> Result<Spec, BackendError> {
+    pub(crate) fn spec(
+        &self,
+        plan: &LaunchPlan,
+        settings: &Settings,
+        folder: &Path,
+    ) -> Result<Spec, BackendError> {
         let empty = folder.join("loras");
         let loras = settings.lora_dir.as_ref().unwrap_or(&empty);
         Ok(launch::spec(plan, folder)?

@@ -33,7 +33,10 @@ impl Mode {
 
 /// Ways to use less memory, each a flag of both programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they go together in any way")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own, and they go together in any way"
+)]
 pub struct Savings {
     /// Attention without the full score matrix, in the denoiser.
     pub flash_attention: bool,

@@ -12,8 +12,8 @@ use std::{
 use loadmaster_checkpoint::Family;
 use loadmaster_core::{BackendError, LaunchPlan};
 use loadmaster_images::{
-    Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial, Progress,
-    Size, Stage,
+    Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial,
+    Progress, Size, Stage,
 };
 use loadmaster_supervise::{Child, Lines};
 use tokio::{
@@ -172,12 +172,8 @@ impl Studio {
         fresh: bool,
     ) -> Follower<'a> {
         let mut lines = child.lines();
-        while !fresh {
-            tokio::select! {
-                biased;
-                line = lines.next() => if line.is_none() { break },
-                () = std::future::ready(()) => break,
-            }
+        if !fresh {
+            skip(&mut lines).await;
         }
         self.busy.fetch_add(1, Ordering::Relaxed);
         let tracker = Tracker::new(work, self.history.rates(&self.key));
@@ -210,7 +206,7 @@ impl Studio {
         }
         let pixels = order.size.pixels();
         let peak = follower.peak.filter(|_| counts);
-        self.history.remember(&self.key, follower.work, timings, pixels, peak);
+        drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
             Painted { bytes: order.signed(bytes, &parameters), format: order.format, seed }
@@ -289,6 +285,17 @@ impl Follower<'_> {
     }
 }
 
+/// Skips the lines that are there already.
+async fn skip(lines: &mut Lines) {
+    loop {
+        tokio::select! {
+            biased;
+            line = lines.next() => if line.is_none() { return },
+            () = std::future::ready(()) => return,
+        }
+    }
+}
+
 /// A folder that is deleted with everything in it.
 #[derive(Debug)]
 pub(crate) struct WorkFolder(pub(crate) PathBuf);
@@ -300,7 +307,8 @@ impl WorkFolder {
         let refused = |error| BackendError::system(format!("making the folder {}", path.display()), error);
         std::fs::create_dir_all(&path).map_err(refused)?;
         #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)?;
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .map_err(refused)?;
         Ok(Self(path))
     }
 }

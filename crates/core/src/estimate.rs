@@ -42,8 +42,8 @@ pub struct DeviceEstimate {
     pub compute: u64,
     /// The rest: the process itself, output buffers, prompt caches.
     pub other: u64,
-    /// How many of `weights` are a mapping of the model's file. The kernel counts these as
-    /// available although the model needs them.
+    /// How many of all these bytes the kernel counts as available although the model needs them: weights
+    /// that are a mapping of the model's file, and what is taken only while there is work, and given back.
     pub mapped: u64,
 }
 

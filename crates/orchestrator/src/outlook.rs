@@ -53,6 +53,11 @@ impl Outlook {
         self.without(&(&self.may_go | &self.own), real)
     }
 
+    /// The machine as it is for a plan for which nobody goes.
+    pub(crate) fn undisturbed(&self, real: &Machine) -> Machine {
+        self.without(&self.own, real)
+    }
+
     /// What keeps `estimate` from fitting beside everything but what the model holds already.
     pub(crate) fn shortages(&self, estimate: &Estimate, real: &Machine) -> Vec<Shortage> {
         self.ledger.shortages(estimate, real, &self.budgets, &self.gone(&self.own))

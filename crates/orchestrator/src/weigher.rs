@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, LaunchPlan, Machine};
+use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, LaunchPlan, Machine, ModelKind};
 
 use crate::{
     MachineReader, OrchestratorError, Policy, ProcessMemory,
@@ -86,6 +86,15 @@ impl Weigher {
         if let Some(gentle) = outlook.gentle(&machine, &estimate)
             && let Ok((other, takes)) = plan_for(gentle).await
             && as_good(&machine, &estimate, &takes)
+        {
+            (plan, estimate) = (other, takes);
+        }
+        // A model of images may have a smaller way to run. It is no better off in the place of others than beside them,
+        // as it works on one image and rests; a model of text would be squeezed for as long as it runs.
+        if preparation.request.model.kind == ModelKind::Image
+            && !outlook.shortages(&estimate, &machine).is_empty()
+            && let Ok((other, takes)) = plan_for(outlook.undisturbed(&machine)).await
+            && outlook.shortages(&takes, &machine).is_empty()
         {
             (plan, estimate) = (other, takes);
         }

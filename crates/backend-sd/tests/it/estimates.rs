@@ -1,0 +1,36 @@
+//! What was predicted beside what the programs really had at their peak.
+
+use serde_json::{Value, json};
+
+use crate::place::{Place, asked, cat_with, model_file};
+
+/// Bytes that were predicted and measured for an image of that side.
+async fn both(file: &str, components: &Value, mode: &str, side: u64) -> (u64, u64) {
+    let place = Place::new();
+    let request = asked(file, components).with("mode", mode).with("pixels", side * side);
+    let plan = place.plan(&request).await.unwrap();
+    let predicted = place.backend.estimate_resources(&plan).await.unwrap();
+    let running = place.start(&request).await;
+    running.paint(&cat_with(&json!({"size": format!("{side}x{side}"), "steps": 1}))).await.unwrap();
+    running.stop().await;
+    let measured = place.backend.estimate_resources(&plan).await.unwrap();
+    (predicted.devices[0].total(), measured.devices[0].total())
+}
+
+/// Never short by more than its margin, and not far over: the smallest model is mostly the program itself.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn peaks_are_predicted() {
+    let tae = json!({"taesd": model_file("micro-tae.safetensors")});
+    for (file, components, mode, side) in [
+        ("micro.safetensors", &tae, "resident", 256),
+        ("micro.safetensors", &tae, "one-shot", 256),
+        ("sd1tiny.safetensors", &json!({}), "one-shot", 64),
+    ] {
+        let (predicted, measured) = both(file, components, mode, side).await;
+        let told = format!("{file} {mode} {side}: {predicted} predicted, {measured} taken");
+        // The margin of the reservation, and what glibc keeps at times.
+        assert!(measured <= predicted + predicted / 50 + (4 << 20), "{told}");
+        assert!(predicted <= measured + measured / 10 + (16 << 20), "{told}");
+    }
+}

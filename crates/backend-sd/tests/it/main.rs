@@ -1,0 +1,10 @@
+//! The real programs, with small models of random weights.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod estimates;
+mod faults;
+mod paints;
+mod place;
+mod plans;
+mod starts;
