@@ -84,7 +84,7 @@ fn the_chat_is_back_after_an_image_that_failed() {
 fn a_chat_that_comes_meanwhile_waits_and_is_answered() {
     let daemon = studio_for_one_of_two("one-shot");
     ask_for_paris(&daemon);
-    let mut request = image(60);
+    let mut request = image(20);
     request["stream"] = true.into();
     let mut images = asked_for(&daemon, &request).send().expect("Loadmaster answers");
     read_until(&mut images, "sampling");
@@ -93,7 +93,8 @@ fn a_chat_that_comes_meanwhile_waits_and_is_answered() {
     let asked = client().post(chat_url(&daemon)).timeout(PATIENCE).json(&chat);
     let told = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| asked.send().and_then(Response::text).expect("it is answered whole"));
-        let rest = images.text().expect("the image is finished");
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut images, &mut rest).expect("the image is finished");
         assert!(
             rest.contains("image_generation.completed"),
             "{}",

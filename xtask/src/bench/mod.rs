@@ -13,6 +13,7 @@ mod loads;
 mod machine;
 mod median;
 mod page;
+pub(crate) mod scene;
 mod scheduler;
 mod server;
 mod serving;
@@ -55,6 +56,8 @@ pub(crate) enum Benchmark {
     Swap(swap::Arguments),
     /// A long conversation, offloaded and brought back, beside starting over and llama-server's own router
     Conversation(conversation::Arguments),
+    /// Chats and images under a budget that holds one of the two models
+    Scene(scene::Arguments),
     /// Patterns of requests over many models in virtual time, under our decisions and simpler ones
     Scheduler {
         /// The date to write beside the figures, such as 2026-02-28
@@ -86,6 +89,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Header { date, rounds } => header::run(&date, rounds),
         Benchmark::Estimate(arguments) => estimate::run(&arguments),
         Benchmark::Scheduler { date } => scheduler::run(&date),
+        Benchmark::Scene(arguments) => scene::run(&arguments),
         Benchmark::Swap(arguments) => swap::run(&arguments),
         Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
