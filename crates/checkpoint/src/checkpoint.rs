@@ -101,7 +101,7 @@ impl Checkpoint {
 
     /// What the file is, roughly, by the names of its tensors.
     pub fn contents(&self) -> Contents {
-        Contents::of_names(self.tensors.iter().map(|tensor| tensor.name.as_str()))
+        Contents::of_names(&self.tensors.iter().map(|tensor| tensor.name.as_str()).collect::<Vec<_>>())
     }
 
     /// The tensor of this name.

@@ -68,13 +68,13 @@ const TEXT_ENCODER: &[&str] = &[
 impl Contents {
     /// Judges a header.
     pub fn of(header: &SafetensorsHeader) -> Self {
-        Self::of_names(header.tensors.iter().map(|tensor| tensor.name.as_str()))
+        Self::of_names(&header.tensors.iter().map(|tensor| tensor.name.as_str()).collect::<Vec<_>>())
     }
 
     /// Judges the names of all tensors of a file.
-    pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let begins = |with: &[&str]| names.clone().any(|name| with.iter().any(|with| name.starts_with(with)));
-        let has = |parts: &[&str]| names.clone().any(|name| parts.iter().any(|part| name.contains(part)));
+    pub fn of_names(names: &[&str]) -> Self {
+        let begins = |with: &[&str]| names.iter().any(|name| with.iter().any(|with| name.starts_with(with)));
+        let has = |parts: &[&str]| names.iter().any(|name| parts.iter().any(|part| name.contains(part)));
         // A checkpoint has several of these: the diffusion model is what it is for.
         if has(LORA) {
             Self::Lora

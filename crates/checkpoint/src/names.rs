@@ -62,13 +62,23 @@ impl Spelling {
 /// The role that a tensor belongs to, and its name within it.
 pub(crate) fn place(name: &str, spelling: Spelling) -> Option<(Role, &str)> {
     let (role, rest) = match (prefixed(name), spelling) {
-        (Some((role, rest)), Spelling::Whole) => (role, rest),
-        // A component may carry its prefix, and then has the role that it was named for.
-        (Some((_, rest)), Spelling::Component(role)) => (role, rest),
+        (Some(found), Spelling::Whole) => found,
+        (Some((found, rest)), Spelling::Component(role)) => (within(found, role)?, rest),
         (None, Spelling::Component(role)) => (role, name),
         (None, Spelling::Whole) => return None,
     };
     Some((role, if role.is_encoder() { inner(rest) } else { rest }))
+}
+
+/// What a tensor with the prefix of one role is in a file that was named for another: a whole checkpoint can be
+/// named for one of its parts, and then the others are left out.
+fn within(found: Role, named: Role) -> Option<Role> {
+    match (found, named) {
+        (Role::DiffusionModel, Role::HighNoiseDiffusionModel) | (Role::Vae, Role::Taesd) => Some(named),
+        (Role::LlmVision, Role::Llm) => Some(found),
+        _ if found == named => Some(named),
+        _ => None,
+    }
 }
 
 fn prefixed(name: &str) -> Option<(Role, &str)> {

@@ -56,8 +56,8 @@ impl Parts {
     /// Adds a file that was read already as a component, in the place of what there was for its role.
     #[must_use]
     pub fn with_checkpoint(mut self, role: Role, checkpoint: Checkpoint) -> Self {
-        // stable-diffusion.cpp adds the tensors of the file to those of the others, under the role's prefix: of
-        // two that have one name the later is taken (`add_tensor_storage`).
+        // stable-diffusion.cpp takes the later of two tensors that have one name (`add_tensor_storage`), in
+        // whichever spelling; a component is whole, so nothing of what it replaces is left.
         let more: Vec<Placed> = checkpoint
             .tensors
             .iter()
@@ -66,10 +66,7 @@ impl Parts {
                 Some(Placed { role, name: name.into(), tensor: tensor.clone() })
             })
             .collect();
-        let replaced: std::collections::BTreeSet<(Role, &str)> =
-            more.iter().map(|placed| (placed.role, placed.name.as_str())).collect();
-        self.placed.retain(|placed| !replaced.contains(&(placed.role, placed.name.as_str())));
-        drop(replaced);
+        self.placed.retain(|placed| placed.role != role);
         self.placed.extend(more);
         self.components.push((role, checkpoint));
         self

@@ -11,7 +11,7 @@ use crate::error::CheckpointError;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
-    /// The denoiser: UNet or diffusion transformer.
+    /// The denoiser: U-Net or diffusion transformer.
     DiffusionModel,
     /// The denoiser of the first, noisy steps of Wan 2.2.
     HighNoiseDiffusionModel,
@@ -72,7 +72,7 @@ impl Role {
         }
     }
 
-    /// The option of `sd-cli` and `sd-server` that takes its file; `None` for what has none (a LoRA is named
+    /// The option of `sd-cli` and `sd-server` that takes its file; `None` for what has none (an adapter is named
     /// by each request).
     pub const fn option(self) -> Option<&'static str> {
         Some(match self {

@@ -31,7 +31,8 @@
 //!   an error.
 //!
 //! # Limitations
-//! - Which family a diffusion model belongs to is not told, only that it is one ([`Contents`]).
+//! - Which family a diffusion model belongs to is not kept, only that it is one ([`Contents`]):
+//!   `loadmaster-checkpoint` tells it.
 //! - On Windows the number of a file's names is not known: what a removal says was freed counts hard links
 //!   as if they were copies.
 //! - A pull that waits for another process's pull of the same model does not show that one's progress.

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "loadmaster-backend-llama",
             "loadmaster-binaries",
+            "loadmaster-checkpoint",
             "loadmaster-core",
             "loadmaster-fetch",
             "loadmaster-gateway",

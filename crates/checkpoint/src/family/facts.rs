@@ -51,12 +51,10 @@ impl Family {
             | Self::Anima
             | Self::Wan
             | Self::PixArt => 16,
-            Self::Sdxl | Self::SdxlRefiner | Self::SdxlSsd1b | Self::SdxlVega => 8,
             _ => 8,
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "one row of a table, taken apart where it is used")]
     const fn row(self) -> (u32, u32, f32, Option<f32>, &'static str, &'static str) {
         match self {
             Self::Sd1 => (512, 20, 7.0, None, "euler_a", "defaults of sd-cli; model card of v1-5"),

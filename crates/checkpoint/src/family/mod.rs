@@ -20,13 +20,13 @@ pub(crate) use self::tell::tell;
 pub enum Family {
     /// Stable Diffusion 1.x.
     Sd1,
-    /// Stable Diffusion 1.x with a small UNet (BK-SDM, Segmind's tiny).
+    /// Stable Diffusion 1.x with a small denoiser (BK-SDM, Segmind's tiny).
     Sd1Tiny,
     /// SDXS-512-DreamShaper: Stable Diffusion 1.x with one step.
     Sdxs,
     /// Stable Diffusion 2.x.
     Sd2,
-    /// Stable Diffusion 2.x with a small UNet (SDXS 0.9 among them).
+    /// Stable Diffusion 2.x with a small denoiser (SDXS 0.9 among them).
     Sd2Tiny,
     /// Stable Diffusion XL.
     Sdxl,
@@ -179,7 +179,7 @@ impl Family {
         }
     }
 
-    /// Whether its denoiser is a UNet (else it is a diffusion transformer).
+    /// Whether its denoiser is a U-Net (else it is a diffusion transformer).
     pub const fn is_unet(self) -> bool {
         matches!(
             self,

@@ -1,7 +1,7 @@
 //! Tells the family by the tensors of the denoiser.
 //!
 //! The tensors that families are known by are those that stable-diffusion.cpp looks at (`get_sd_version`), and
-//! for single UNets, which it cannot place without their encoder, the width of the text that they attend to.
+//! for single `UNet`s, which it cannot place without their encoder, the width of the text that they attend to.
 
 use super::{Family, Task};
 use crate::{
@@ -106,7 +106,7 @@ fn flux(denoiser: &Denoiser<'_>) -> Option<(Family, Task)> {
     Some((family, task))
 }
 
-/// Stable Diffusion 1, 2 and XL, by the width of the text that their UNet attends to.
+/// Stable Diffusion 1, 2 and XL, by the width of the text that their denoiser attends to.
 fn unet(denoiser: &Denoiser<'_>) -> Option<(Family, Task)> {
     if !denoiser.begins("input_blocks.") && !denoiser.begins("down_blocks.") {
         return None;

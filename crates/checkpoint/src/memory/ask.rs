@@ -14,6 +14,10 @@ pub enum Source {
 
 /// What a graphics card holds. Without one of these all is in main memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the engine, any of which may be given"
+)]
 pub struct Gpu {
     /// `--offload-to-cpu`: weights wait in main memory, and are copied to the card for their phase.
     pub offload_to_cpu: bool,
@@ -27,6 +31,10 @@ pub struct Gpu {
 
 /// What is asked of a model: a size, and the settings that change what it takes.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the engine, any of which may be given"
+)]
 pub struct Ask {
     /// Width in pixels.
     pub width: u32,
@@ -44,7 +52,7 @@ pub struct Ask {
     pub weight_type: Option<TensorType>,
     /// `--mmap`: the file is mapped while it is loaded, and its tensors are copied nevertheless.
     pub mmap: bool,
-    /// Bytes of the LoRA files that a request names together.
+    /// Bytes of the `LoRA` files that a request names together.
     pub loras: u64,
     /// The graphics card, if there is one.
     pub gpu: Option<Gpu>,

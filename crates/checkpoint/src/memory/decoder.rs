@@ -25,7 +25,7 @@ pub(super) fn decode(parts: &Parts, family: Family, ask: &Ask) -> u64 {
         _ if family == Family::ChromaRadiance => 0,
         // Convolutions over frames: 27 neighbours of 96 channels in three padded frames, an upper estimate.
         _ if has_frames(parts) => 8000,
-        _ => widest_decoder(parts) * if ask.vae_conv_direct { DIRECT } else { CONVOLUTION },
+        _ => widest_decoder(parts).saturating_mul(if ask.vae_conv_direct { DIRECT } else { CONVOLUTION }),
     };
     pixels(ask).saturating_mul(per_pixel)
 }
@@ -37,7 +37,7 @@ pub(super) fn encode(parts: &Parts, family: Family, ask: &Ask) -> u64 {
         _ if family == Family::ChromaRadiance => 0,
         _ if has_frames(parts) => 8000,
         // The first level has the channels of `conv_in`, and what its blocks add to is kept beside.
-        _ => output(parts, "encoder.conv_in.weight").unwrap_or(128) * (CONVOLUTION + 4),
+        _ => output(parts, "encoder.conv_in.weight").unwrap_or(128).saturating_mul(CONVOLUTION + 4),
     };
     pixels(ask).saturating_mul(per_pixel)
 }
@@ -52,7 +52,6 @@ fn widest_decoder(parts: &Parts) -> u64 {
     output(parts, "decoder.up.1.upsample.conv.weight")
         .or_else(|| output(parts, "decoder.up_blocks.2.upsamplers.0.conv.weight"))
         .unwrap_or(256)
-        .min(1 << 20)
 }
 
 fn has_frames(parts: &Parts) -> bool {

@@ -31,7 +31,7 @@ const fn is_xl(family: Family) -> bool {
     matches!(family, Family::Sdxl | Family::SdxlSsd1b | Family::SdxlVega | Family::SdxlRefiner)
 }
 
-/// UNets, `n` latents: the row of constant, bytes for each latent, bytes for each pair of latents.
+/// U-Nets, `n` latents: the row of constant, bytes for each latent, bytes for each pair of latents.
 fn unet(family: Family, ask: &Ask) -> f64 {
     let n = latents(ask);
     if is_xl(family) {
@@ -64,15 +64,14 @@ fn transformer(parts: &Parts, family: Family, ask: &Ask) -> f64 {
     let known = matches!(family, Family::OvisImage | Family::Flux1Dev | Family::Flux1Schnell);
     let activations = match (ask.flash_attention, single) {
         (true, _) => 22.9,
-        (false, true) => 16.4,
         (false, false) if known => 10.5,
-        (false, false) => 16.4,
+        (false, _) => 16.4,
     };
     let scores = if ask.flash_attention { 0.0 } else { 4.0 * heads * tokens * tokens };
     2.6 * MIB + activations * 4.0 * width * tokens + scores
 }
 
-/// Latents of a UNet: an eighth of the picture in each direction.
+/// Latents of a U-Net: an eighth of the picture in each direction.
 fn latents(ask: &Ask) -> f64 {
     float(ask.pixels(8)) / 64.0
 }

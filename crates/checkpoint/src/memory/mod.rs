@@ -70,7 +70,7 @@ pub enum Basis {
 pub struct PhaseMemory {
     /// The text encoders.
     pub text: Phase,
-    /// The denoiser (a `ControlNet` and LoRAs counted with it).
+    /// The denoiser (with what a `ControlNet` adds).
     pub denoiser: Phase,
     /// The decoder, with the weights that `sd-cli` loads for it.
     pub decoder: Phase,

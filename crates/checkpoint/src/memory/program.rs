@@ -246,7 +246,7 @@ fn program(family: Family, ask: &Ask) -> Usage {
         | Family::ZImage
         | Family::Flux2Klein
         | Family::Anima
-        | Family::LongCat => 44,
+        | Family::LongCat => 45,
         // T5's, which is loaded without the encoder too; measured with FLUX.1.
         Family::Flux1Dev
         | Family::Flux1Schnell

@@ -1,9 +1,11 @@
 //! `loadmaster inspect`
 
 mod contents;
+mod image;
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
+use loadmaster_checkpoint::{CheckpointError, Parts};
 use loadmaster_core::Bytes;
 use loadmaster_gguf::{ArrayMode, Facts, Header, PerLayer, ReadOptions, WeightSizes};
 use serde_json::{Value, json};
@@ -24,6 +26,14 @@ pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitC
         library::known(&args.file, config)?;
     }
     let source = Source::of(found.as_ref().map_or(&args.file, |found| &found.path));
+    if let Some(parts) = image(source)? {
+        return print(&if args.json {
+            format!("{:#}\n", image::as_json(&parts))
+        } else {
+            table::lined_up_left(&image::rows(&parts))
+        })
+        .map(|()| ExitCode::SUCCESS);
+    }
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
     let header = source.header(ReadOptions { arrays }, &config.network).await?;
     let complete = source::complete(&header);
@@ -44,6 +54,25 @@ pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitC
     // The header was shown; a file that cannot be loaded is a failure all the same.
     complete.map_err(|error| source.unusable(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The image model that a safetensors file on this disk is.
+fn image(source: Source<'_>) -> Result<Option<Parts>, Failed> {
+    let Source::File(path) = source else { return Ok(None) };
+    let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
+    if !named {
+        return Ok(None);
+    }
+    let failed = |error: CheckpointError| {
+        let failed = match &error {
+            CheckpointError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Failed::not_found(error.to_string())
+            }
+            _ => Failed::because(error.to_string()),
+        };
+        failed.remedy(error.remedy())
+    };
+    Parts::open(path).map(Some).map_err(failed)
 }
 
 fn as_json(args: &InspectArgs, header: &Header, facts: &Facts, cause: Option<&str>) -> Value {
