@@ -99,7 +99,9 @@ impl Puller {
     ) -> Result<Vec<Downloaded>, ModelsError> {
         let mut downloads = Vec::new();
         let mut staged = Vec::new();
-        for Wanted { file, there } in wanted {
+        // Weights come first, and so do what was read of them.
+        let heads = plan.heads.iter().map(Some).chain(std::iter::repeat(None));
+        for (Wanted { file, there }, head) in wanted.iter().zip(heads) {
             let There::Staged(path) = there else { continue };
             let mut download = Download::new(self.hub.client(), &file.url, path)?;
             if let Some(size) = file.size {
@@ -108,7 +110,10 @@ impl Puller {
             if let Some(hash) = file.sha256 {
                 download = download.expect_sha256(hash.to_string().parse()?);
             }
-            downloads.push(download);
+            downloads.push(match head {
+                Some(head) => head.begin(download),
+                None => download,
+            });
             staged.push(file);
         }
         let each: Vec<_> = staged.iter().zip(&downloads).map(|(file, one)| (*file, one.progress())).collect();

@@ -1,6 +1,7 @@
 //! Models that come from a hub.
 
 mod fetch;
+mod head;
 mod header;
 mod plan;
 mod refresh;
