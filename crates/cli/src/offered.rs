@@ -11,7 +11,7 @@ use loadmaster_orchestrator::{ModelRules, OrchestratorError};
 use crate::{
     Failed,
     config::{Config, ModelSection},
-    library,
+    library::{self, recommended::lay_over},
 };
 
 /// One model, and how it is loaded and treated.
@@ -76,8 +76,8 @@ pub(crate) fn named(file: &Path, flags: &Settings, config: &Config) -> Offer {
 pub(crate) fn with_section(model: Model, own: Settings, flags: &Settings, config: &Config) -> Offer {
     let section = config.models.get(&model.id);
     let mut settings = own;
-    settings.extend(section.map(|section| section.settings.clone()).unwrap_or_default());
-    settings.extend(flags.clone());
+    lay_over(&mut settings, section.map(|section| section.settings.clone()).unwrap_or_default());
+    lay_over(&mut settings, flags.clone());
     let rules = section.map(ModelSection::rules).unwrap_or_default();
     Offer { request: LoadRequest { model, settings }, rules, library: None, unasked: false }
 }

@@ -1,8 +1,8 @@
 //! `loadmaster pull`
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
-use loadmaster_core::{Bytes, LoadRequest, Model, ModelKind, Settings};
+use loadmaster_core::{Bytes, Model, ModelKind, Settings};
 use loadmaster_models::{
     Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller, Reference,
 };
@@ -11,7 +11,8 @@ use crate::{
     Failed,
     args::PullArgs,
     config::{self, Config},
-    library::{self, progress::Shown, rested},
+    library::{self, progress::Shown, recommended, rested},
+    offered,
     printed::print,
     source::{self, Source},
 };
@@ -100,20 +101,25 @@ fn announced(plan: &Plan) -> String {
     format!("{}:{quantisation} {}{files}{reason}", plan.name, Bytes(plan.bytes))
 }
 
-/// Refuses a language model that does not fit this machine even when nothing else runs on it. The header is
-/// read, and what it takes is predicted, as `loadmaster estimate` does it.
+/// Refuses a language model that does not fit this machine even when nothing else runs on it. What it takes is
+/// predicted from its header, as `loadmaster estimate` does it; the header is here since the plan was made.
 async fn check(plan: &Plan, config: &Config) -> Result<(), Failed> {
-    if plan.header().is_none() || !matches!(plan.kind, Kind::Llm | Kind::Embedding | Kind::Reranker) {
+    let (Some(header), Some(weights)) = (plan.header(), plan.weights().next()) else { return Ok(()) };
+    if !matches!(plan.kind, Kind::Llm | Kind::Embedding | Kind::Reranker) {
         return Ok(());
     }
-    let Some(weights) = plan.weights().next() else { return Ok(()) };
-    let local = Source::of(Path::new(&weights.url)).local(&config.network).await?;
-    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path: local.path().to_owned() };
+    let source = Source::Url(&weights.url);
+    source::complete(header).map_err(|error| source.unusable(&error))?;
+    let folder = source::folder_of_headers()?;
+    let Some(path) = plan.save_heads(folder.path())? else { return Ok(()) };
+    let shown = path.display().to_string();
+    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
     let orchestrator = rested::orchestrator(config)?;
-    let settings =
-        config.models.get(&model.id).map_or_else(Settings::new, |section| section.settings.clone());
-    let request = LoadRequest { model, settings };
-    let preview = rested::preview(&orchestrator, request).await.map_err(|failed| local.named(failed))?;
+    let own = recommended::settings(&plan.recommended);
+    let request = offered::with_section(model, own, &Settings::new(), config).request;
+    let preview = rested::preview(&orchestrator, request).await;
+    let preview =
+        preview.map_err(|failed| failed.renamed(&shown, &loadmaster_fetch::without_secrets(&weights.url)))?;
     match rested::shortages(&preview) {
         None => Ok(()),
         Some(reason) => Err(ModelsError::Refused {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use loadmaster_core::{Model, ModelKind, Settings};
 use loadmaster_models::{Catalog, Hold, Kind, Library, Manifest, ModelName, ModelsError, Reference, Role};
 
-use super::blocking;
+use serde_json::Value;
+
+use super::{blocking, recommended};
 use crate::{
     Failed,
     config::Config,
@@ -18,16 +20,16 @@ pub(crate) struct Found {
     pub(crate) manifest: Manifest,
     /// The file that a server is started with.
     pub(crate) path: PathBuf,
-    /// Its projector, if it has one.
-    projector: Option<PathBuf>,
+    /// The other files that it has.
+    components: Vec<(Role, PathBuf)>,
 }
 
 impl Found {
     /// The model of `manifest`, in the library at `root`.
     pub(crate) fn of(manifest: Manifest, root: &Path) -> Self {
-        let projector = manifest.components.iter().find(|component| component.role == Role::Mmproj);
-        let projector = projector.map(|component| manifest.path(root, &component.file));
-        Self { path: manifest.main_file(root).unwrap_or_default(), projector, manifest }
+        let components = manifest.components.iter();
+        let components = components.map(|part| (part.role, manifest.path(root, &part.file))).collect();
+        Self { path: manifest.main_file(root).unwrap_or_default(), components, manifest }
     }
 
     /// It as a model to load; a failure if it is none that answers.
@@ -39,12 +41,29 @@ impl Found {
             ))
             .remedy("`loadmaster list` shows which are language models."));
         }
-        let mut own = Settings::new();
-        if let Some(projector) = self.projector.as_ref().and_then(|path| path.to_str()) {
-            own.insert("mmproj".to_owned(), projector.into());
-        }
+        let mut own = recommended::settings(&self.manifest.recommended);
+        own.extend(self.companions());
         let model = Model { id: name.clone(), kind: ModelKind::Text, path: self.path.clone() };
         Ok(Offer { library: Some(name), ..offered::with_section(model, own, flags, config) })
+    }
+}
+
+impl Found {
+    /// The files that are loaded with a language model, by the settings that they are for.
+    pub(crate) fn companions(&self) -> Settings {
+        let mut settings = Settings::new();
+        let of = |role: Role| self.components.iter().filter(move |(is, _)| *is == role);
+        let path = |(_, path): &(Role, PathBuf)| Value::from(path.to_string_lossy().into_owned());
+        for (role, name) in [(Role::Mmproj, "mmproj"), (Role::Draft, "draft")] {
+            if let Some(file) = of(role).next() {
+                settings.insert(name.to_owned(), path(file));
+            }
+        }
+        let adapters: Vec<Value> = of(Role::Lora).map(path).collect();
+        if !adapters.is_empty() {
+            settings.insert("lora".to_owned(), adapters.into());
+        }
+        settings
     }
 }
 
