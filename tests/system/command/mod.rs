@@ -26,6 +26,8 @@ mod library;
 #[cfg(unix)]
 mod permissions;
 #[cfg(unix)]
+mod pulls;
+#[cfg(unix)]
 mod terminal;
 
 // The fake NVML and the software Vulkan device are built and installed as Linux does it.
