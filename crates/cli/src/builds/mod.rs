@@ -102,10 +102,15 @@ pub(crate) fn options(config: &Config) -> std::collections::BTreeMap<String, Set
     options
 }
 
+/// Whether a server is named, or installed and as it was when it was last tried. A few looks at files.
+pub(crate) fn is_there(config: &Config) -> bool {
+    named(config).is_some() || glance(&config.folders.builds, Program::Llama).is_some()
+}
+
 /// Sees that there is a server before one is needed: tries the installed one again if something about it has
 /// changed, and else, on a terminal, installs one.
 pub(crate) async fn ready(config: &Config, may_install: bool) -> Result<(), Failed> {
-    if named(config).is_some() || glance(&config.folders.builds, Program::Llama).is_some() {
+    if is_there(config) {
         return Ok(());
     }
     if config.folders.builds.join(Program::Llama.name()).join("state.json").is_file() {
