@@ -205,6 +205,12 @@ impl Download {
         }
     }
 
+    /// Bytes that a download to `target` which has not ended, of this process or of another, has put on the disk.
+    pub fn kept(target: &Path) -> u64 {
+        let kept = Paths::of(target).ok().and_then(|paths| paths.kept());
+        kept.map_or(0, |journal| journal.done.count())
+    }
+
     /// Removes what a download to `target` that did not end has left beside it, unless one is under way.
     pub fn discard(target: &Path) -> Result<(), FetchError> {
         let paths = Paths::of(target)?;

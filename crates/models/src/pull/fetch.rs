@@ -43,9 +43,8 @@ impl Puller {
         if let Some(there) = self.is_there(&plan)? {
             return Ok(there);
         }
-        let (library, key) = (self.library.clone(), key(&plan));
         job.tell_step(Step::Download, plan.name.as_str());
-        let staging = blocking(move || Staging::open(&library, &key)).await?;
+        let staging = self.turn(&plan, &key(&plan), job).await?;
         // Another process may have made it while this one waited.
         if let Some(there) = self.is_there(&plan)? {
             staging.discard()?;
@@ -184,7 +183,7 @@ fn place_of(staging: &Staging, file: &PlannedFile, index: usize) -> Result<There
     {
         return Ok(There::Part(path, hash, size));
     }
-    Ok(There::Staged(staging.part_file(&index.to_string(), file.path.as_str())?))
+    Ok(There::Staged(staging.part_file(index, file.path.as_str())?))
 }
 
 /// Takes a file from Hugging Face's own cache, where it lies under its hash. It is checked like a download;

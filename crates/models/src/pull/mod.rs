@@ -5,6 +5,7 @@ mod head;
 mod header;
 mod plan;
 mod refresh;
+mod turn;
 
 use std::{path::PathBuf, sync::Arc};
 
