@@ -76,7 +76,8 @@ pub(crate) async fn pull(
     Ok(done)
 }
 
-async fn puller(config: &Config) -> Result<Puller, Failed> {
+/// What brings models from the hub into the library.
+pub(crate) async fn puller(config: &Config) -> Result<Puller, Failed> {
     let network = &config.network;
     let client = source::client(network)?;
     let hub = Hub::new(client, &network.hub, network.hub_token.is_some());

@@ -6,11 +6,12 @@ use loadmaster_core::Bytes;
 use loadmaster_models::{Manifest, Source, StoredFile};
 use serde_json::{Value, json};
 
+use super::pull;
 use crate::{
     Failed,
     args::ShowArgs,
     config::Config,
-    library::{self, Found, recommended},
+    library::{self, Found, progress::Shown, recommended},
     printed::print,
     table,
 };
@@ -19,6 +20,13 @@ pub(crate) async fn execute(args: ShowArgs, config: &Config) -> Result<ExitCode,
     let library = library::open(config)?;
     let root = library.root().to_owned();
     let name = args.model;
+    if let Some(from) = args.metadata {
+        let shown = Shown::begin(true);
+        let puller = pull::puller(config).await?;
+        let refreshed = puller.refresh(&name, from.strategy(), &shown.job).await;
+        shown.end();
+        refreshed?;
+    }
     let (manifest, in_use) = library::blocking(move || {
         let manifest = library.get(&name)?;
         let in_use = library.is_in_use(manifest.name.as_str());

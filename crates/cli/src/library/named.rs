@@ -182,3 +182,38 @@ pub(crate) async fn hold(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use loadmaster_models::{Component, Facts, Place, RelativePath, StoredFile};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn files_that_belong_to_a_model_are_loaded_with_it() {
+        let file = |name: &str| StoredFile {
+            place: Place::Parts { path: RelativePath::new(name).unwrap() },
+            size: 1,
+            sha256: None,
+            source: None,
+        };
+        let roles = [Role::Mmproj, Role::Lora, Role::Draft, Role::Lora, Role::Vae];
+        let parts = roles.into_iter().enumerate();
+        let manifest = Manifest {
+            schema: loadmaster_models::SCHEMA,
+            name: ModelName::new("m").unwrap(),
+            kind: Kind::Llm,
+            added: 0,
+            reference: None,
+            weights: vec![file("w")],
+            components: parts.map(|(at, role)| Component { role, file: file(&at.to_string()) }).collect(),
+            facts: Facts::default(),
+            recommended: std::collections::BTreeMap::new(),
+        };
+        let root = Path::new("root");
+        let at = |name: &str| root.join("parts").join(name).to_string_lossy().into_owned();
+        let expected = json!({ "mmproj": at("0"), "draft": at("2"), "lora": [at("1"), at("3")] });
+        assert_eq!(Value::Object(Found::of(manifest, root).companions()), expected);
+    }
+}

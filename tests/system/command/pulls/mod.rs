@@ -1,10 +1,11 @@
 //! `loadmaster pull` of models in several files, over connections that break, and what is done with them then.
 //! The hub and the small models are those of the library's own tests.
 
+mod advice;
+mod killed;
 mod shards;
 
 #[path = "../../../../crates/models/tests/it/hub.rs"]
-#[expect(dead_code, reason = "some of it is for the library's own tests alone")]
 mod hub;
 #[path = "../../../../crates/models/tests/it/maker.rs"]
 #[expect(dead_code, reason = "some of it is for the library's own tests alone")]
@@ -55,9 +56,8 @@ impl World {
         self.hub.sent();
         let manifest = ended(self.command("pull", reference).arg("--json")).json();
         let (sent, cuts) = (self.hub.sent(), self.hub.cuts());
-        println!("{reference}: {bytes} bytes with {cuts} cuts, {sent} were sent");
         assert!(cuts > 0, "nothing broke");
-        assert!(sent * 100 <= bytes * 102, "{sent} bytes were sent for {bytes}");
+        assert!(sent * 100 <= bytes * 102, "{sent} bytes were sent for {bytes}, with {cuts} cuts");
         manifest
     }
 
