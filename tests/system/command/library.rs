@@ -268,34 +268,6 @@ fn serve_offers_the_library_when_nothing_is_named() {
 }
 
 #[test]
-fn models_of_other_programs_are_taken_over_where_they_are() {
-    let home = empty_folder();
-    let folder = home.path().join(".lmstudio/models/maker/small");
-    fs::create_dir_all(&folder).expect("it can be made");
-    std::os::unix::fs::symlink(smollm2(), folder.join("small.gguf")).expect("links can be made");
-    let from = |arguments: &[&str]| {
-        ended(
-            loadmaster(home.path())
-                .args(["import", "--from", "lmstudio"])
-                .args(arguments)
-                .env("HOME", home.path()),
-        )
-    };
-    let offered = from(&["--json"]).json();
-    let name = offered["models"][0]["name"].as_str().expect("it is found").to_owned();
-    assert!(from(&[]).printed().contains(&name));
-    assert_eq!(from(&["--json", &name]).json()["name"], name.as_str());
-    let removed = ended(loadmaster(home.path()).args(["rm", &name])).printed();
-    assert!(removed.contains("it is not the library's\n"), "{removed}");
-    assert!(smollm2().exists() && folder.join("small.gguf").exists());
-    from(&["none"]).failed(
-        4,
-        "lmstudio has no model 'none' here",
-        "`loadmaster import --from lmstudio` lists what it has.",
-    );
-}
-
-#[test]
 fn gc_tells_what_it_would_remove() {
     let home = empty_folder();
     let part = home.path().join("models/parts").join("0".repeat(64));

@@ -12,6 +12,8 @@ mod urls;
 
 // A pseudo-terminal, signals and file permissions are Unix's.
 #[cfg(unix)]
+mod adopting;
+#[cfg(unix)]
 mod binaries;
 #[cfg(unix)]
 mod chat;

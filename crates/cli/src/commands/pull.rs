@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use loadmaster_core::{Bytes, Model, ModelKind, Settings};
 use loadmaster_models::{
-    Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller, Reference,
+    Budget, Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller,
+    Reference,
 };
 
 use crate::{
@@ -55,7 +56,8 @@ pub(crate) async fn pull(
     config: &Config,
 ) -> Result<Option<Manifest>, Failed> {
     let puller = puller(config).await?;
-    let options = PullOptions { name: wish.name, budget: rested::budget(config).await?, anyway: wish.anyway };
+    let budget = rested::budget(config).await?;
+    let options = PullOptions { name: wish.name, budget, anyway: wish.anyway };
     let shown = Shown::begin(wish.quiet);
     let work = async {
         let plan = puller.plan(reference, options, &shown.job).await?;
@@ -63,7 +65,7 @@ pub(crate) async fn pull(
             shown.say(&announced(&plan));
         }
         if !wish.anyway {
-            check(&plan, config).await?;
+            check(&plan, budget, config).await?;
         }
         Ok(puller.fetch(plan, &shown.job).await?)
     };
@@ -102,26 +104,14 @@ fn announced(plan: &Plan) -> String {
     format!("{}:{quantisation} {}{files}{reason}", plan.name, Bytes(plan.bytes))
 }
 
-/// Refuses a language model that does not fit this machine even when nothing else runs on it. What it takes is
-/// predicted from its header, as `loadmaster estimate` does it; the header is here since the plan was made.
-async fn check(plan: &Plan, config: &Config) -> Result<(), Failed> {
-    let (Some(header), Some(weights)) = (plan.header(), plan.weights().next()) else { return Ok(()) };
-    if !matches!(plan.kind, Kind::Llm | Kind::Embedding | Kind::Reranker) {
-        return Ok(());
-    }
-    let source = Source::Url(&weights.url);
-    source::complete(header).map_err(|error| source.unusable(&error))?;
-    let folder = source::folder_of_headers()?;
-    let Some(path) = plan.save_heads(folder.path())? else { return Ok(()) };
-    let shown = path.display().to_string();
-    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
-    let orchestrator = rested::orchestrator(config)?;
-    let own = recommended::settings(&plan.recommended);
-    let request = offered::with_section(model, own, &Settings::new(), config).request;
-    let preview = rested::preview(&orchestrator, request).await;
-    let preview =
-        preview.map_err(|failed| failed.renamed(&shown, &loadmaster_fetch::without_secrets(&weights.url)))?;
-    match rested::shortages(&preview) {
+/// Refuses a model that does not fit this machine even when nothing else runs on it.
+async fn check(plan: &Plan, budget: Budget, config: &Config) -> Result<(), Failed> {
+    let shortage = match plan.kind {
+        Kind::Llm | Kind::Embedding | Kind::Reranker => predicted_shortage(plan, config).await?,
+        Kind::Diffusion => shortage_of_weights(plan, budget),
+        _ => None,
+    };
+    match shortage {
         None => Ok(()),
         Some(reason) => Err(ModelsError::Refused {
             reason: format!("{} does not fit this machine: {reason}", plan.name),
@@ -130,4 +120,32 @@ async fn check(plan: &Plan, config: &Config) -> Result<(), Failed> {
         }
         .into()),
     }
+}
+
+/// What is missing for a diffusion model, whose parts are loaded one after the other where memory is scarce: the
+/// largest of them must fit at least.
+fn shortage_of_weights(plan: &Plan, budget: Budget) -> Option<String> {
+    let has = budget.host.saturating_add(budget.accelerators);
+    let largest = plan.files.iter().max_by_key(|file| file.size)?;
+    let needs = largest.size.filter(|&size| size > has)?;
+    Some(format!("{} alone needs {}, there is {}", largest.path, Bytes(needs), Bytes(has)))
+}
+
+/// What is missing for a language model. What it takes is predicted from its header, as `loadmaster estimate` does
+/// it; the header is here since the plan was made.
+async fn predicted_shortage(plan: &Plan, config: &Config) -> Result<Option<String>, Failed> {
+    let (Some(header), Some(weights)) = (plan.header(), plan.weights().next()) else { return Ok(None) };
+    let source = Source::Url(&weights.url);
+    source::complete(header).map_err(|error| source.unusable(&error))?;
+    let folder = source::folder_of_headers()?;
+    let Some(path) = plan.save_heads(folder.path())? else { return Ok(None) };
+    let shown = path.display().to_string();
+    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
+    let orchestrator = rested::orchestrator(config)?;
+    let own = recommended::settings(&plan.recommended);
+    let request = offered::with_section(model, own, &Settings::new(), config).request;
+    let preview = rested::preview(&orchestrator, request).await;
+    let preview =
+        preview.map_err(|failed| failed.renamed(&shown, &loadmaster_fetch::without_secrets(&weights.url)))?;
+    Ok(rested::shortages(&preview))
 }

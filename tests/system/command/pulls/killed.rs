@@ -55,13 +55,12 @@ fn a_pull_that_is_killed_again_and_again_comes_to_its_end() {
         while Instant::now() < end && pull.try_wait().expect("it is a child").is_none() {
             std::thread::sleep(Duration::from_millis(2));
         }
-        match pull.try_wait().expect("it is a child") {
-            Some(status) => assert!(status.success(), "the pull failed"),
-            None => {
-                pull.kill().expect("it is ours");
-                pull.wait().expect("it was killed");
-                killed += 1;
-            }
+        if let Some(status) = pull.try_wait().expect("it is a child") {
+            assert!(status.success(), "the pull failed");
+        } else {
+            pull.kill().expect("it is ours");
+            pull.wait().expect("it was killed");
+            killed += 1;
         }
         if seen(&world) {
             world.removed("big");

@@ -171,6 +171,12 @@ fn a_checkpoint_is_pulled_over_cuts() {
     let weights = [("model.diffusion_model.x", 8 * MIB), ("first_stage_model.y", MIB)];
     let files = [file("sd.safetensors", maker::safetensors(&weights, 4))];
     world.hub.add("owner/sd", &files);
+    fs::write(world.home().join("config.toml"), "[budgets]\nhost = '5 MiB'\n").expect("it can be written");
+    let refused = ended(world.command("pull", "owner/sd").arg("--json"));
+    let remedy = "Choose a smaller model or quantisation, or pull it all the same with --anyway.";
+    let cause = "sd does not fit this machine: sd.safetensors alone needs 9.00 MiB, there is 5.00 MiB";
+    refused.failed(3, cause, remedy);
+    fs::remove_file(world.home().join("config.toml")).expect("it is there");
     let manifest = world.pulled("owner/sd", total(&files));
     assert_eq!((&manifest["name"], &manifest["kind"]), (&json!("sd"), &json!("diffusion")));
     assert_eq!(manifest["facts"]["format"], "safetensors");
