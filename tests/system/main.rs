@@ -5,5 +5,8 @@
 #![cfg_attr(not(unix), expect(dead_code, reason = "tests that need a Unix use it alone"))]
 
 mod command;
+// Its tests send signals.
+#[cfg(unix)]
+mod images;
 mod serve;
 mod support;

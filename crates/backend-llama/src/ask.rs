@@ -12,7 +12,6 @@ use loadmaster_supervise::Supervisor;
 use crate::{
     instance::{self, Address},
     memory::ModelShape,
-    options::Transport,
     output::{Buffer, device_of},
     settings::Settings,
 };
@@ -34,7 +33,7 @@ const MIB: u64 = 1 << 20;
 /// model that it cannot load is for the real start to tell.
 pub(crate) async fn ask(
     supervisor: &Supervisor,
-    (transport, runtime_dir): (Transport, &Path),
+    (transport, runtime_dir): (loadmaster_upstream::Transport, &Path),
     plan: &LaunchPlan,
     settings: &Settings,
     shape: &ModelShape,
@@ -43,7 +42,7 @@ pub(crate) async fn ask(
         return None;
     }
     // It listens before it loads, at an address that nobody else is told.
-    let address = Address::choose(transport, runtime_dir).await.ok()?;
+    let address = Address::choose(transport, runtime_dir).ok()?;
     let spec = instance::spec(plan, settings, &address).ok()?;
     // The last of two equal flags counts.
     let spec = spec.args(["--fit", "on", "--verbosity", "5", "--no-warmup"]).args(without_vocabulary(shape));

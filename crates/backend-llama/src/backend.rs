@@ -97,7 +97,7 @@ impl LlamaBackend {
 
     /// The server to start.
     fn locate(&self) -> Result<PathBuf, BackendError> {
-        server::locate(self.options.server.as_deref(), self.context.search_path.as_deref())
+        server::locate(self.options.server.as_deref(), &self.context)
     }
 
     /// The GPUs that `server` can use on `machine`. Asks the server once, and only when it matters:
@@ -138,14 +138,6 @@ impl LlamaBackend {
         let answer = Arc::new(ask(&self.supervisor, place, plan, settings, shape).await?);
         *last() = Some((plan.clone(), Arc::clone(&answer)));
         Some(answer)
-    }
-
-    fn log_path(&self, model: &Model) -> PathBuf {
-        let safe = |c: char| {
-            if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }
-        };
-        let name: String = model.id.chars().map(safe).collect();
-        self.context.log_dir.join(format!("{name}.log"))
     }
 }
 
@@ -223,14 +215,14 @@ impl Backend for LlamaBackend {
 
     async fn start(&self, id: InstanceId, plan: Arc<LaunchPlan>) -> Result<Instance, BackendError> {
         let settings = Settings::of(&plan)?;
-        let address = Address::choose(self.options.transport, &self.context.runtime_dir).await?;
-        let upstream = Upstream::new(&address.endpoint)
+        let address = Address::choose(self.options.transport, &self.context.runtime_dir)?;
+        let upstream = Upstream::new(address.endpoint())
             .map_err(|error| BackendError::system("preparing to talk to llama-server", error))?;
         let kept_in = self.conversations.prepare(&plan);
         // From here on, dropping `child` ends the server.
         let spec = instance::spec(&plan, &settings, &address)?
             .args(kept_in.iter().flat_map(|folder| [OsStr::new("--slot-save-path"), folder.as_os_str()]))
-            .log(LogFile::new(self.log_path(&plan.model)))
+            .log(LogFile::new(self.context.log_path(&plan.model)))
             .parent_death_signal(self.options.parent_death_signal);
         let child = instance::spawn(&self.supervisor, spec).await?;
         let deadline = Duration::from_secs(settings.start_timeout);
@@ -246,7 +238,7 @@ impl Backend for LlamaBackend {
         let instance = Instance {
             id: id.clone(),
             plan,
-            endpoint: address.endpoint.clone(),
+            endpoint: address.endpoint().clone(),
             pid: Some(child.pid()),
             measured,
             slots: Some(settings.parallel),

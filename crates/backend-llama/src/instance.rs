@@ -1,16 +1,12 @@
 //! One start of the server: its address, its proof of identity, its readiness.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
 use loadmaster_supervise::{Child, NotReady, Spec, Supervisor};
-use loadmaster_upstream::{Method, Upstream};
+use loadmaster_upstream::{Method, Transport, Upstream, random_hex};
 
-use crate::{arguments::arguments, diagnose::diagnose, options::Transport, settings::Settings};
+use crate::{arguments::arguments, diagnose::diagnose, settings::Settings};
 
 /// How often a loading server is asked that does not say that it is ready, because its words have changed.
 /// Each question takes it some of the time in which it loads.
@@ -22,61 +18,27 @@ const READY_WORDS: [&str; 2] = ["model loaded", "listening on"];
 /// How long one answer may take.
 const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Unix sockets have at most so many bytes of path: `sun_path` has 104 on macOS, 108 on Linux, with a
-/// zero at the end.
-const SOCKET_PATH_LIMIT: usize = 103;
-
 /// The server prints some 200 lines while it loads; the buffer sizes among them are read afterwards.
 const RING_LINES: usize = 2000;
 
 /// Where an instance listens, and the word by which it proves that it is ours. Must outlive its server.
 #[derive(Debug)]
 pub(crate) struct Address {
-    pub(crate) endpoint: Endpoint,
+    at: loadmaster_upstream::Address,
     nonce: String,
 }
 
 impl Address {
     /// A new address that nobody can guess.
-    pub(crate) async fn choose(transport: Transport, runtime_dir: &Path) -> Result<Self, BackendError> {
-        let random = random_hex()?;
-        let socket = runtime_dir.join(format!("{}.sock", &random[..16]));
-        let fits = socket.as_os_str().len() <= SOCKET_PATH_LIMIT;
-        let endpoint = match transport {
-            Transport::Auto if cfg!(unix) && fits => Endpoint::Unix { path: socket },
-            Transport::Unix => Endpoint::Unix { path: socket },
-            Transport::Auto | Transport::Tcp => {
-                Endpoint::Tcp { address: free_port().await?, api_key: random_hex()? }
-            }
-        };
+    pub(crate) fn choose(transport: Transport, runtime_dir: &Path) -> Result<Self, BackendError> {
+        let at = loadmaster_upstream::Address::choose(transport, runtime_dir)?;
         // Sorts behind the model's own name, so that the server reports that one.
-        Ok(Self { endpoint, nonce: format!("~{random}") })
+        Ok(Self { at, nonce: format!("~{}", random_hex()?) })
     }
-}
 
-/// Takes the socket file away: it outlives a server that was killed.
-impl Drop for Address {
-    fn drop(&mut self) {
-        if let Endpoint::Unix { path } = &self.endpoint {
-            // There is none when the server removed it itself, or never made it.
-            let _ = std::fs::remove_file(path);
-        }
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.at.endpoint
     }
-}
-
-/// 32 hexadecimal digits from the system's random source.
-fn random_hex() -> Result<String, BackendError> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| BackendError::system("drawing a random key", error))?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
-}
-
-/// A loopback port that is free now. Somebody may take it before the server does: then the server's
-/// start fails, or the stranger fails to prove itself.
-async fn free_port() -> Result<SocketAddr, BackendError> {
-    let refused = |error| BackendError::system("looking for a free port on 127.0.0.1", error);
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(refused)?;
-    listener.local_addr().map_err(refused)
 }
 
 /// What starts the server of `plan` at `address`.
@@ -86,7 +48,7 @@ pub(crate) fn spec(plan: &LaunchPlan, settings: &Settings, address: &Address) ->
         .as_ref()
         .ok_or_else(|| BackendError::system("starting llama-server", "the plan does not name the program"))?;
     let mut spec = Spec::new(server)
-        .args(arguments(plan, settings, &address.endpoint, &address.nonce))
+        .args(arguments(plan, settings, address.endpoint(), &address.nonce))
         .ring_lines(RING_LINES);
     // llama.cpp takes flags from the environment too: what the user's shell has must not change the plan.
     for (name, _) in std::env::vars_os() {
@@ -99,7 +61,7 @@ pub(crate) fn spec(plan: &LaunchPlan, settings: &Settings, address: &Address) ->
         spec = spec.env("MTMD_BACKEND_DEVICE", device);
     }
     // Not as a flag: every user of the machine can read the command lines of others.
-    if let Endpoint::Tcp { api_key, .. } = &address.endpoint {
+    if let Endpoint::Tcp { api_key, .. } = address.endpoint() {
         spec = spec.env("LLAMA_API_KEY", api_key);
     }
     Ok(spec)

@@ -3,22 +3,10 @@
 use std::path::PathBuf;
 
 use loadmaster_core::{BackendError, Bytes};
+use loadmaster_upstream::Transport;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::LlamaBackend;
-
-/// How instances listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Transport {
-    /// A Unix socket where there are any and its path is short enough, else a port.
-    #[default]
-    Auto,
-    /// A Unix socket.
-    Unix,
-    /// A loopback port with a key.
-    Tcp,
-}
 
 /// The backend's section of the configuration.
 #[derive(Debug, Deserialize)]

@@ -1,12 +1,11 @@
 //! Where `llama-server` is, and which devices that build can use.
 
 use std::{
-    ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use loadmaster_core::{BackendError, Device, DeviceKind, Machine};
+use loadmaster_core::{BackendContext, BackendError, Device, DeviceKind, Machine};
 use loadmaster_supervise::{Spec, Supervisor};
 
 /// The program's name on this platform.
@@ -25,10 +24,7 @@ pub(crate) struct ServerDevice {
 }
 
 /// The server to start: the configured one, or the first on the search path.
-pub(crate) fn locate(
-    configured: Option<&Path>,
-    search_path: Option<&OsStr>,
-) -> Result<PathBuf, BackendError> {
+pub(crate) fn locate(configured: Option<&Path>, context: &BackendContext) -> Result<PathBuf, BackendError> {
     let missing = |looked_at: Option<&Path>| {
         BackendError::ServerMissing {
         program: "llama-server",
@@ -44,14 +40,7 @@ pub(crate) fn locate(
         let program = if path.is_dir() { path.join(PROGRAM) } else { path.to_owned() };
         return if program.is_file() { Ok(program) } else { Err(missing(Some(path))) };
     }
-    search_path
-        .into_iter()
-        .flat_map(std::env::split_paths)
-        // An empty entry means the current folder, where nobody's server is.
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(PROGRAM))
-        .find(|program| program.is_file())
-        .ok_or_else(|| missing(None))
+    context.find_program(PROGRAM).ok_or_else(|| missing(None))
 }
 
 /// The devices of a machine that somebody made up, each by the name that a server would have for it: what a
@@ -139,9 +128,11 @@ mod tests {
 
     #[test]
     fn a_missing_server_says_where_it_was_looked_for() {
-        let error = locate(Some(Path::new("/nowhere/llama-server")), None).unwrap_err();
+        let error = locate(Some(Path::new("/nowhere/llama-server")), &BackendContext::default()).unwrap_err();
         assert_eq!(error.to_string(), "No llama-server was found at /nowhere/llama-server");
-        let error = locate(None, Some(OsStr::new("/nowhere:relative:"))).unwrap_err();
+        let context =
+            BackendContext { search_path: Some("/nowhere:relative:".into()), ..BackendContext::default() };
+        let error = locate(None, &context).unwrap_err();
         assert_eq!(error.to_string(), "No llama-server was found");
     }
 }

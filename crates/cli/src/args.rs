@@ -2,6 +2,7 @@
 
 mod builds;
 mod hold;
+mod image;
 mod library;
 mod load;
 mod network;
@@ -21,6 +22,7 @@ pub(crate) use self::{
         SourceArg, VerifyBuildsArgs,
     },
     hold::{BudgetArgs, HoldArgs},
+    image::ImageArgs,
     library::{GcArgs, ImportArgs, ListArgs, PullArgs, RmArgs, ShowArgs, VerifyArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
@@ -108,6 +110,24 @@ pub(crate) struct ServerArgs {
     /// The llama-server to use, or its folder [default: the installed one, else the first on PATH]
     #[arg(long, env = "LOADMASTER_LLAMA_SERVER", value_name = "PATH", hide_env_values = true)]
     pub(crate) llama_server: Option<PathBuf>,
+    /// The sd-server to use [default: the installed one, else the first on PATH]
+    #[arg(
+        long,
+        env = "LOADMASTER_SD_SERVER",
+        value_name = "PATH",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub(crate) sd_server: Option<PathBuf>,
+    /// The sd-cli to use [default: the installed one, else the first on PATH]
+    #[arg(
+        long,
+        env = "LOADMASTER_SD_CLI",
+        value_name = "PATH",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub(crate) sd_cli: Option<PathBuf>,
     /// How llama-server is reached [default: auto, a Unix socket where there are any]
     #[arg(
         long,
@@ -168,6 +188,8 @@ pub(crate) enum Transport {
 pub(crate) enum Command {
     /// Chat with a model in the terminal, or answer one prompt
     Run(RunArgs),
+    /// Make images of a description
+    Image(ImageArgs),
     /// Serve models over an OpenAI-compatible API
     Serve(ServeArgs),
     /// Download a model into the library
@@ -234,6 +256,7 @@ impl Command {
     pub(crate) fn server(&self) -> ServerArgs {
         match self {
             Self::Run(run) => run.server.clone(),
+            Self::Image(image) => image.server.clone(),
             Self::Serve(serve) => serve.server.clone(),
             Self::Estimate(estimate) => estimate.server.clone(),
             Self::Doctor(doctor) => doctor.server.clone(),
@@ -257,6 +280,7 @@ impl Command {
             Self::Pull(pull) => pull.network.clone(),
             Self::Show(show) => show.network.clone(),
             Self::Run(run) => run.network.clone(),
+            Self::Image(image) => image.network.clone(),
             Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
         }
@@ -266,6 +290,7 @@ impl Command {
     pub(crate) fn catalog(&self) -> CatalogArgs {
         match self {
             Self::Run(run) => run.catalog.clone(),
+            Self::Image(image) => image.catalog.clone(),
             Self::Doctor(doctor) => doctor.catalog.clone(),
             Self::Binaries(binaries) => binaries.catalog.clone(),
             _ => CatalogArgs::default(),
@@ -309,8 +334,9 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// A model to serve beside those of the configuration: a GGUF file, or a model of the library; may be
-    /// repeated [default: if the configuration names none, the language models of the library]
+    /// A model to serve beside those of the configuration: a GGUF file, a checkpoint of an image model, or a model
+    /// of the library; may be repeated [default: if the configuration names none, the models of the library that
+    /// chat or make images]
     #[arg(long = "model", value_name = "FILE|NAME")]
     pub(crate) models: Vec<PathBuf>,
     #[command(flatten)]

@@ -5,3 +5,5 @@
 
 #[cfg(feature = "llama")]
 use loadmaster_backend_llama as _;
+#[cfg(feature = "sd")]
+use loadmaster_backend_sd as _;

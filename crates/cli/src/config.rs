@@ -152,7 +152,7 @@ impl Config {
             return Err(wrong(&path, &cause));
         }
         for section in file.models.values_mut() {
-            section.file = section.file.take().map(|model| path.with_file_name("").join(model));
+            section.seen_from(&path.with_file_name(""));
         }
         let mut budgets = BTreeMap::new();
         for (device, amount) in &file.budgets {
@@ -233,14 +233,20 @@ fn wrong(path: &Path, cause: &str) -> Failed {
 }
 
 fn backends(args: &ServerArgs, mut sections: BTreeMap<String, Settings>) -> BTreeMap<String, Settings> {
-    let mut put = |name: &str, value: String| {
-        sections.entry("llama".to_owned()).or_default().insert(name.to_owned(), value.into());
+    let mut put = |backend: &str, name: &str, value: String| {
+        sections.entry(backend.to_owned()).or_default().insert(name.to_owned(), value.into());
     };
-    if let Some(server) = &args.llama_server {
-        put("server", server.to_string_lossy().into_owned());
+    for (backend, name, program) in [
+        ("llama", "server", &args.llama_server),
+        ("sd", "server", &args.sd_server),
+        ("sd", "cli", &args.sd_cli),
+    ] {
+        if let Some(program) = program {
+            put(backend, name, program.to_string_lossy().into_owned());
+        }
     }
     if let Some(name) = args.llama_transport.and_then(|transport| transport.to_possible_value()) {
-        put("transport", name.get_name().to_owned());
+        put("llama", "transport", name.get_name().to_owned());
     }
     sections
 }
@@ -261,6 +267,7 @@ fn search_path() -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use loadmaster_core::ModelKind;
 
     use super::*;
     use crate::args::Args;
@@ -306,9 +313,39 @@ mod tests {
         let config = load(toml, &[]).unwrap();
         let section = &config.models["a"];
         assert_eq!(section.file, Some(std::env::temp_dir().join("a.gguf")));
-        assert_eq!((&section.settings["context_length"], section.rules().pinned), (&8.into(), true));
+        assert_eq!(
+            (&section.settings["context_length"], section.rules(ModelKind::Text).pinned),
+            (&8.into(), true)
+        );
         assert!(config.policy.resume && !load(toml, &["--resume=false"]).unwrap().policy.resume);
         assert!(load("", &["--resume"]).unwrap().policy.resume);
+    }
+
+    #[test]
+    fn image_models_have_parts_and_yield() {
+        let toml = "[models.paints]\nfile = 'flux.gguf'\nsettings.components = { vae = 'ae.safetensors' }\n\
+                    [models.keeps]\nkind = 'image'\nyields_seconds = 60\ndrain_seconds = 5\n";
+        let config = load(toml, &[]).unwrap();
+        let paints = &config.models["paints"];
+        let file = paints.file.clone().unwrap();
+        assert_eq!(
+            paints.settings["components"]["vae"],
+            file.with_file_name("ae.safetensors").to_str().unwrap()
+        );
+        let kind = paints.kind(&file);
+        assert_eq!(kind, ModelKind::Image);
+        assert_eq!(
+            (paints.rules(kind).yields_seconds, paints.rules(kind).drain_seconds),
+            (Some(1), Some(600))
+        );
+        let keeps = &config.models["keeps"];
+        let kind = keeps.kind(Path::new("x.gguf"));
+        assert_eq!((keeps.rules(kind).yields_seconds, keeps.rules(kind).drain_seconds), (Some(60), Some(5)));
+        // Language models stay as they were.
+        assert_eq!(
+            ModelSection::default().rules(ModelKind::Text),
+            loadmaster_orchestrator::ModelRules::default()
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod daemon;
 mod engine;
 mod failed;
 mod folders;
+mod kinds;
 mod library;
 mod offered;
 mod printed;
@@ -60,6 +61,7 @@ fn without_configuration(args: Args, failed: Failed) -> Result<ExitCode, Failed>
 fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
     match command {
         Command::Run(run) => on_runtime(commands::run::execute(run, config)),
+        Command::Image(image) => on_runtime(commands::image::execute(image, config)),
         Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config)),
         Command::Pull(pull) => on_runtime(commands::pull::execute(pull, config)),
         Command::Import(import) => on_runtime(commands::import::execute(import, config)),

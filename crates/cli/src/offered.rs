@@ -10,7 +10,8 @@ use loadmaster_orchestrator::{ModelRules, OrchestratorError};
 
 use crate::{
     Failed,
-    config::{Config, ModelSection},
+    config::Config,
+    kinds,
     library::{self, recommended::lay_over},
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct Offer {
 pub(crate) type Offered = BTreeMap<String, Offer>;
 
 /// What `files`, loaded with `flags`, and the configuration's own models come to. If neither names one, the
-/// language models of the library. Reads manifests.
+/// models of the library that chat or make images. Reads manifests, and headers of GGUF files.
 pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
     let mut offered = Offered::new();
     for file in files {
@@ -51,15 +52,10 @@ pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> R
             return Err(OrchestratorError::DuplicateModel(name).into());
         }
     }
-    let sections =
-        config.models.iter().filter_map(|(name, section)| Some((name, section, section.file.as_ref()?)));
-    offered.extend(sections.map(|(name, section, file)| {
-        let model = Model { id: name.clone(), kind: ModelKind::Text, path: absolute(file) };
-        let request = LoadRequest { model, settings: section.settings.clone() };
-        (name.clone(), Offer { request, rules: section.rules(), library: None, unasked: false })
-    }));
+    let sections = config.models.keys();
+    offered.extend(sections.filter_map(|name| Some((name.clone(), of_section(name, config)?))));
     if offered.is_empty() {
-        for found in library::language_models(config)? {
+        for found in library::models_to_serve(config)? {
             let offer = Offer { unasked: true, ..found.offer(flags, config)? };
             offered.insert(offer.request.model.id.clone(), offer);
         }
@@ -69,17 +65,31 @@ pub(crate) fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> R
 
 /// The model in `file`, named after it: flags come before what the configuration says of that name.
 pub(crate) fn named(file: &Path, flags: &Settings, config: &Config) -> Offer {
-    with_section(Model::from_file(ModelKind::Text, absolute(file)), Settings::new(), flags, config)
+    let mut model = Model::from_file(ModelKind::Text, absolute(file));
+    let section = config.models.get(&model.id);
+    model.kind = section.map_or_else(|| kinds::of(file, &Settings::new()), |section| section.kind(file));
+    with_section(model, Settings::new(), flags, config)
 }
 
-/// `model`, loaded with `flags` before the configuration's section of its name before `own` settings.
+/// `model`, loaded with `flags` before the configuration's section of its name before `own` settings. The flags are
+/// those of language models, and hold for no others.
 pub(crate) fn with_section(model: Model, own: Settings, flags: &Settings, config: &Config) -> Offer {
-    let section = config.models.get(&model.id);
+    let section = config.models.get(&model.id).cloned().unwrap_or_default();
     let mut settings = own;
-    lay_over(&mut settings, section.map(|section| section.settings.clone()).unwrap_or_default());
-    lay_over(&mut settings, flags.clone());
-    let rules = section.map(ModelSection::rules).unwrap_or_default();
+    lay_over(&mut settings, section.settings.clone());
+    if model.kind != ModelKind::Image {
+        lay_over(&mut settings, flags.clone());
+    }
+    let rules = section.rules(model.kind);
     Offer { request: LoadRequest { model, settings }, rules, library: None, unasked: false }
+}
+
+/// The model that the configuration has under that name, with a file of its own.
+pub(crate) fn of_section(name: &str, config: &Config) -> Option<Offer> {
+    let section = config.models.get(name)?;
+    let file = section.file.as_ref()?;
+    let model = Model { id: name.to_owned(), kind: section.kind(file), path: absolute(file) };
+    Some(with_section(model, Settings::new(), &Settings::new(), config))
 }
 
 /// Servers are started in other folders than this one.

@@ -19,6 +19,27 @@ pub struct BackendContext {
     pub options: BTreeMap<String, Settings>,
 }
 
+impl BackendContext {
+    /// The log of `model`'s server.
+    pub fn log_path(&self, model: &Model) -> PathBuf {
+        let safe = |c: char| {
+            if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }
+        };
+        let name: String = model.id.chars().map(safe).collect();
+        self.log_dir.join(format!("{name}.log"))
+    }
+
+    /// The first program called `file_name` on the search path.
+    pub fn find_program(&self, file_name: &str) -> Option<PathBuf> {
+        let folders = self.search_path.iter().flat_map(std::env::split_paths);
+        folders
+            // An empty entry means the current folder, where nobody's server is.
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(file_name))
+            .find(|program| program.is_file())
+    }
+}
+
 /// Makes a backend. Registered with [`submit_backend!`](crate::submit_backend).
 #[derive(Debug)]
 pub struct BackendFactory {

@@ -1,21 +1,30 @@
 //! A request on its way to an answer: it waits for a server, is sent, and waits and is sent again when that
 //! server ends before it has answered anything.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use axum::http::StatusCode;
 use bytes::Bytes;
+use loadmaster_core::Instance;
 use loadmaster_orchestrator::{Lease, OrchestratorError, QueuePlace, Waiting, Wish};
 use loadmaster_upstream::RequestError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     ApiError, Gateway,
     exchange::{self, Answer, Exchange},
+    images,
     stream::{self, Passage},
 };
 
 /// How often a request is sent at most: one that its servers die of shall not kill them for ever.
 const SENDS: u32 = 3;
+
+/// How long a server may stay that was started for smaller images: until its next plan is made.
+const CHANGE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether it has gone.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The first bytes of a body, if it has any.
 pub(crate) type First = Option<Result<Bytes, RequestError>>;
@@ -35,17 +44,62 @@ pub(crate) struct Attempts {
     lost: Option<ApiError>,
     /// The head of the answer, and the lease on the server that it is from.
     sent: Option<(Answer, Lease)>,
+    /// How large an image its server must have been started for, in pixels.
+    pixels: Option<u64>,
+    /// The server that was started for smaller ones, and until when it has to have gone.
+    outgrown: Option<(Instance, Instant)>,
 }
 
 impl Attempts {
     /// Takes a place in the queue.
     pub(crate) fn begin(gateway: Arc<Gateway>, exchange: Exchange, wish: Wish) -> Self {
         let place = gateway.orchestrator.queue(&exchange.model, wish);
-        Self { gateway, exchange, wish, place, since: Instant::now(), sends: 0, lost: None, sent: None }
+        Self {
+            gateway,
+            exchange,
+            wish,
+            place,
+            since: Instant::now(),
+            sends: 0,
+            lost: None,
+            sent: None,
+            pixels: None,
+            outgrown: None,
+        }
+    }
+
+    /// Waits for a server that was started for images of so many pixels.
+    pub(crate) fn with_pixels(self, pixels: Option<u64>) -> Self {
+        Self { pixels, ..self }
     }
 
     /// Waits for a server. Dropping the future keeps the place.
     pub(crate) async fn lease(&mut self) -> Result<Lease, ApiError> {
+        loop {
+            self.leave_the_outgrown().await;
+            let lease = self.granted().await?;
+            if !images::outgrown(&lease, self.pixels) {
+                return Ok(lease);
+            }
+            let until = self.outgrown.take().map_or_else(|| Instant::now() + CHANGE, |(_, until)| until);
+            if until <= Instant::now() {
+                return Err(unchanged(&self.exchange.model));
+            }
+            self.outgrown = Some((lease.instance().clone(), until));
+        }
+    }
+
+    /// A server that was started for smaller images goes as soon as its next plan was made: a place behind that.
+    async fn leave_the_outgrown(&mut self) {
+        if let Some((instance, _)) = self.outgrown.as_ref().filter(|_| self.place.is_answered()) {
+            // Its end, or a moment in which somebody else may be served.
+            let _ = timeout(GLANCE, instance.exit.wait()).await;
+            let place = self.gateway.orchestrator.queue(&self.exchange.model, self.wish);
+            (self.place, self.since) = (place, Instant::now());
+        }
+    }
+
+    async fn granted(&mut self) -> Result<Lease, ApiError> {
         let outcome = (&mut self.place).await;
         self.wish.wait = self.wish.wait.map(|wait| wait.saturating_sub(self.since.elapsed()));
         // Not what the server died of, but why nothing more is done about it.
@@ -120,4 +174,11 @@ impl Attempts {
         (self.place, self.since) = (self.gateway.orchestrator.queue_again(&lease, self.wish), Instant::now());
         Ok(())
     }
+}
+
+/// The model was changed for a larger image, and its server did not go.
+fn unchanged(model: &str) -> ApiError {
+    let message = format!("'{model}' could not be loaded again for images of this size");
+    let remedy = "Ask for a smaller image, or raise the model's setting `pixels`.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory", message, remedy)
 }

@@ -43,12 +43,17 @@ impl ApiError {
         }
     }
 
-    fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
         // A value that cannot be shown is left out: the message has it in words.
         if let Ok(value) = serde_json::to_value(value) {
             self.details.insert(name.to_owned(), value);
         }
         self
+    }
+
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     /// The server of `model` died while it answered, or was stopped.
@@ -74,6 +79,11 @@ impl ApiError {
         let remedy =
             format!("{} Where other requests are answered it dies of this one: change it.", failure.remedy());
         Self { message, remedy, ..died }.with("attempts", sends)
+    }
+
+    /// The status of its answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The code of the error object.

@@ -8,6 +8,10 @@
 //! |---|---|
 //! | `GET /v1/models`, `GET /v1/models/{id}` | the models that can be asked for, with their state |
 //! | `POST /v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, `/v1/responses` | OpenAI's, streamed and not |
+//! | `POST /v1/images/generations`, `/v1/images/edits` | OpenAI's, streamed and not; edits as a form or as JSON |
+//! | `/api/v1/jobs`, `/api/v1/jobs/{id}/...` | images that are made while their client is away |
+//! | `/compat/genai-electron/...` | the asynchronous image API of genai-electron |
+//! | `GET /api/v1/images/capabilities?model=` | what a model of images can do; loads it |
 //! | `/upstream/{model}/...` | whatever else the model's server offers |
 //! | `GET /api/v1/instances` | everything that runs, ran last, or crashed and why |
 //! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready |
@@ -26,6 +30,16 @@
 //!
 //! A request whose server dies before it has answered anything is sent again, to the next one.
 //!
+//! Jobs are kept on disk for a day, where the program has a folder for them ([`Options`]):
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `POST /api/v1/jobs` | submits `{"kind": "image", "model", "prompt", ...}`; 202 with the job and its URLs |
+//! | `GET /api/v1/jobs`, `/api/v1/jobs/{id}` | all, or one: state, stage, step, fraction, ETA, place in the queue |
+//! | `GET /api/v1/jobs/{id}/events` | the same as server-sent events; `Last-Event-ID` goes on |
+//! | `GET /api/v1/jobs/{id}/result`, `/images/0.png`, `/preview` | what came of it; what it looks like so far |
+//! | `POST /api/v1/jobs/{id}/cancel`, `DELETE /api/v1/jobs/{id}` | cancels it; `DELETE` forgets what has ended |
+//!
 //! Errors have OpenAI's shape with a remedy: `{"error": {"message", "type", "code", "remedy", ...}}`.
 //!
 //! **Invariant:** this crate never calls a backend. The only road to a server is a lease.
@@ -38,6 +52,7 @@
 mod attempts;
 mod browser_guard;
 mod budgets;
+mod compat;
 mod control;
 mod counts;
 mod error;
@@ -45,6 +60,8 @@ mod events;
 mod exchange;
 mod forward;
 mod holds;
+mod images;
+mod jobs;
 mod journal;
 mod json_body;
 mod metrics;
@@ -64,14 +81,16 @@ use axum::{
     middleware,
     routing::{any, delete, get, post},
 };
+use loadmaster_images::Task;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
 use tokio::net::TcpListener;
 
 pub use self::{
     error::ApiError,
+    jobs::{JobsError, JobsOptions},
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
 };
-use self::{journal::Journal, upstreams::Upstreams};
+use self::{images::Raises, jobs::Jobs, journal::Journal, upstreams::Upstreams};
 
 /// The largest request body, in bytes: a long conversation with a few images in base64.
 pub const BODY_LIMIT: usize = 64 << 20;
@@ -89,6 +108,33 @@ struct Gateway {
     first_event: u64,
     /// Who reads the configuration again, if there is one.
     reloads: Option<Reloads>,
+    /// The jobs, if there is a folder for them.
+    jobs: Option<Arc<Jobs>>,
+    raises: Raises,
+}
+
+/// What a program may have beside its orchestrator.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Who reads the configuration again; without, `POST /api/v1/reload` is refused.
+    pub reloads: Option<Reloads>,
+    /// Where jobs are kept; without, they are refused, and so is `"response_format": "url"`.
+    pub jobs: Option<JobsOptions>,
+}
+
+impl Options {
+    /// The same, with somebody who reads the configuration again.
+    #[must_use]
+    pub fn with_reloads(self, reloads: Reloads) -> Self {
+        Self { reloads: Some(reloads), ..self }
+    }
+
+    /// The same, with a place for jobs.
+    #[must_use]
+    pub fn with_jobs(self, jobs: JobsOptions) -> Self {
+        Self { jobs: Some(jobs), ..self }
+    }
 }
 
 impl Gateway {
@@ -98,17 +144,21 @@ impl Gateway {
     }
 }
 
-/// All routes over `orchestrator`. Must be called within a tokio runtime.
+/// All routes over `orchestrator`, without a configuration and without jobs. Must be called within a tokio runtime.
 pub fn router(orchestrator: Orchestrator) -> Router {
-    routes(orchestrator, None)
+    routes(orchestrator, None, None)
 }
 
-/// The same for a program whose configuration can be read again: it answers what comes out of `reloads`.
-pub fn router_with(orchestrator: Orchestrator, reloads: Reloads) -> Router {
-    routes(orchestrator, Some(reloads))
+/// All routes, for a program that has what `options` say. Must be called within a tokio runtime.
+///
+/// # Errors
+/// The folder of the jobs cannot be used.
+pub fn router_with(orchestrator: Orchestrator, options: Options) -> Result<Router, JobsError> {
+    let jobs = options.jobs.map(Jobs::open).transpose()?;
+    Ok(routes(orchestrator, options.reloads, jobs))
 }
 
-fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>) -> Router {
+fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc<Jobs>>) -> Router {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let gateway = Arc::new(Gateway {
         journal: Journal::of(&orchestrator),
@@ -117,6 +167,8 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>) -> Router {
         created: since.as_secs(),
         first_event: u64::try_from(since.as_micros()).unwrap_or(0),
         reloads,
+        jobs,
+        raises: Raises::default(),
     });
     Router::new()
         .route("/v1/models", get(models::list))
@@ -125,6 +177,11 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>) -> Router {
         .route("/v1/completions", post(forward::by_model))
         .route("/v1/embeddings", post(forward::by_model))
         .route("/v1/responses", post(forward::by_model))
+        .route(Task::Generate.path(), post(images::generations))
+        .route(Task::Edit.path(), post(images::edits))
+        .route("/api/v1/images/capabilities", get(images::capabilities))
+        .merge(jobs::routes())
+        .nest(compat::genai_electron::PREFIX, compat::genai_electron::routes())
         .route("/upstream/{model}/", any(forward::upstream))
         .route("/upstream/{model}/{*path}", any(forward::upstream))
         .route("/api/v1/instances", get(control::instances))

@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream::unfold;
+use loadmaster_orchestrator::QueuePlace;
 use serde_json::Value;
 use tokio::time::{error::Elapsed, timeout};
 
@@ -114,6 +115,12 @@ impl Waits {
             |place| format!(": waiting, place {} of {}\n\n", place.place, place.of),
         )
     }
+}
+
+/// The place that such a comment tells of.
+pub(crate) fn place_in(comment: &str) -> Option<QueuePlace> {
+    let (place, of) = comment.strip_prefix("waiting, place ")?.split_once(" of ")?;
+    Some(QueuePlace { place: place.parse().ok()?, of: of.trim().parse().ok()? })
 }
 
 async fn begin(passage: Passage) -> Step {

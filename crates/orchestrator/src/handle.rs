@@ -13,8 +13,8 @@ use loadmaster_core::{Event, Failure, HoldId, Instance, LoadRequest, Registry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    AwaitedHold, Budgets, HoldRequest, MachineReader, ModelRules, Notice, OrchestratorError, Policy, Preview,
-    QueuePlace, Resident, Status, Wish,
+    AwaitedHold, Budgets, Configured, HoldRequest, MachineReader, ModelRules, Notice, OrchestratorError,
+    Policy, Preview, QueuePlace, Resident, Status, Wish,
     actor::Actor,
     message::{Change, Message},
     steps::Ticket,
@@ -222,6 +222,15 @@ impl Orchestrator {
         self.ask(|reply| Message::Change(Change::Update { request, rules, reply })).await?
     }
 
+    /// How `model` is loaded and treated, and what it runs by now: for who changes a part of that with
+    /// [`Orchestrator::update`].
+    ///
+    /// # Errors
+    /// The model is unknown.
+    pub async fn configured(&self, model: &str) -> Result<Configured, OrchestratorError> {
+        self.ask(|reply| Message::Change(Change::Configured { model: model.to_owned(), reply })).await?
+    }
+
     /// Keeps to `policy` from now on, but for its budgets: [`Orchestrator::set_budgets`] changes them. Those who wait already wait as long as they were told, drains end when
     /// they were to end, and measurements stay in the file they are in.
     ///
@@ -297,6 +306,11 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// Whether it has had its answer: it is not to be awaited again.
+    pub fn is_answered(&self) -> bool {
+        self.ticket.is_none()
+    }
+
     /// Where it stands among those who wait for the same model; `None` when it has its answer.
     pub async fn place(&self) -> Option<QueuePlace> {
         let (reply, place) = oneshot::channel();

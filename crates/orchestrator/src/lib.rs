@@ -89,5 +89,7 @@ pub use self::{
     machine::{MachineReader, ProcessMemory, ThisMachine},
     policy::{KeepAlive, ModelRules, Policy, Priority, Restore, Wish},
     shortage::Shortage,
-    status::{InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor},
+    status::{
+        Configured, InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor,
+    },
 };

@@ -4,8 +4,8 @@ use loadmaster_core::{BackendError, Event, Failure, HoldId, InstanceId, LoadRequ
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Budgets, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Policy, Preview, ProcessMemory,
-    QueuePlace, Resident, Status, Wish,
+    Budgets, Configured, Hold, HoldRequest, Lease, ModelRules, OrchestratorError, Policy, Preview,
+    ProcessMemory, QueuePlace, Resident, Status, Wish,
     actor::Running,
     steps::{Look, Prepared, Ticket},
 };
@@ -151,6 +151,7 @@ pub(crate) enum Change {
     Update { request: LoadRequest, rules: ModelRules, reply: Reply<Result<(), OrchestratorError>> },
     SetPolicy { policy: Box<Policy>, reply: Reply<()> },
     Residents { reply: Reply<Vec<Resident>> },
+    Configured { model: String, reply: Reply<Result<Configured, OrchestratorError>> },
     Resume { residents: Vec<Resident>, reply: Reply<()> },
 }
 

@@ -21,7 +21,8 @@ pub struct Policy {
     /// It bounds everybody's wait. Who has waited for a turn is looked at in the order of coming, whatever its
     /// priority. Who has waited for two, and longest of all, has its memory kept on the device that it is planned
     /// for: nobody who came later gets in but beside it. From then on it waits for what is there already, which
-    /// is at most one swap that is under way, a turn, [`Policy::drain`] and [`Policy::patience`], and then for its
+    /// is at most one swap that is under way, a turn, [`Policy::drain`] (or what the rules of the model in its way say
+    /// instead) and [`Policy::patience`], and then for its
     /// own start. With `n` models before it that need the same memory, it is at most `n + 1` times as much.
     pub turn: Duration,
     /// How long a model must have had nothing to do before it is unloaded for another one. A client that
@@ -80,6 +81,13 @@ pub struct ModelRules {
     pub idle_seconds: Option<u64>,
     /// Whether it comes back after it was unloaded to make room.
     pub restore: Restore,
+    /// Seconds without a request after which it makes room for a model that shall run although nobody asks for it:
+    /// one that had to go for it, above all. So the one that was there before comes back, and what fits beside it
+    /// stays. Without, only [`Restore::Always`] takes its place, after [`Policy::restore_after`].
+    pub yields_seconds: Option<u64>,
+    /// Seconds that it may take to finish what it works on when others need its place; [`Policy::drain`] without.
+    /// Who asks for its end, or for the program's, is not kept waiting by it.
+    pub drain_seconds: Option<u64>,
 }
 
 /// When a model comes back that was unloaded to make room for another one.

@@ -1,13 +1,13 @@
 //! What the orchestrator tells of itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use loadmaster_core::{
     DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgets, HoldStatus, Shortage};
+use crate::{Budgets, HoldStatus, ModelRules, Shortage};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -148,6 +148,17 @@ pub struct Preview {
     /// The holds that it has to wait for; empty when it fits without their end.
     #[serde(default)]
     pub holds: Vec<HoldId>,
+}
+
+/// How a model is loaded and treated.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// What was asked for.
+    pub request: LoadRequest,
+    /// Its rules.
+    pub rules: ModelRules,
+    /// What runs, if it runs and is not about to end.
+    pub plan: Option<Arc<LaunchPlan>>,
 }
 
 /// A model that is loaded, or was unloaded to make room and comes back.

@@ -21,10 +21,14 @@
 //! # }
 //! ```
 
+mod address;
+
 use std::time::Duration;
 
 use loadmaster_core::Endpoint;
 pub use reqwest::{Body, Error as RequestError, Method, RequestBuilder, Response, StatusCode, header};
+
+pub use self::address::{Address, Transport, free_port, random_hex};
 
 /// llama-server's HTTP library closes a connection that was idle for 5 s. Ours are dropped earlier,
 /// so that a request is never sent into a connection that the server is closing.

@@ -3,8 +3,9 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "run",
+    "image",
     "serve",
     "pull",
     "import",

@@ -12,5 +12,5 @@ fn shipped_binary_lists_its_backends() {
     let probe = ended(command.args(["probe", "--json"]).env("LOADMASTER_HOME", home.path())).json();
     let backends = probe["backends"].as_array().expect("it lists its backends");
     let ids: Vec<_> = backends.iter().map(|backend| backend["id"].as_str()).collect();
-    assert_eq!(ids, [Some("llama")]);
+    assert_eq!(ids, [Some("llama"), Some("sd")]);
 }

@@ -22,20 +22,20 @@ pub(crate) fn model_id() -> String {
 }
 
 /// A client that takes no proxy from the environment.
-pub(super) fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client without anything special")
 }
 
 /// An answer that is JSON, and that came whole.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub(super) fn to(request: RequestBuilder) -> Self {
+    pub(crate) fn to(request: RequestBuilder) -> Self {
         let response = request.send().expect("Loadmaster answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().expect("the answer comes whole");
@@ -62,12 +62,12 @@ impl Answer {
 }
 
 /// Where chats are sent.
-pub(super) fn chat_url(daemon: &Daemon) -> String {
+pub(crate) fn chat_url(daemon: &Daemon) -> String {
     format!("{}/v1/chat/completions", daemon.url)
 }
 
 /// A question with one right answer.
-pub(super) fn question() -> Value {
+pub(crate) fn question() -> Value {
     json!({
         "model": model_id(),
         "messages": [{ "role": "user", "content": "What is the name of France's capital?" }],

@@ -177,7 +177,7 @@ fn conversation(model: &str) -> Value {
 }
 
 /// Tokens of the prompt that were in the cache, and those that were not.
-pub(super) fn cached(daemon: &Daemon, model: &str) -> (u64, u64) {
+pub(crate) fn cached(daemon: &Daemon, model: &str) -> (u64, u64) {
     let answer = client::ask(daemon, &conversation(model));
     assert_eq!(answer.status, 200, "{answer:?}");
     let timing = |name: &str| answer.body["timings"][name].as_u64().expect("the server tells its timings");

@@ -40,6 +40,21 @@ pub(crate) fn smollm2() -> PathBuf {
     fixture("LOADMASTER_TEST_SMOLLM2")
 }
 
+/// The real `sd-cli`.
+pub(crate) fn sd_cli() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_CLI")
+}
+
+/// The real `sd-server`.
+pub(crate) fn sd_server() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_SERVER")
+}
+
+/// A real model of random weights that makes images.
+pub(crate) fn sd_model(name: &str) -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_MODELS").join(name)
+}
+
 /// A Python that has the `openai` client.
 pub(crate) fn python() -> PathBuf {
     fixture("LOADMASTER_TEST_PYTHON")

@@ -2,7 +2,10 @@
 
 mod shown;
 
-use std::{io::IsTerminal, path::Path};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use loadmaster_binaries::{
     BinariesError, Catalog, Found, Host, Library, Observer, PipDownloads, Program, Request, Tools,
@@ -22,9 +25,14 @@ use crate::{
 /// What the official releases' addresses begin with, in whose place a mirror is put.
 const OFFICIAL: &str = "https://github.com/";
 
-/// The backend that starts builds of [`Program::Llama`], and its option that names one.
-const BACKEND: &str = "llama";
+/// The option of a backend that names the server it starts.
 const SERVER: &str = "server";
+
+/// The option of the backend of [`Program::Sd`] that names the program which makes one image and ends.
+const CLI: &str = "cli";
+
+/// What that program is called; older releases say `sd`.
+const CLI_NAMES: [&str; 2] = ["sd-cli", "sd"];
 
 /// Opens the library of builds, and ends what an installation that was killed has left.
 pub(crate) fn library(config: &Config) -> Result<Library, Failed> {
@@ -84,37 +92,62 @@ pub(crate) async fn host() -> Result<Host, Failed> {
     Ok(Host::of(&facts().await?))
 }
 
-/// The server that the configuration names.
+/// The server of language models that the configuration names.
 pub(crate) fn named(config: &Config) -> Option<&Path> {
-    config.backends.get(BACKEND)?.get(SERVER)?.as_str().map(Path::new)
+    server(config, Program::Llama)
 }
 
-/// The options of the backends: where the configuration names no server, with the one that is installed. A few
-/// looks at files, and nothing is started.
+/// The program of `program`'s backend that the configuration names. Backends are called as their programs are.
+fn server(config: &Config, program: Program) -> Option<&Path> {
+    let options = config.backends.get(program.name())?;
+    options.get(SERVER).or(options.get(CLI))?.as_str().map(Path::new)
+}
+
+/// The options of the backends: where the configuration names no program, with those of the build that is
+/// installed. A few looks at files, and nothing is started.
 pub(crate) fn options(config: &Config) -> std::collections::BTreeMap<String, Settings> {
     let mut options = config.backends.clone();
-    if named(config).is_none()
-        && let Some(Found { program, .. }) = glance(&config.folders.builds, Program::Llama)
-    {
-        let program = program.to_string_lossy().into_owned();
-        options.entry(BACKEND.to_owned()).or_default().insert(SERVER.to_owned(), program.into());
+    for program in Program::ALL {
+        let found =
+            if server(config, program).is_none() { glance(&config.folders.builds, program) } else { None };
+        if let Some(Found { program: executable, .. }) = found {
+            let section = options.entry(program.name().to_owned()).or_default();
+            section.extend(
+                match program {
+                    Program::Llama => vec![(SERVER, executable)],
+                    Program::Sd => programs_of_sd(&executable),
+                }
+                .into_iter()
+                .map(|(option, path)| (option.to_owned(), path.to_string_lossy().into())),
+            );
+        }
     }
     options
 }
 
-/// Whether a server is named, or installed and as it was when it was last tried. A few looks at files.
-pub(crate) fn is_there(config: &Config) -> bool {
-    named(config).is_some() || glance(&config.folders.builds, Program::Llama).is_some()
+/// The two programs of the build of stable-diffusion.cpp that `executable` is one of. Builds have one or both.
+fn programs_of_sd(executable: &Path) -> Vec<(&'static str, PathBuf)> {
+    let beside = |name: &str| executable.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let found = |name: &&str| beside(name).is_file();
+    let server = Some("sd-server").filter(found).map(|name| (SERVER, beside(name)));
+    let cli = CLI_NAMES.into_iter().find(found).map(|name| (CLI, beside(name)));
+    server.into_iter().chain(cli).collect()
 }
 
-/// Sees that there is a server before one is needed: tries the installed one again if something about it has
+/// Whether a program of that kind is named, or installed and as it was when it was last tried. A few looks at
+/// files.
+pub(crate) fn is_there(config: &Config, program: Program) -> bool {
+    server(config, program).is_some() || glance(&config.folders.builds, program).is_some()
+}
+
+/// Sees that `program` is there before it is needed: tries the installed build again if something about it has
 /// changed, and else, on a terminal, installs one.
-pub(crate) async fn ready(config: &Config, may_install: bool) -> Result<(), Failed> {
-    if is_there(config) {
+pub(crate) async fn ready(config: &Config, program: Program, may_install: bool) -> Result<(), Failed> {
+    if is_there(config, program) {
         return Ok(());
     }
-    if config.folders.builds.join(Program::Llama.name()).join("state.json").is_file() {
-        match again(config).await {
+    if config.folders.builds.join(program.name()).join("state.json").is_file() {
+        match again(config, program).await {
             Ok(()) => return Ok(()),
             Err(failed) => {
                 let (cause, remedy) = failed.told();
@@ -122,24 +155,28 @@ pub(crate) async fn ready(config: &Config, may_install: bool) -> Result<(), Fail
             }
         }
     }
-    let on_path = config.search_path.as_ref().and_then(|path| find_on_path(Program::Llama, path));
+    let on_path = config.search_path.as_ref().and_then(|path| find_on_path(program, path));
     if on_path.is_some() || !may_install {
         return Ok(());
     }
     if config.builds.install == Install::Auto && std::io::stderr().is_terminal() {
         eprintln!(
-            "there is no llama-server here: installing one (`[binaries] install = \"never\"` forbids it)"
+            "there is no {} here: installing one (`[binaries] install = \"never\"` forbids it)",
+            match program {
+                Program::Llama => "llama-server",
+                Program::Sd => "stable-diffusion.cpp",
+            }
         );
         let library = library(config)?;
-        install(&library, &Request::new(Program::Llama), &host().await?).await?;
+        install(&library, &Request::new(program), &host().await?).await?;
     }
     Ok(())
 }
 
 /// Tries what is installed on the machine as it is now.
-async fn again(config: &Config) -> Result<(), Failed> {
+async fn again(config: &Config, program: Program) -> Result<(), Failed> {
     let library = library(config)?;
-    match library.find(Program::Llama, &host().await?, &Observer::none()).await {
+    match library.find(program, &host().await?, &Observer::none()).await {
         Ok(found) => {
             tracing::info!(
                 build = found.build,

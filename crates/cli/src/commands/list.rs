@@ -78,7 +78,7 @@ fn on_disk(usage: &DiskUsage, free: Option<u64>) -> String {
 }
 
 async fn fits(model: &Listed, orchestrator: &Orchestrator, config: &Config) -> Fits {
-    if !matches!(model.manifest.kind, Kind::Llm | Kind::Embedding | Kind::Reranker)
+    if !matches!(model.manifest.kind, Kind::Llm | Kind::Diffusion | Kind::Embedding | Kind::Reranker)
         || !model.missing.is_empty()
     {
         return Fits::Unknown;

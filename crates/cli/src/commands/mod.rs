@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod estimate;
 pub(crate) mod gc;
 pub(crate) mod hold;
+pub(crate) mod image;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod list;

@@ -142,7 +142,7 @@ async fn predicted_shortage(plan: &Plan, config: &Config) -> Result<Option<Strin
     let shown = path.display().to_string();
     let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
     let orchestrator = rested::orchestrator(config)?;
-    let own = recommended::settings(&plan.recommended);
+    let own = recommended::settings(ModelKind::Text, &plan.recommended);
     let request = offered::with_section(model, own, &Settings::new(), config).request;
     let preview = rested::preview(&orchestrator, request).await;
     let preview =

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use loadmaster_models::{Job, Library};
 
-pub(crate) use self::named::{Found, catalog, find, find_now, hold, known, language_models, pullable};
+pub(crate) use self::named::{Found, catalog, find, find_now, hold, known, models_to_serve, pullable};
 use crate::{Failed, commands::interrupts::Interrupts, config::Config, failed::INTERRUPTED};
 
 /// How long work may take to notice that it was called off.

@@ -11,6 +11,7 @@ use super::{blocking, recommended};
 use crate::{
     Failed,
     config::Config,
+    kinds::COMPONENTS,
     offered::{self, Offer},
 };
 
@@ -28,30 +29,62 @@ impl Found {
     /// The model of `manifest`, in the library at `root`.
     pub(crate) fn of(manifest: Manifest, root: &Path) -> Self {
         let components = manifest.components.iter();
-        let components = components.map(|part| (part.role, manifest.path(root, &part.file))).collect();
-        Self { path: manifest.main_file(root).unwrap_or_default(), components, manifest }
+        let components: Vec<_> =
+            components.map(|part| (part.role, manifest.path(root, &part.file))).collect();
+        // A set of parts may have no file that is more than a part.
+        let is_model = |(role, _): &&(Role, PathBuf)| *role == Role::DiffusionModel;
+        let diffusion_model = || components.iter().find(is_model).map(|(_, path)| path.clone());
+        let path = manifest.main_file(root).or_else(diffusion_model).unwrap_or_default();
+        Self { path, components, manifest }
     }
 
     /// It as a model to load; a failure if it is none that answers.
     pub(crate) fn offer(&self, flags: &Settings, config: &Config) -> Result<Offer, Failed> {
         let (name, kind) = (self.manifest.name.to_string(), self.manifest.kind);
+        if kind == Kind::Diffusion {
+            return Ok(self.offer_images(config));
+        }
         if !matches!(kind, Kind::Llm | Kind::Embedding | Kind::Reranker | Kind::Other) {
             return Err(Failed::usage(format!(
                 "The model '{name}' cannot be run by itself: its kind is {kind}"
             ))
-            .remedy("`loadmaster list` shows which are language models."));
+            .remedy("`loadmaster list` shows which models chat (llm) and which make images (diffusion)."));
         }
-        let mut own = recommended::settings(&self.manifest.recommended);
+        let mut own = recommended::settings(ModelKind::Text, &self.manifest.recommended);
         own.extend(self.companions());
         let model = Model { id: name.clone(), kind: ModelKind::Text, path: self.path.clone() };
         Ok(Offer { library: Some(name), ..offered::with_section(model, own, flags, config) })
     }
+
+    /// It as a model that makes images.
+    fn offer_images(&self, config: &Config) -> Offer {
+        let name = self.manifest.name.to_string();
+        let mut own = recommended::settings(ModelKind::Image, &self.manifest.recommended);
+        let parts = self.image_parts();
+        if !parts.is_empty() {
+            own.insert(COMPONENTS.to_owned(), parts.into());
+        }
+        let model = Model { id: name.clone(), kind: ModelKind::Image, path: self.path.clone() };
+        Offer { library: Some(name), ..offered::with_section(model, own, &Settings::new(), config) }
+    }
 }
 
 impl Found {
+    /// The parts that stable-diffusion.cpp is given, by their roles.
+    fn image_parts(&self) -> Settings {
+        use Role::{ClipG, ClipL, DiffusionModel, Llm, T5xxl, Taesd, Vae};
+        let given = [DiffusionModel, ClipL, ClipG, T5xxl, Llm, Vae, Taesd];
+        let parts = self.components.iter().filter(|(role, _)| given.contains(role));
+        let parts = parts.map(|(role, path)| (role.name().to_owned(), path.to_string_lossy().into()));
+        parts.collect()
+    }
+
     /// The files that are loaded with a language model, by the settings that they are for.
     pub(crate) fn companions(&self) -> Settings {
         let mut settings = Settings::new();
+        if self.manifest.kind == Kind::Diffusion {
+            return settings;
+        }
         let of = |role: Role| self.components.iter().filter(move |(is, _)| *is == role);
         let path = |(_, path): &(Role, PathBuf)| Value::from(path.to_string_lossy().into_owned());
         for (role, name) in [(Role::Mmproj, "mmproj"), (Role::Draft, "draft")] {
@@ -96,8 +129,11 @@ pub(crate) fn find_now(named: &Path, config: &Config) -> Result<Option<Found>, F
 /// What is wrong with a word that is neither a file nor a model of the library. Words that look like files
 /// are left to whoever opens files.
 pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
-    let is_word =
-        |text: &&str| ModelName::new(*text).is_ok() && !text.to_ascii_lowercase().ends_with(".gguf");
+    let is_file = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        [".gguf", ".safetensors", ".ckpt"].iter().any(|extension| text.ends_with(extension))
+    };
+    let is_word = |text: &&str| ModelName::new(*text).is_ok() && !is_file(text);
     let Some(text) = named.to_str().filter(|_| !named.exists()).filter(is_word) else { return Ok(()) };
     let mut near = Vec::new();
     let root = super::root(config);
@@ -123,14 +159,15 @@ pub(crate) fn known(named: &Path, config: &Config) -> Result<(), Failed> {
     Err(Failed::not_found(cause).remedy(remedy))
 }
 
-/// All models of the library that chat, and are whole.
-pub(crate) fn language_models(config: &Config) -> Result<Vec<Found>, Failed> {
+/// All models of the library that chat or make images, and are whole.
+pub(crate) fn models_to_serve(config: &Config) -> Result<Vec<Found>, Failed> {
     let root = super::root(config);
     if !root.is_dir() {
         return Ok(Vec::new());
     }
     let models = Library::open(&root)?.list()?.models.into_iter();
-    let whole = models.filter(|model| model.manifest.kind == Kind::Llm && model.missing.is_empty());
+    let serves = |kind| matches!(kind, Kind::Llm | Kind::Diffusion);
+    let whole = models.filter(|model| serves(model.manifest.kind) && model.missing.is_empty());
     Ok(whole.map(|model| Found::of(model.manifest, &root)).collect())
 }
 

@@ -1,11 +1,12 @@
-//! What a catalog recommends for a language model, as settings that it is loaded with.
+//! What a catalog recommends for a model, as settings that it is loaded with.
 
 use std::collections::BTreeMap;
 
-use loadmaster_core::Settings;
+use loadmaster_core::{ModelKind, Settings};
 use serde_json::{Map, Value};
 
-/// Recommendations that are settings by their own name. Others are for people, and are shown alone.
+/// Recommendations for language models that are settings by their own name. Others are for people, and are shown
+/// alone.
 const LOADING: &[&str] = &[
     "context_length",
     "parallel",
@@ -17,6 +18,9 @@ const LOADING: &[&str] = &[
     "cpu_moe_layers",
     "swa_full",
 ];
+
+/// The same for models that make images.
+const PAINTING: &[&str] = &["steps", "cfg_scale", "sampler", "pixels", "flash_attention", "vae_tiling"];
 
 /// How tokens are drawn where a request does not say it, and the flag of the server for each.
 const SAMPLING: &[(&str, &str)] = &[
@@ -31,8 +35,11 @@ const SAMPLING: &[(&str, &str)] = &[
 /// The setting for further flags of a server.
 const EXTRA: &str = "extra";
 
-/// What is recommended, as settings.
-pub(crate) fn settings(recommended: &BTreeMap<String, Value>) -> Settings {
+/// What is recommended for a model of that kind, as settings.
+pub(crate) fn settings(kind: ModelKind, recommended: &BTreeMap<String, Value>) -> Settings {
+    if kind == ModelKind::Image {
+        return of_images(recommended);
+    }
     let mut settings = Settings::new();
     let mut flags = Map::new();
     for (name, value) in recommended {
@@ -44,6 +51,17 @@ pub(crate) fn settings(recommended: &BTreeMap<String, Value>) -> Settings {
     }
     if !flags.is_empty() {
         settings.insert(EXTRA.to_owned(), flags.into());
+    }
+    settings
+}
+
+fn of_images(recommended: &BTreeMap<String, Value>) -> Settings {
+    let named = recommended.iter().filter(|(name, _)| PAINTING.contains(&name.as_str()));
+    let mut settings: Settings = named.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let side = |name: &str| recommended.get(name).and_then(Value::as_u64);
+    if let (Some(width), Some(height)) = (side("width"), side("height")) {
+        // Memory is kept for images of that size; a larger one asks for more.
+        settings.entry("pixels").or_insert_with(|| width.saturating_mul(height).into());
     }
     settings
 }
@@ -96,6 +114,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_recommended_for_images_is_for_them_alone() {
+        let recommended =
+            [("steps", json!(4)), ("width", json!(512)), ("height", json!(768)), ("top_k", json!(1))];
+        let recommended = recommended.map(|(name, value)| (name.to_owned(), value)).into();
+        assert_eq!(settings(ModelKind::Image, &recommended), of(json!({ "steps": 4, "pixels": 393_216 })));
+        assert_eq!(settings(ModelKind::Text, &recommended), of(json!({ "extra": { "top-k": 1 } })));
+    }
+
+    #[test]
     fn recommendations_lie_beneath_everything() {
         let recommended = BTreeMap::from([
             ("context_length".to_owned(), json!(4096)),
@@ -103,7 +130,7 @@ mod tests {
             ("top_k".to_owned(), json!(20)),
             ("steps".to_owned(), json!(4)),
         ]);
-        let mut all = settings(&recommended);
+        let mut all = settings(ModelKind::Text, &recommended);
         assert_eq!(all, of(json!({ "context_length": 4096, "extra": { "temp": 0.6, "top-k": 20 } })));
         let own = of(json!({ "context_length": 512, "extra": { "--temp": 1, "no-warmup": null } }));
         assert_eq!(replaced("temperature", &own), Some(&json!(1)));

@@ -278,8 +278,9 @@ impl Backend for Fake {
     }
 }
 
+/// A machine with [`TOTAL`] and nothing else on it.
 #[derive(Debug)]
-struct FixedMachine;
+pub(crate) struct FixedMachine;
 
 #[async_trait]
 impl MachineReader for FixedMachine {

@@ -5,6 +5,10 @@ mod again;
 mod control;
 mod fake;
 mod holds;
+mod images;
+mod painters;
+#[path = "../../../images/tests/it/plain_colour.rs"]
+mod plain_colour;
 mod reload;
 mod upstream;
 mod waiting;

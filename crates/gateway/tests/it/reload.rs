@@ -1,6 +1,6 @@
 //! Reading the configuration again.
 
-use loadmaster_gateway::{ReloadRefused, Reloaded, Reloads};
+use loadmaster_gateway::{Options, ReloadRefused, Reloaded, Reloads};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -18,7 +18,8 @@ async fn it_is_answered_by_who_has_the_configuration() {
     assert_eq!((status, &told["error"]["code"]), (StatusCode::NOT_IMPLEMENTED, &json!("not_implemented")));
 
     let (reloads, mut calls): (Reloads, _) = mpsc::unbounded_channel();
-    let router = loadmaster_gateway::router_with(server.orchestrator().clone(), reloads);
+    let options = Options::default().with_reloads(reloads);
+    let router = loadmaster_gateway::router_with(server.orchestrator().clone(), options).unwrap();
     let wrong = ReloadRefused { cause: "it is wrong".to_owned(), remedy: "Correct it.".to_owned() };
     let done = Reloaded { added: vec!["a".to_owned()], ..Reloaded::default() };
     let answers = [Ok(done.clone()), Err(wrong)];

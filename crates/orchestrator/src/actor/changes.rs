@@ -31,6 +31,10 @@ impl Actor {
                 let _ = reply.send(self.state.residents());
                 return None;
             }
+            Change::Configured { model, reply } => {
+                let _ = reply.send(self.state.configured(&model));
+                return None;
+            }
             Change::Resume { residents, reply } => {
                 self.state.resume(residents);
                 let _ = reply.send(());

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use loadmaster_core::{InstanceId, InstanceState};
 
-use super::{InstanceEntry, ModelEntry, Progress, State, Wanted};
+use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, room::Pressure};
 use crate::{KeepAlive, Restore, steps::Action};
 
 /// How many models at most wait to come back in case that there is room for them again.
@@ -123,19 +123,48 @@ impl State {
             Wanted::No => false,
             Wanted::Yes => true,
             Wanted::NoRoom { tried } => {
-                entry.rules.restore == Restore::Always
-                    && self.restore_times().any(|time| tried < time && time <= self.now)
+                let pressure = Pressure::unasked(entry.rules.restore);
+                self.restore_times(pressure).any(|time| tried < time && time <= self.now)
             }
         }
     }
 
-    /// When those that are idle now may be unloaded for one that is always restored.
-    fn restore_times(&self) -> impl Iterator<Item = Duration> {
+    /// When those that are idle now may be unloaded for one that nobody waits for, and that presses so.
+    fn restore_times(&self, pressure: Pressure) -> impl Iterator<Item = Duration> {
         let idle = self
             .instances
             .busy_values()
             .filter(|instance| instance.state == InstanceState::Ready && instance.is_free());
-        idle.map(|instance| instance.used.saturating_add(self.policy.restore_after))
+        idle.filter_map(move |instance| {
+            Some(instance.used.saturating_add(self.yields_after(instance, pressure)?))
+        })
+    }
+
+    /// How long `instance` must have been idle before it goes for a model that nobody waits for.
+    pub(super) fn yields_after(&self, instance: &InstanceEntry, pressure: Pressure) -> Option<Duration> {
+        let yields = self.models.get(&instance.model).and_then(|entry| entry.rules.yields_seconds);
+        match (yields, pressure) {
+            (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+            (None, Pressure::Always) => Some(self.policy.restore_after),
+            (None, _) => None,
+        }
+    }
+
+    /// Others went for a model that is not started after all, since nobody waits for it any more, or it cannot be:
+    /// their room is theirs again.
+    pub(super) fn give_back_what_was_not_taken(&mut self) {
+        let idle = |entry: &ModelEntry| {
+            entry.waiting.is_empty() && entry.wanted == Wanted::No && matches!(entry.progress, Progress::None)
+        };
+        let not_taken =
+            |(model, entry): (&String, &ModelEntry)| (entry.made_room && idle(entry)).then(|| model.clone());
+        let not_taken: Vec<String> = self.models.busy().filter_map(not_taken).collect();
+        for model in not_taken {
+            if let Some(entry) = self.models.get_mut(&model) {
+                entry.made_room = false;
+            }
+            self.something_ended(&model);
+        }
     }
 
     /// There is no room for what nobody waits for: tried again when something ended.
@@ -160,9 +189,10 @@ impl State {
     pub(super) fn idle_times(&self) -> impl Iterator<Item = Duration> {
         let ends = self.instances.busy_values().filter_map(|instance| self.idle_end(instance));
         let drains = self.instances.busy_values().filter_map(|instance| instance.drained_by);
-        let restores = self.models.busy_values().any(|entry| {
-            matches!(entry.wanted, Wanted::NoRoom { .. }) && entry.rules.restore == Restore::Always
-        });
-        ends.chain(drains).chain(self.restore_times().filter(move |_| restores))
+        let waits = self.models.busy_values().filter(|entry| matches!(entry.wanted, Wanted::NoRoom { .. }));
+        // Of the two, who is always restored waits for everybody whom the other waits for.
+        let pressure = waits.map(|entry| Pressure::unasked(entry.rules.restore)).max();
+        let restores = pressure.into_iter().flat_map(|pressure| self.restore_times(pressure));
+        ends.chain(drains).chain(restores)
     }
 }

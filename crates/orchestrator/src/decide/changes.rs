@@ -6,7 +6,7 @@ use loadmaster_core::{Event, InstanceState, LoadRequest};
 
 use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, trouble::Trouble};
 use crate::{
-    ModelRules, OrchestratorError, Policy, Resident, Restore,
+    Configured, ModelRules, OrchestratorError, Policy, Resident, Restore,
     steps::{Action, Preparation, Prepared},
 };
 
@@ -18,13 +18,17 @@ impl State {
             return;
         };
         entry.removed = true;
+        let made_room = std::mem::take(&mut entry.made_room);
         // Plans that are under way are for nobody, also if a model of that name is added again.
         self.editions += 1;
         // Nothing holds it here any more, and nothing brings it back.
         (entry.rules, entry.offloaded, entry.too_large) = (ModelRules::default(), None, None);
         self.refuse_all(model, &OrchestratorError::Removed(model.to_owned()), actions);
+        if made_room {
+            self.something_ended(model);
+        }
         if let Some(id) = self.living(model).map(|(id, _)| id.clone()) {
-            self.begin_drain(&id, actions);
+            self.begin_drain(&id, self.drain_of(model), actions);
         }
     }
 
@@ -153,7 +157,7 @@ impl State {
                     entry.wanted = Wanted::Yes;
                 }
                 actions.push(Action::Tell(Event::Outdated { instance: id.clone() }));
-                self.begin_drain(&id, actions);
+                self.begin_drain(&id, self.drain_of(model), actions);
             }
         }
     }
@@ -165,6 +169,14 @@ impl State {
         {
             entry.progress = Progress::None;
         }
+    }
+
+    /// How `model` is loaded and treated, and what it runs by now.
+    pub(crate) fn configured(&self, model: &str) -> Result<Configured, OrchestratorError> {
+        let entry = self.known(model).ok_or_else(|| self.unknown(model))?;
+        let runs = self.living_of(entry).filter(|instance| instance.stays());
+        let plan = runs.map(|instance| Arc::clone(&instance.plan));
+        Ok(Configured { request: entry.request.clone(), rules: entry.rules, plan })
     }
 
     /// What is loaded or comes back, the latest used first, then what makes room for others.

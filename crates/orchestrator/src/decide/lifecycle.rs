@@ -1,6 +1,6 @@
 //! Instances, from their start to their end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use loadmaster_core::{BackendError, Event, Failure, FailureReason, InstanceId, InstanceState};
 
@@ -17,6 +17,7 @@ impl State {
             return;
         };
         entry.progress = super::Progress::None;
+        entry.made_room = false;
         self.starts += 1;
         let id = InstanceId::new(model, self.starts);
         let edition = entry.edition;
@@ -150,15 +151,15 @@ impl State {
             // Also when it was about to make room.
             instance.comes_back = false;
         }
-        self.begin_drain(&id, actions);
+        self.begin_drain(&id, self.policy.drain, actions);
         if starting {
             self.refuse_all(model, &called_off, actions);
         }
     }
 
-    /// Lets the instance finish what it has, then ends it.
-    pub(super) fn begin_drain(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
-        let drained_by = self.now.saturating_add(self.policy.drain);
+    /// Lets the instance finish what it has, for so long at most, then ends it.
+    pub(super) fn begin_drain(&mut self, id: &InstanceId, drain: Duration, actions: &mut Vec<Action>) {
+        let drained_by = self.now.saturating_add(drain);
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
@@ -196,12 +197,25 @@ impl State {
         actions.push(Action::Stop { instance: id.clone(), save });
     }
 
-    /// Unloads an instance whose model may be asked for again.
+    /// Unloads an instance whose model may be asked for again, for the sake of others.
     pub(super) fn move_away(&mut self, id: &InstanceId, actions: &mut Vec<Action>) {
+        let model = self.instances.get(id).map(|instance| instance.model.clone());
+        let drain = model.map_or(self.policy.drain, |model| self.drain_of(&model));
+        self.unload(id, drain, actions);
+    }
+
+    /// How long an instance of `model` may take to finish what it has when others need its place.
+    pub(super) fn drain_of(&self, model: &str) -> Duration {
+        let own = self.models.get(model).and_then(|entry| entry.rules.drain_seconds);
+        own.map_or(self.policy.drain, Duration::from_secs)
+    }
+
+    /// Unloads an instance that may come back, with so much time to finish what it has.
+    fn unload(&mut self, id: &InstanceId, drain: Duration, actions: &mut Vec<Action>) {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.comes_back = true;
         }
-        self.begin_drain(id, actions);
+        self.begin_drain(id, drain, actions);
     }
 
     pub(super) fn stop_done(
@@ -253,10 +267,10 @@ impl State {
         let alive: Vec<InstanceId> = self.instances.keys().cloned().collect();
         for id in alive {
             if self.policy.resume {
-                self.move_away(&id, actions);
+                self.unload(&id, self.policy.drain, actions);
                 continue;
             }
-            self.begin_drain(&id, actions);
+            self.begin_drain(&id, self.policy.drain, actions);
         }
     }
 

@@ -159,6 +159,8 @@ struct ModelEntry {
     removed: bool,
     /// Its place among those that come back after a restart; the first one comes first.
     resumed: Option<usize>,
+    /// Whether others went for it, and it was not started since.
+    made_room: bool,
 }
 
 #[derive(Debug)]
@@ -266,6 +268,7 @@ impl State {
             asked: 0,
             removed: false,
             resumed: None,
+            made_room: false,
         };
         self.models.insert(id, entry);
         Ok(())
@@ -381,6 +384,7 @@ impl State {
                 self.read_when_room_was_made(actions);
                 again = self.admit_the_holds(actions);
                 self.unload_the_idle(actions);
+                self.give_back_what_was_not_taken();
                 self.load_what_is_wanted(actions);
                 self.look_at_what_runs(actions);
                 self.recheck_when_it_is_quiet(actions);

@@ -35,16 +35,23 @@ pub(super) enum Verdict {
 }
 
 /// How hard a model presses for room.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pressure {
-    /// Somebody has waited for it since then; so many wait.
-    Since(Duration, usize),
-    /// Nobody waits for it, but it shall always run.
-    Always,
     /// Nobody waits for it.
     None,
+    /// Nobody waits for it, but it shall always run.
+    Always,
+    /// Somebody has waited for it since then; so many wait.
+    Since(Duration, usize),
     /// As if somebody had waited for a turn.
     Overdue,
+}
+
+impl Pressure {
+    /// How hard a model presses that nobody waits for.
+    pub(super) fn unasked(restore: Restore) -> Self {
+        if restore == Restore::Always { Self::Always } else { Self::None }
+    }
 }
 
 impl State {
@@ -219,10 +226,9 @@ impl State {
             self.call_off(model);
             return;
         }
-        let pressure = match (entry.waits_since(), entry.rules.restore) {
-            (Some(since), _) => Pressure::Since(since, entry.waiting.len()),
-            (None, Restore::Always) => Pressure::Always,
-            (None, _) => Pressure::None,
+        let pressure = match entry.waits_since() {
+            Some(since) => Pressure::Since(since, entry.waiting.len()),
+            None => Pressure::unasked(entry.rules.restore),
         };
         let known_possible = *possible == Some(self.ledger.changes());
         let verdict = if for_a_request && known_possible && glance.excludes(&prepared.estimate) {
@@ -334,7 +340,9 @@ impl State {
                 let dry = || self.has_run_dry(instance, requests);
                 (self.policy.linger, self.is_overdue(since, instance) || dry())
             }
-            (Pressure::Always, InstanceState::Ready) => (self.policy.restore_after, false),
+            (Pressure::Always | Pressure::None, InstanceState::Ready) => {
+                (self.yields_after(instance, pressure)?, false)
+            }
             _ => return None,
         };
         let idle = self.now.saturating_sub(instance.used);
@@ -383,6 +391,7 @@ impl State {
         // Not used by anything that lives: it is greater than all that were.
         let promised = InstanceId::new(model, self.starts + 1);
         entry.progress = Progress::MakingRoom { promised: promised.clone(), leaving: leaving.clone() };
+        entry.made_room = true;
         self.ledger.reserve(promised, estimate.clone());
         let event = Event::MakingRoom { model: model.to_owned(), leaving: leaving.iter().cloned().collect() };
         actions.push(Action::Tell(event));

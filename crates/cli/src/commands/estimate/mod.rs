@@ -24,6 +24,10 @@ pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitC
         return estimate(&args, found.offer(&flags, config)?.request, here, config).await;
     }
     library::known(&args.file, config)?;
+    let offer = offered::named(&args.file, &flags, config);
+    if offer.request.model.kind == ModelKind::Image {
+        return estimate(&args, offer.request, args.devices.is_empty(), config).await;
+    }
     let local = Source::of(&args.file).local(&config.network).await?;
     let here = args.devices.is_empty() && !local.is_fetched();
     let model = Model::from_file(ModelKind::Text, offered::absolute(local.path()));
@@ -40,9 +44,10 @@ async fn estimate(
     config: &Config,
 ) -> Result<ExitCode, Failed> {
     check_names(&args.devices)?;
+    let is_image = request.model.kind == ModelKind::Image;
     let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
     let settings = &mut request.settings;
-    if gpus.len() > 1 {
+    if gpus.len() > 1 && !is_image {
         // A plan takes one device unless it is told of more.
         settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
     }
@@ -51,13 +56,14 @@ async fn estimate(
     let orchestrator = engine::start_on(config, Arc::new(machine))?;
     let asked = Question { orchestrator: &orchestrator, request };
     let imagined = asked.preview(&[]).await?;
-    let fits = asked.what_fits(&imagined).await?;
+    // What makes images has neither layers nor a context to choose.
+    let fits = if is_image { None } else { Some(asked.what_fits(&imagined).await?) };
     let known = if here { known_here(asked.request, config).await } else { None };
     let preview = known.unwrap_or(imagined);
     if args.json {
-        print(&format!("{:#}\n", as_json(&preview, &fits)))?;
+        print(&format!("{:#}\n", as_json(&preview, fits.as_ref())))?;
     } else {
-        print(&shown(&preview, &fits))?;
+        print(&shown(&preview, fits.as_ref()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -117,7 +123,10 @@ impl MachineReader for Imagined {
     }
 }
 
-fn as_json(preview: &Preview, fits: &Fits) -> Value {
+fn as_json(preview: &Preview, fits: Option<&Fits>) -> Value {
+    let fits = fits.map(|fits| {
+        json!({ "gpu_layers": fits.layers.and_then(|layers| layers.most), "longest_context": fits.longest_context })
+    });
     json!({
         "model": preview.plan.model.id,
         "backend": preview.plan.backend,
@@ -126,11 +135,11 @@ fn as_json(preview: &Preview, fits: &Fits) -> Value {
         "plan": preview.plan.settings,
         "devices": preview.estimate.devices,
         "shortages": preview.shortages,
-        "fits": { "gpu_layers": fits.layers.and_then(|layers| layers.most), "longest_context": fits.longest_context },
+        "fits": fits,
     })
 }
 
-fn shown(preview: &Preview, fits: &Fits) -> String {
+fn shown(preview: &Preview, fits: Option<&Fits>) -> String {
     let devices = &preview.estimate.devices;
     let cells = |name: &str, part: fn(&DeviceEstimate) -> u64| {
         let bytes = devices.iter().map(|device| Bytes(part(device)).to_string());
@@ -148,18 +157,26 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
     let mut lines = vec![table::lined_up(&rows)];
     let source = match preview.estimate.source {
         EstimateSource::Computed => "computed from the model's header",
-        EstimateSource::Asked => "as llama-server says of itself",
+        EstimateSource::Asked => "as the server says of itself",
         EstimateSource::Measured => "as measured at its last start here",
     };
     lines
         .push(format!("{source}, to within {} %, which is reserved on top", preview.estimate.margin_percent));
+    lines.extend(preview.shortages.iter().map(|shortage| format!("does not fit: {shortage}")));
+    if let Some(fits) = fits {
+        lines.extend(what_fits(preview, fits));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What would fit of a language model, a line for each.
+fn what_fits(preview: &Preview, fits: &Fits) -> Vec<String> {
+    let mut lines = Vec::new();
     let plan = |name: &str| &preview.plan.settings[name];
     let gpus = if plan("devices").as_array().is_some_and(|gpus| gpus.len() > 1) { "GPUs" } else { "GPU" };
     let layers =
         fits.layers.map(|layers| format!(", {} of {} layers on the {gpus}", plan("gpu_layers"), layers.all));
     lines.push(format!("at a context of {} tokens{}", plan("context_length"), layers.unwrap_or_default()));
-    let problems = preview.shortages.iter().map(|shortage| format!("does not fit: {shortage}"));
-    lines.extend(problems);
     let place = if fits.layers.is_some() {
         format!("with all layers on the {gpus}")
     } else {
@@ -180,5 +197,5 @@ fn shown(preview: &Preview, fits: &Fits) -> String {
             }
         });
     }
-    lines.join("\n") + "\n"
+    lines
 }

@@ -13,7 +13,8 @@ use std::{
 };
 
 use axum::Router;
-use loadmaster_core::BackendError;
+use loadmaster_binaries::Program;
+use loadmaster_core::{BackendError, ModelKind};
 use loadmaster_orchestrator::{Lease, Orchestrator, OrchestratorError, Wish};
 use serde_json::{Value, json};
 
@@ -36,6 +37,11 @@ use crate::{
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
     let Some(offer) = chosen(&args, config).await? else { return Ok(ExitCode::from(INTERRUPTED)) };
+    if offer.request.model.kind == ModelKind::Image {
+        let name = &offer.request.model.id;
+        let cause = format!("The model '{name}' makes images, and does not chat");
+        return Err(Failed::usage(cause).remedy("`loadmaster image` makes some with it."));
+    }
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
     tokio::select! {
@@ -75,7 +81,7 @@ async fn chosen(args: &RunArgs, config: &Config) -> Result<Option<Offer>, Failed
 /// Sees that there is a server. Before one is installed, which takes minutes, it is looked whether the model can
 /// be loaded at all.
 async fn ready(offer: &Offer, config: &Config) -> Result<(), Failed> {
-    if !builds::is_there(config) {
+    if !builds::is_there(config, Program::Llama) {
         let orchestrator = engine::start(config)?;
         let found = orchestrator.check_of(offer.request.clone()).await;
         orchestrator.close().await;
@@ -85,7 +91,7 @@ async fn ready(offer: &Offer, config: &Config) -> Result<(), Failed> {
             Err(error) => return Err(error.into()),
         }
     }
-    builds::ready(config, true).await
+    builds::ready(config, Program::Llama, true).await
 }
 
 /// What to ask, by argument or standard input; `None` begins a chat.

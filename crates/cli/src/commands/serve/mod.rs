@@ -6,6 +6,8 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
+use loadmaster_binaries::Program;
+use loadmaster_gateway::{JobsOptions, Options};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch as latest},
@@ -32,7 +34,9 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         )
     })?;
     let address = listener.local_addr().map_err(|error| Failed::because(error.to_string()))?;
-    builds::ready(config, false).await?;
+    for program in Program::ALL {
+        builds::ready(config, program, false).await?;
+    }
     let orchestrator = engine::start(config)?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
@@ -47,6 +51,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
     println!("listening on http://{address}");
 
+    let options = Options::default().with_jobs(JobsOptions::new(config.folders.state.join("jobs")));
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
     let (begun, config) = (config.clone(), config.clone());
@@ -54,7 +59,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
         Reloader { orchestrator: orchestrator.clone(), begun, config, offered, holds, files, flags };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
-    let router = loadmaster_gateway::router_with(orchestrator.clone(), reloads);
+    let router = loadmaster_gateway::router_with(orchestrator.clone(), options.with_reloads(reloads))
+        .map_err(|error| Failed::because(error.to_string()))?;
     let served = tokio::spawn(loadmaster_gateway::serve(listener, router, async move {
         // The sender lives as long as this function.
         let _ = stopped.wait_for(|stop| *stop).await;

@@ -77,7 +77,8 @@ fn what_is_taken_away_while_it_is_planned_or_waits_leaves_nothing() {
             (10_002, prepared_for(1, "b", 60), &[]),
             (10_003, removed("b"), &["refuse 3: 'b' was taken out of the configuration before it was ready"]),
             (10_004, returned("a#1"), &["stop a#1 saved"]),
-            (10_005, stopped("a#1"), &[]),
+            // Who made room for it has it back.
+            (10_005, stopped("a#1"), &["prepare a again"]),
         ],
     );
     assert!(state.ledger.is_empty(), "{:?}", state.ledger);

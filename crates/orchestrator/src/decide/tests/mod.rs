@@ -4,6 +4,7 @@ mod budgets;
 mod changes;
 mod gpus;
 mod holds;
+mod images;
 mod random;
 mod resume;
 mod returns;

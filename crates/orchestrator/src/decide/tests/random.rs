@@ -354,6 +354,8 @@ fn rules(seed: u8) -> ModelRules {
         pinned: seed & 6 == 6,
         idle_seconds: (seed & 8 > 0).then_some(3),
         restore: [Restore::Always, Restore::WhenIdle, Restore::Never][usize::from(seed >> 4) % 3],
+        yields_seconds: (seed & 0xc0 == 0x40).then_some(1),
+        drain_seconds: (seed & 0xc0 == 0x80).then_some(60),
     }
 }
 

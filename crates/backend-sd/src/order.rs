@@ -1,0 +1,258 @@
+//! A request with everything resolved: a pure function of the request, the plan and a random number.
+
+use std::path::{Path, PathBuf};
+
+use loadmaster_images::{Defaults, ErrorCode, ImageError, ImageFormat, ImageRequest, Size, png};
+use serde_json::{Map, Value, json};
+
+use crate::{progress::Work, settings::Settings};
+
+/// What sd.cpp repaints of a given image, where nobody says.
+pub(crate) const STRENGTH: f32 = 0.75;
+
+/// What Flux and its kin are guided with, where nobody says: sd.cpp's own default.
+pub(crate) const GUIDANCE: f32 = 3.5;
+
+/// A LoRA that is used.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UsedLora {
+    pub(crate) name: String,
+    /// Its file's name within the folder.
+    pub(crate) file: String,
+    pub(crate) scale: f32,
+}
+
+/// A request with everything resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Order {
+    pub(crate) prompt: String,
+    pub(crate) negative_prompt: String,
+    pub(crate) size: Size,
+    pub(crate) images: u32,
+    pub(crate) steps: u32,
+    pub(crate) cfg_scale: f32,
+    pub(crate) guidance: f32,
+    pub(crate) sampler: Option<String>,
+    pub(crate) scheduler: Option<String>,
+    /// Of the first image; each next one has the next seed.
+    pub(crate) seed: u64,
+    pub(crate) clip_skip: Option<u32>,
+    pub(crate) strength: f32,
+    pub(crate) loras: Vec<UsedLora>,
+    pub(crate) format: ImageFormat,
+    pub(crate) compression: Option<u8>,
+    pub(crate) init: Option<Vec<u8>>,
+    pub(crate) mask: Option<Vec<u8>>,
+    /// How many previews of each image are wanted.
+    pub(crate) previews: u32,
+}
+
+/// The files of `LoRAs` in a folder, by name.
+pub(crate) fn loras_in(folder: Option<&Path>) -> Vec<(String, String)> {
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut files: Vec<(String, String)> = entries
+        .filter_map(|entry| {
+            let path = PathBuf::from(entry.file_name());
+            let known = path.extension().is_some_and(|kind| kind == "safetensors" || kind == "gguf");
+            let name = path.file_stem()?.to_str()?.to_owned();
+            // The name becomes part of a prompt, in which these have a meaning.
+            let plain = !name.contains([':', '<', '>']) && entry.path().is_file();
+            (known && plain).then_some((name, path.to_str()?.to_owned()))
+        })
+        .collect();
+    files.sort();
+    files.dedup_by(|one, other| one.0 == other.0);
+    files
+}
+
+impl Order {
+    /// Resolves `request`; `random` is the seed of one that brings none.
+    pub(crate) fn of(
+        request: ImageRequest,
+        settings: &Settings,
+        defaults: &Defaults,
+        loras: &[(String, String)],
+        random: u64,
+    ) -> Result<Self, ImageError> {
+        if request.images.len() > 1 {
+            let message = "Only one image can be edited at a time";
+            return Err(ImageError::invalid("image", message, "Send one image."));
+        }
+        let (prompt, tagged) = without_tags(&request.prompt)?;
+        let wanted = request.loras.iter().map(|lora| (lora.name.clone(), lora.scale)).chain(tagged);
+        let init = request.images.into_iter().next();
+        let own = init.as_deref().and_then(|image| png::check(image).ok());
+        let own = own.map(|info| Size::new(info.width, info.height)).filter(|size| fits(*size, settings));
+        let native = defaults.size.unwrap_or_else(|| Size::new(512, 512));
+        let seed = request.seed.unwrap_or(random);
+        // The programs count with 64 bits and a sign, and up with each image.
+        if seed > i64::MAX.unsigned_abs() - 8 {
+            return Err(ImageError::invalid("seed", format!("The seed {seed} is too large"), "Take a smaller one."));
+        }
+        Ok(Self {
+            prompt,
+            negative_prompt: request.negative_prompt,
+            size: request.size.or(own).unwrap_or(native),
+            images: request.n.max(1),
+            steps: request.steps.unwrap_or(settings.steps),
+            cfg_scale: request.cfg_scale.unwrap_or(settings.cfg_scale),
+            guidance: request.guidance.or(defaults.guidance).unwrap_or(GUIDANCE),
+            sampler: request.sampler.or_else(|| settings.sampler.clone()),
+            scheduler: request.scheduler,
+            seed,
+            clip_skip: request.clip_skip,
+            strength: request.strength.unwrap_or(STRENGTH),
+            loras: wanted.map(|(name, scale)| used(name, scale, loras)).collect::<Result<_, _>>()?,
+            format: request.format,
+            compression: request.output_compression,
+            init,
+            mask: request.mask,
+            previews: request.partial_images,
+        })
+    }
+
+    /// What there is to do.
+    pub(crate) fn work(&self, loads: bool) -> Work {
+        #[expect(clippy::cast_precision_loss, reason = "pixels of one image are far below 2^52")]
+        let megapixels = self.size.pixels() as f64 / 1e6;
+        Work { loads, steps: self.steps, images: self.images, megapixels }
+    }
+
+    /// As it is answered, and embedded in the image of that seed.
+    pub(crate) fn parameters(&self, model: &str, family: &str, seed: u64) -> Map<String, Value> {
+        let loras: Vec<Value> =
+            self.loras.iter().map(|lora| json!({ "name": lora.name, "scale": lora.scale })).collect();
+        let all = json!({
+            "model": model,
+            "family": family,
+            "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "size": self.size,
+            "steps": self.steps,
+            "cfg_scale": self.cfg_scale,
+            "guidance": self.guidance,
+            "sampler": self.sampler,
+            "scheduler": self.scheduler,
+            "seed": seed,
+            "clip_skip": self.clip_skip,
+            "strength": self.init.as_ref().map(|_| self.strength),
+            "loras": loras,
+        });
+        let Value::Object(mut all) = all else { return Map::new() };
+        all.retain(|_, value| !value.is_null());
+        all
+    }
+
+    /// The image's file with what it was made with in it, where the format has a place for it.
+    pub(crate) fn signed(&self, bytes: Vec<u8>, parameters: &Map<String, Value>) -> Vec<u8> {
+        if self.format != ImageFormat::Png {
+            return bytes;
+        }
+        let text = Value::Object(parameters.clone()).to_string();
+        png::with_text(&bytes, "parameters", &text).unwrap_or(bytes)
+    }
+}
+
+/// Whether an image that is edited can keep its size.
+fn fits(size: Size, settings: &Settings) -> bool {
+    let sides = [size.width, size.height];
+    size.pixels() <= settings.pixels && sides.iter().all(|side| (64..=4096).contains(side) && side % 8 == 0)
+}
+
+fn used(name: String, scale: f32, loras: &[(String, String)]) -> Result<UsedLora, ImageError> {
+    let found = loras.iter().find(|(known, _)| *known == name);
+    let Some((_, file)) = found else {
+        let message = format!("There is no LoRA '{name}'");
+        let known: Vec<&str> = loras.iter().map(|(name, _)| name.as_str()).collect();
+        let remedy = if known.is_empty() {
+            "There are none: set the model's lora_dir, or leave it out.".to_owned()
+        } else {
+            format!("Take one of: {}.", known.join(", "))
+        };
+        return Err(ImageError::invalid("loras", message, remedy));
+    };
+    Ok(UsedLora { name, file: file.clone(), scale })
+}
+
+/// A name, and how much of it.
+type Tagged = Vec<(String, f32)>;
+
+/// Takes `<lora:NAME:SCALE>` out of a prompt: `sd-cli` would look the name up itself, wherever a path in it leads.
+fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
+    let (mut rest, mut plain, mut loras) = (prompt, String::new(), Vec::new());
+    while let Some((before, tag)) = rest.split_once("<lora:") {
+        let parsed = tag.split_once('>').and_then(|(tag, after)| {
+            let (name, scale) = tag.split_once(':').unwrap_or((tag, "1"));
+            let scale = scale.trim().parse::<f32>().ok().filter(|scale| scale.is_finite())?;
+            Some((name.to_owned(), scale, after))
+        });
+        let Some((name, scale, after)) = parsed else {
+            let remedy = "Write <lora:NAME:SCALE>, or name it in the field loras.";
+            return Err(ImageError::invalid("prompt", "The prompt has a broken <lora:...> tag", remedy));
+        };
+        plain.push_str(before);
+        loras.push((name, scale));
+        rest = after;
+    }
+    plain.push_str(rest);
+    if plain.contains("<lora:") {
+        let remedy = "Name LoRAs in the field loras.";
+        return Err(ImageError::new(ErrorCode::InvalidRequest, "The prompt has nested <lora:...> tags", remedy));
+    }
+    Ok((plain.trim().to_owned(), loras))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::settings::{Mode, Savings};
+
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            components: crate::components::Components::default(),
+            model_role: "model".into(),
+            family: "Ovis".into(),
+            mode: Mode::OneShot,
+            pixels: 512 * 512,
+            savings: Savings::default(),
+            weight_type: None,
+            threads: 2,
+            device: None,
+            lora_dir: None,
+            steps: 20,
+            cfg_scale: 5.0,
+            sampler: Some("euler".into()),
+            extra: std::collections::BTreeMap::new(),
+            start_timeout: 300,
+        }
+    }
+
+    fn order(request: ImageRequest) -> Result<Order, ImageError> {
+        let loras = [("style".to_owned(), "style.gguf".to_owned())];
+        Order::of(request, &settings(), &Defaults::default(), &loras, 77)
+    }
+
+    #[test]
+    fn what_is_left_out_comes_from_the_plan() {
+        let order = order(ImageRequest::new("a cat")).unwrap();
+        assert_eq!((order.steps, order.seed, order.size), (20, 77, Size::new(512, 512)));
+        let parameters = order.parameters("m", "Ovis", 78);
+        assert_eq!((&parameters["seed"], &parameters["cfg_scale"]), (&json!(78), &json!(5.0)));
+        assert!(!parameters.contains_key("strength"));
+    }
+
+    #[test]
+    fn loras_are_known_by_name_alone() {
+        let tagged = order(ImageRequest::new("a <lora:style:0.5>cat")).unwrap();
+        assert_eq!((tagged.prompt.as_str(), tagged.loras[0].scale), ("a cat", 0.5));
+        for prompt in ["<lora:../../etc/passwd:1>", "<lora:style", "<lora:style:x>", "<lo<lora:style:1>ra:b:1>"] {
+            assert!(order(ImageRequest::new(prompt)).is_err(), "{prompt}");
+        }
+    }
+
+    #[test]
+    fn seeds_stay_within_the_programs_numbers() {
+        let with = |seed| order(ImageRequest { seed: Some(seed), ..ImageRequest::new("x") });
+        assert!(with(u64::MAX).is_err() && with(1 << 62).is_ok());
+    }
+}

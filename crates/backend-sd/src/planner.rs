@@ -1,0 +1,61 @@
+//! From what was asked, the model, the build and the machine to a plan: a pure function.
+
+use loadmaster_core::{BackendError, Machine};
+
+use crate::{
+    model::ModelFiles,
+    settings::{Asked, Mode, Settings},
+};
+
+/// Resolves every setting. `device` is the GPU that the build computes on.
+pub(crate) fn plan(
+    asked: Asked,
+    model: &ModelFiles,
+    machine: &Machine,
+    device: Option<String>,
+) -> Result<Settings, BackendError> {
+    let defaults = model.family.defaults();
+    let native = u64::from(defaults.side) * u64::from(defaults.side);
+    let mut settings = Settings {
+        components: asked.components,
+        model_role: model.role.clone(),
+        family: model.family.name().to_owned(),
+        mode: asked.mode.unwrap_or(Mode::Resident),
+        pixels: asked.pixels.unwrap_or(native),
+        savings: asked.savings,
+        weight_type: asked.weight_type,
+        threads: asked.threads.unwrap_or_else(|| threads(machine)),
+        device,
+        lora_dir: asked.lora_dir,
+        steps: asked.steps.unwrap_or(defaults.steps),
+        cfg_scale: asked.cfg_scale.unwrap_or(defaults.cfg_scale),
+        sampler: asked.sampler.or_else(|| Some(defaults.sampler.to_owned())),
+        extra: asked.extra,
+        start_timeout: asked.start_timeout.unwrap_or(300),
+    };
+    if asked.mode.is_none() {
+        settings.mode = choose(&settings, model, machine)?;
+    }
+    model.complete(settings.mode)?;
+    Ok(settings)
+}
+
+/// Resident where all of it fits into what the plan may have, and where nothing is missing for that alone.
+fn choose(settings: &Settings, model: &ModelFiles, machine: &Machine) -> Result<Mode, BackendError> {
+    if model.complete(Mode::Resident).is_err() {
+        return Ok(Mode::OneShot);
+    }
+    let resident = model.estimate(settings, None)?;
+    let fits = resident.devices.iter().all(|part| {
+        let device = machine.device(part.device.as_str());
+        let room = device.map_or(0, |device| device.free.unwrap_or(device.total));
+        resident.reservation(&part.device) <= room
+    });
+    Ok(if fits { Mode::Resident } else { Mode::OneShot })
+}
+
+/// Physical cores, within what the process may use: more of them only wait for each other.
+fn threads(machine: &Machine) -> u32 {
+    u32::try_from(machine.physical_cores.min(machine.usable_threads).max(1)).unwrap_or(1)
+}
+

@@ -1,0 +1,314 @@
+//! What both ways of painting share: what an instance can do, who is next, and how far it is.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use loadmaster_checkpoint::Family;
+use loadmaster_core::{BackendError, LaunchPlan};
+use loadmaster_images::{
+    Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial, Progress,
+    Size, Stage,
+};
+use loadmaster_supervise::{Child, Lines};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, mpsc},
+    time::Instant,
+};
+
+use crate::{
+    diagnose::disk_full,
+    history::{self, History},
+    log::{Mark, mark},
+    order::{GUIDANCE, Order, STRENGTH, loras_in},
+    process,
+    programs::Build,
+    progress::{Tracker, Work},
+    settings::{MOST_STEPS, Settings},
+};
+
+/// How often it is told that it goes on, where nothing happens.
+const TICK: Duration = Duration::from_millis(250);
+
+/// An instance, apart from how it paints.
+#[derive(Debug)]
+pub(crate) struct Studio {
+    pub(crate) plan: Arc<LaunchPlan>,
+    pub(crate) settings: Settings,
+    family: Family,
+    build: Build,
+    pub(crate) history: History,
+    key: String,
+    /// One paints at a time.
+    turn: Arc<Mutex<()>>,
+    /// Requests that paint or wait.
+    busy: AtomicU64,
+    /// Changes whenever a line tells something.
+    pulse: AtomicU64,
+}
+
+/// Counts a request as long as it is there.
+struct Busy<'a>(&'a AtomicU64);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Studio {
+    pub(crate) fn new(
+        plan: Arc<LaunchPlan>,
+        settings: Settings,
+        family: Family,
+        build: Build,
+        history: History,
+    ) -> Self {
+        let key = history::key(&plan);
+        Self {
+            plan,
+            settings,
+            family,
+            build,
+            history,
+            key,
+            turn: Arc::default(),
+            busy: AtomicU64::new(0),
+            pulse: AtomicU64::new(0),
+        }
+    }
+
+    /// What the instance can do. `previews`: this way of painting has them, if the build does.
+    pub(crate) fn capabilities(&self, previews: bool) -> Capabilities {
+        let facts = self.family.defaults();
+        let limits = Limits {
+            max_pixels: self.settings.pixels,
+            multiple: facts.multiple,
+            max_steps: MOST_STEPS,
+            ..Limits::default()
+        };
+        Capabilities {
+            family: Some(self.settings.family.clone()),
+            mode: self.settings.mode.name().to_owned(),
+            samplers: self.build.samplers.clone(),
+            schedulers: self.build.schedulers.clone(),
+            loras: self.loras().into_iter().map(|(name, _)| name).collect(),
+            edits: true,
+            previews: previews && self.build.previews,
+            limits,
+            defaults: self.defaults(limits),
+        }
+    }
+
+    /// The family's own size, or the largest square below it that memory is reserved for.
+    fn defaults(&self, limits: Limits) -> Defaults {
+        let facts = self.family.defaults();
+        let side = u32::try_from(limits.max_pixels.isqrt()).unwrap_or(facts.side).min(facts.side);
+        let side = (side / limits.multiple.max(1) * limits.multiple.max(1)).max(limits.min_side);
+        Defaults {
+            size: Some(Size::new(side, side)),
+            steps: Some(self.settings.steps),
+            cfg_scale: Some(self.settings.cfg_scale),
+            guidance: Some(facts.guidance.unwrap_or(GUIDANCE)),
+            sampler: self.settings.sampler.clone(),
+            scheduler: None,
+            clip_skip: None,
+            strength: Some(STRENGTH),
+        }
+    }
+
+    fn loras(&self) -> Vec<(String, String)> {
+        loras_in(self.settings.lora_dir.as_deref())
+    }
+
+    /// The request with everything resolved.
+    pub(crate) fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
+        let mut random = [0_u8; 4];
+        // Without randomness one seed is as good as another.
+        let _ = getrandom::fill(&mut random);
+        let capabilities = self.capabilities(true);
+        capabilities.check(&request)?;
+        let seed = u64::from(u32::from_ne_bytes(random));
+        let order = Order::of(request, &self.settings, &capabilities.defaults, &self.loras(), seed)?;
+        capabilities.limits.check_size(order.size)?;
+        Ok(order)
+    }
+
+    /// Waits for its turn, and says so.
+    pub(crate) async fn turn(&self, order: &Order, events: &mpsc::Sender<ImageEvent>) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(&self.turn);
+        if let Ok(turn) = Arc::clone(&turn).try_lock_owned() {
+            return turn;
+        }
+        let queued = Progress { stage: Stage::Queued, images: order.images, ..Progress::default() };
+        let _ = events.try_send(ImageEvent::Progress(queued));
+        turn.lock_owned().await
+    }
+
+    /// Waits until nothing paints any more.
+    pub(crate) async fn quiet(&self) {
+        drop(self.turn.lock().await);
+    }
+
+    /// A number that changes while work gets on, if there is work: of the process `pid` too, for much of the work
+    /// prints nothing.
+    pub(crate) fn pulse(&self, pid: Option<u32>) -> Option<u64> {
+        let works = self.busy.load(Ordering::Relaxed) > 0;
+        let work = pid.and_then(process::work).unwrap_or_default();
+        works.then(|| self.pulse.load(Ordering::Relaxed).wrapping_add(work))
+    }
+
+    /// Follows `child` at the work on `order`. Lines that it printed before do not count.
+    pub(crate) async fn follow<'a>(
+        &'a self,
+        child: &Child,
+        work: Work,
+        events: &'a mpsc::Sender<ImageEvent>,
+        fresh: bool,
+    ) -> Follower<'a> {
+        let mut lines = child.lines();
+        while !fresh {
+            tokio::select! {
+                biased;
+                line = lines.next() => if line.is_none() { break },
+                () = std::future::ready(()) => break,
+            }
+        }
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let tracker = Tracker::new(work, self.history.rates(&self.key));
+        let began = Instant::now();
+        Follower {
+            studio: self,
+            _busy: Busy(&self.busy),
+            pid: child.pid(),
+            lines,
+            tracker,
+            events,
+            began,
+            work,
+            peak: None,
+            said: Vec::new(),
+        }
+    }
+
+    /// The painting of whole files, with what they were made with in them.
+    pub(crate) fn painting(
+        &self,
+        order: &Order,
+        files: Vec<Vec<u8>>,
+        follower: &mut Follower<'_>,
+        counts: bool,
+    ) -> Result<Painting, ImageError> {
+        let timings = follower.tracker.finish(follower.began.elapsed());
+        if files.iter().any(|file| !order.format.is_whole(file)) {
+            return Err(disk_full());
+        }
+        let pixels = order.size.pixels();
+        let peak = follower.peak.filter(|_| counts);
+        self.history.remember(&self.key, follower.work, timings, pixels, peak);
+        let images = (order.seed..).zip(files).map(|(seed, bytes)| {
+            let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
+            Painted { bytes: order.signed(bytes, &parameters), format: order.format, seed }
+        });
+        Ok(Painting {
+            images: images.collect(),
+            size: Some(order.size),
+            parameters: order.parameters(&self.plan.model.id, &self.settings.family, order.seed),
+            timings,
+        })
+    }
+}
+
+/// Follows one request by its lines, and tells of it.
+pub(crate) struct Follower<'a> {
+    studio: &'a Studio,
+    _busy: Busy<'a>,
+    pid: u32,
+    lines: Lines,
+    tracker: Tracker,
+    events: &'a mpsc::Sender<ImageEvent>,
+    began: Instant,
+    work: Work,
+    /// The most memory of the process so far.
+    peak: Option<u64>,
+    /// What it printed that is not progress: why it failed, if it fails.
+    pub(crate) said: Vec<String>,
+}
+
+impl Follower<'_> {
+    /// Waits for the next line that tells something, or for some time. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Mark> {
+        let told = tokio::time::timeout(TICK, async {
+            match self.lines.next().await {
+                Some(line) => line,
+                // Its end is waited for elsewhere.
+                None => std::future::pending().await,
+            }
+        });
+        let mark = told.await.ok().and_then(|line| {
+            let mark = mark(&line.text);
+            if mark.is_none() && self.said.len() < 200 {
+                self.said.push(line.text.to_string());
+            }
+            mark
+        });
+        self.peak = process::peak(self.pid).max(self.peak);
+        if let Some(mark) = mark {
+            self.studio.pulse.fetch_add(1, Ordering::Relaxed);
+            self.tracker.take(mark, self.began.elapsed());
+        }
+        self.tell();
+        mark
+    }
+
+    /// Takes in what it printed before it ended.
+    pub(crate) async fn rest(&mut self) {
+        while let Some(line) = self.lines.next().await {
+            if let Some(mark) = mark(&line.text) {
+                self.tracker.take(mark, self.began.elapsed());
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        if !self.events.is_closed() {
+            let progress = self.tracker.progress(self.began.elapsed());
+            // Lost where nobody takes it.
+            let _ = self.events.try_send(ImageEvent::Progress(progress));
+        }
+    }
+
+    /// Shows what an image looks like so far.
+    pub(crate) fn show(&self, partial: Partial) {
+        let _ = self.events.try_send(ImageEvent::Partial(partial));
+    }
+}
+
+/// A folder that is deleted with everything in it.
+#[derive(Debug)]
+pub(crate) struct WorkFolder(pub(crate) PathBuf);
+
+impl WorkFolder {
+    /// A new folder for the user alone, within `parent`.
+    pub(crate) fn new(parent: &std::path::Path) -> Result<Self, BackendError> {
+        let path = parent.join(format!("work-{}", &loadmaster_upstream::random_hex()?[..16]));
+        let refused = |error| BackendError::system(format!("making the folder {}", path.display()), error);
+        std::fs::create_dir_all(&path).map_err(refused)?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "a working folder could not be deleted");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! APIs of other programs, for their clients.
+
+pub(crate) mod genai_electron;

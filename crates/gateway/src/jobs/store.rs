@@ -1,0 +1,114 @@
+//! The folder of the jobs: one folder for each, with `job.json` and its images.
+//!
+//! A file is written beside its place and renamed, so that none is ever half there. A job's images are written
+//! before the record that names them.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::Record;
+
+const RECORD: &str = "job.json";
+
+/// What the name of a file ends with that is being written.
+const UNFINISHED: &str = ".part";
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        private(folder)?;
+        // Whether it can be read is to be known now.
+        fs::read_dir(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// All that can be read. What cannot is removed: it is half a job, or somebody has changed it.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut records = Vec::new();
+        for id in names.filter(|name| is_id(name)) {
+            match self.read(&id) {
+                Ok(record) if record.id == id => records.push(record),
+                Ok(_) => self.remove(&id),
+                Err(error) => {
+                    tracing::warn!(job = id, %error, "a job cannot be read, and is removed");
+                    self.remove(&id);
+                }
+            }
+        }
+        records
+    }
+
+    fn read(&self, id: &str) -> io::Result<Record> {
+        Ok(serde_json::from_slice(&fs::read(self.folder.join(id).join(RECORD))?)?)
+    }
+
+    /// Writes what is known of a job.
+    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
+        let folder = self.folder.join(&record.id);
+        fs::create_dir_all(&folder)?;
+        replace(&folder.join(RECORD), &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Writes one of its images.
+    pub(crate) fn write_image(&self, id: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+        replace(&self.folder.join(id).join(name), bytes)
+    }
+
+    pub(crate) fn read_image(&self, id: &str, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.folder.join(id).join(name))
+    }
+
+    /// Removes a job. What cannot be removed is tried again after a restart.
+    pub(crate) fn remove(&self, id: &str) {
+        if let Err(error) = fs::remove_dir_all(self.folder.join(id))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(job = id, %error, "a job's files could not be removed");
+        }
+    }
+}
+
+/// Whether a folder can be a job's: others are left alone.
+fn is_id(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Writes beside, and renames. What fails leaves nothing.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(UNFINISHED);
+    let beside = PathBuf::from(beside);
+    let written = fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // Some disks say only now that they are full.
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        // It may not even have been made.
+        let _ = fs::remove_file(&beside);
+    })
+}
+
+/// Prompts and images are the user's own.
+#[cfg(unix)]
+fn private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// The folder is in the user's profile, which others cannot read.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it fails on other systems")]
+fn private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
