@@ -35,7 +35,7 @@ impl Found {
         let is_model = |(role, _): &&(Role, PathBuf)| *role == Role::DiffusionModel;
         let diffusion_model = || components.iter().find(is_model).map(|(_, path)| path.clone());
         let path = manifest.main_file(root).or_else(diffusion_model).unwrap_or_default();
-        Self { path, components, manifest }
+        Self { manifest, path, components }
     }
 
     /// It as a model to load; a failure if it is none that answers.
