@@ -35,12 +35,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Show the product: a real server answers a question with a real model
-    Demo {
-        /// Further arguments for `loadmaster run`, after `--`
-        #[arg(last = true)]
-        extra: Vec<String>,
-    },
+    /// Show the product: a chat, an image under a budget that cannot hold both models, and the chat goes on
+    Demo,
     /// Bring the pinned server, model and Python client into the cache folder
     Fixtures {
         /// Print the paths as JSON
@@ -95,7 +91,7 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Demo { extra } => return demo::run(&extra),
+        Task::Demo => return demo::run(),
         Task::Fixtures { json, verify } => fixtures::run(json, verify)?,
         Task::Test { filter } => test::run(&filter)?,
         Task::Integration { llama_server, model } => test::run_integration(llama_server, model)?,

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
 
 use crate::{
     command::ended,
@@ -95,19 +96,32 @@ fn a_batch_has_numbers_and_the_json_tells_of_each() {
     assert!(made["timings"]["total_ms"].as_u64() > Some(0), "{made}");
 }
 
+fn process_id(number: u64) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+/// The program that the journal of children in `home` has.
+fn started(home: &Path) -> Option<Pid> {
+    let entry = fs::read_dir(home.join("state/children/sd")).ok()?.flatten().next()?;
+    let entry: Value = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+    entry["child"]["pid"].as_u64().and_then(process_id)
+}
+
 #[test]
 fn ctrl_c_ends_it_and_leaves_no_half_file() {
     let home = folder();
     let mut command = image(home.path(), &["a cat", "-o", "cat.png", "--size", "256x256", "--steps", "900"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
-    let journal = home.path().join("state/children/sd");
-    let has_child = || fs::read_dir(&journal).is_ok_and(|mut entries| entries.next().is_some());
-    wait_until("no program was started", Duration::from_secs(30), has_child);
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("it has a number");
-    kill_process(pid, Signal::INT).expect("it runs");
+    let mut program = None;
+    wait_until("no program was started", Duration::from_secs(30), || {
+        program = started(home.path());
+        program.is_some()
+    });
+    kill_process(process_id(child.id().into()).expect("it has a number"), Signal::INT).expect("it runs");
     assert_eq!(child.wait().expect("it is reaped").code(), Some(130));
     assert_eq!(images(home.path()), [] as [String; 0]);
-    assert!(!has_child(), "its program is gone");
+    let program = program.expect("it was found");
+    wait_until("its program runs on", Duration::from_secs(10), || test_kill_process(program).is_err());
 }
 
 #[test]

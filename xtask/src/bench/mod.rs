@@ -12,6 +12,7 @@ mod loads;
 mod machine;
 mod median;
 mod page;
+pub(crate) mod scene;
 mod scheduler;
 mod server;
 mod serving;

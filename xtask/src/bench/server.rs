@@ -45,6 +45,11 @@ impl Server {
         Ok(Self { child, started })
     }
 
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The server's piped standard output, to be kept open as long as the server runs.
     pub(super) fn output(&mut self) -> Result<BufReader<ChildStdout>> {
         self.child.stdout.take().map(BufReader::new).context("the standard output is not piped")
@@ -78,7 +83,7 @@ impl Server {
 }
 
 /// The children of the process `id`, over all of its threads.
-fn children(id: u32) -> Result<Vec<String>> {
+pub(super) fn children(id: u32) -> Result<Vec<String>> {
     let mut children = Vec::new();
     let threads = format!("/proc/{id}/task");
     for thread in fs::read_dir(&threads).with_context(|| format!("cannot list {threads}"))? {

@@ -29,7 +29,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "loadmaster-sysprobe",
         ],
     ),
-    ("loadmaster-gateway", &["loadmaster-core", "loadmaster-images", "loadmaster-orchestrator", "loadmaster-upstream"]),
+    (
+        "loadmaster-gateway",
+        &["loadmaster-core", "loadmaster-images", "loadmaster-orchestrator", "loadmaster-upstream"],
+    ),
     ("loadmaster-orchestrator", &["loadmaster-core", "loadmaster-sysprobe"]),
     (
         "loadmaster-backend-llama",

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-pub(super) use self::socket::Address;
+pub(crate) use self::socket::Address;
 use self::socket::Socket;
 
 /// A connection, for one request after the other.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::bench) enum Address {
+pub(crate) enum Address {
     Tcp(SocketAddr),
     /// A Unix socket; systems without refuse to connect.
     Unix(PathBuf),

@@ -138,7 +138,8 @@ impl Studio {
 
     /// Whether the model is loaded and answers.
     pub(crate) fn is_ready(&self, model: &str) -> Result<bool> {
-        let status = http::get_json(&self.address, "/api/v1/instances").context("asking for the instances")?;
+        let status =
+            http::get_json(&self.address, "/api/v1/instances").context("asking for the instances")?;
         Ok(is_ready(&status, model))
     }
 }

@@ -128,7 +128,10 @@ mod tests {
         .map(|event| Moment { at, event })
         .into();
         let lines = lines(&moments);
-        assert!(lines[0].starts_with("   1.50 s  chat is ready ") && lines[0].ends_with(" chat#1 3 MiB"), "{lines:?}");
+        assert!(
+            lines[0].starts_with("   1.50 s  chat is ready ") && lines[0].ends_with(" chat#1 3 MiB"),
+            "{lines:?}"
+        );
         assert!(lines[1].contains("chat: 40 tokens of conversation saved"), "{lines:?}");
         assert!(lines[2].contains("chat is gone") && lines[2].ends_with(" nothing"), "{lines:?}");
         assert_eq!(lines.len(), 3);
