@@ -30,6 +30,9 @@ pub(crate) const TEST_BIN: &str = "LOADMASTER_TEST_BIN";
 /// Hands on: the `loadmaster` command as it ships.
 pub(crate) const TEST_BIN_RELEASE: &str = "LOADMASTER_TEST_BIN_RELEASE";
 
+/// Hands on: how often tests kill processes at random moments.
+pub(crate) const TEST_KILLS: &str = "LOADMASTER_TEST_KILLS";
+
 /// The value of `name`, unless it is unset or empty.
 #[expect(clippy::disallowed_methods, reason = "this module is where xtask reads the environment")]
 pub(crate) fn value(name: &str) -> Option<OsString> {

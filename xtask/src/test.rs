@@ -13,6 +13,9 @@ use crate::{command, environment, prerequisites, tidy, workspace};
 /// Tests with this in their name run the command as it ships.
 const SHIPPED: &str = "shipped_binary";
 
+/// How often processes are killed at random moments where the tests run alone and have the time.
+const MANY_KILLS: &str = "200";
+
 /// Runs all tests, or those that match a filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     let mut steps = Steps::default();
@@ -77,6 +80,7 @@ fn integration(steps: &mut Steps, llama_server: Option<PathBuf>, model: Option<P
     let release = steps.run("build release", workspace::build_release)?;
     let mut nextest = nextest("run", &["--package", "loadmaster-tests"]);
     nextest.envs(variables(&paths, binary)).env(environment::TEST_BIN_RELEASE, release);
+    nextest.env(environment::TEST_KILLS, MANY_KILLS);
     run_tests(steps, &mut nextest)
 }
 

@@ -66,6 +66,14 @@ const OURS: &[&[&str]] = &[
     &["spec-draft-type-k", "cache-type-k-draft", "ctkd", "spec-draft-type-v", "cache-type-v-draft", "ctvd"],
 ];
 
+/// Flags for how tokens are drawn where a request does not say it: nothing else of the server depends on them.
+const SAMPLING: &[&str] = &["temp", "top-p", "top-k", "min-p", "repeat-penalty", "presence-penalty"];
+
+/// Whether a flag says how tokens are drawn, and nothing more.
+pub(crate) fn is_about_sampling(flag: &str) -> bool {
+    SAMPLING.contains(&flag.trim_start_matches('-'))
+}
+
 /// Reads the flags, and refuses those that have a setting.
 pub(crate) fn extra(value: &Value) -> Result<BTreeMap<String, ExtraValue>, BackendError> {
     let flags: BTreeMap<String, ExtraValue> =

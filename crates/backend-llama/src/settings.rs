@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    extra::{ExtraValue, extra},
+    extra::{ExtraValue, extra, is_about_sampling},
     ways::{self, Ways},
 };
 
@@ -117,7 +117,7 @@ impl Settings {
     /// behind it. On the host alone there is nothing that the kernel does not do, five times as fast, and
     /// conversations have been saved before.
     pub(crate) fn ends_kindly(&self) -> bool {
-        !self.server_devices.is_empty() || !self.extra.is_empty()
+        !self.server_devices.is_empty() || self.extra.keys().any(|flag| !is_about_sampling(flag))
     }
 }
 

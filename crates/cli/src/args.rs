@@ -278,6 +278,7 @@ impl Command {
             Self::Inspect(inspect) => inspect.network.clone(),
             Self::Estimate(estimate) => estimate.network.clone(),
             Self::Pull(pull) => pull.network.clone(),
+            Self::Show(show) => show.network.clone(),
             Self::Run(run) => run.network.clone(),
             Self::Image(image) => image.network.clone(),
             Self::Binaries(binaries) => binaries.command.network(),

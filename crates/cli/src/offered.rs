@@ -8,7 +8,12 @@ use std::{
 use loadmaster_core::{LoadRequest, Model, ModelKind, Settings};
 use loadmaster_orchestrator::{ModelRules, OrchestratorError};
 
-use crate::{Failed, config::Config, kinds, library};
+use crate::{
+    Failed,
+    config::Config,
+    kinds,
+    library::{self, recommended::lay_over},
+};
 
 /// One model, and how it is loaded and treated.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,9 +76,9 @@ pub(crate) fn named(file: &Path, flags: &Settings, config: &Config) -> Offer {
 pub(crate) fn with_section(model: Model, own: Settings, flags: &Settings, config: &Config) -> Offer {
     let section = config.models.get(&model.id).cloned().unwrap_or_default();
     let mut settings = own;
-    settings.extend(section.settings.clone());
+    lay_over(&mut settings, section.settings.clone());
     if model.kind != ModelKind::Image {
-        settings.extend(flags.clone());
+        lay_over(&mut settings, flags.clone());
     }
     let rules = section.rules(model.kind);
     Offer { request: LoadRequest { model, settings }, rules, library: None, unasked: false }

@@ -26,6 +26,8 @@ pub enum Step {
     Resolve,
     /// The header of a model is read.
     Header,
+    /// Another process pulls the same model: what is told is how far that one is.
+    Wait,
     /// Files are downloaded.
     Download,
     /// Files are copied.
@@ -165,7 +167,7 @@ impl Meter {
 }
 
 /// Bytes per second, and seconds left.
-fn pace(done: u64, total: u64, elapsed: Duration) -> (Option<u64>, Option<u64>) {
+pub(crate) fn pace(done: u64, total: u64, elapsed: Duration) -> (Option<u64>, Option<u64>) {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let speed = done.saturating_mul(1000).checked_div(millis).filter(|&speed| speed > 0);
     (speed, speed.map(|speed| total.saturating_sub(done).div_ceil(speed)))

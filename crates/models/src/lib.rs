@@ -23,7 +23,7 @@
 //! - A manifest that is damaged, or of a newer version, is reported and takes nobody else down; no part that
 //!   its model may have is removed while it cannot be read.
 //! - Several processes can use one library. What is held ([`Library::hold`]) is not removed, and two who pull
-//!   the same model fetch it once.
+//!   the same model fetch it once: the second waits, and shows how far the first is ([`Step::Wait`]).
 //! - Files that were taken in by reference are never changed or removed.
 //! - What a hub says is checked: every file against the hub's SHA-256, every path for leading out of its
 //!   folder.
@@ -35,7 +35,6 @@
 //!   `loadmaster-checkpoint` tells it.
 //! - On Windows the number of a file's names is not known: what a removal says was freed counts hard links
 //!   as if they were copies.
-//! - A pull that waits for another process's pull of the same model does not show that one's progress.
 
 mod adopt;
 mod catalog;

@@ -299,6 +299,28 @@ fn run_on_a_terminal_installs_a_server_unless_it_may_not() {
 }
 
 #[test]
+fn run_looks_at_the_model_before_it_installs_a_server() {
+    let home = Home::new();
+    home.catalog(&[("works", home.real("real"))]);
+    home.configure("catalog = 'catalog.toml'\n");
+    let missing = home.path().join("missing.gguf").display().to_string();
+    let page = home.path().join("page.gguf");
+    fs::write(&page, "<html>").expect("the folder is writable");
+    for (model, code, cause) in [
+        (missing.as_str(), 4, format!("There is no file {missing}")),
+        (&page.display().to_string(), 1, format!("{} cannot be loaded", page.display())),
+        (&smollm2().display().to_string(), 4, "There is no file /nowhere".to_owned()),
+    ] {
+        let projector = ["--mmproj", "/nowhere"];
+        let projector = if model.contains("SmolLM2") { &projector[..] } else { &[] };
+        let command = home.command(&[&["run", model, "Hi", "--ctx", "512"], projector].concat());
+        let shown = in_terminal(&command, &json!([]));
+        assert_eq!((shown.code, shown.rest.contains("install")), (code, false), "{}", shown.rest);
+        assert!(shown.rest.contains(&cause), "{}", shown.rest);
+    }
+}
+
+#[test]
 fn a_build_that_changed_is_tried_again_before_it_is_used() {
     let home = Home::new();
     // A program of the user's that is another one later: a fake, so that it can be changed.

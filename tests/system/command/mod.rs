@@ -12,6 +12,8 @@ mod urls;
 
 // A pseudo-terminal, signals and file permissions are Unix's.
 #[cfg(unix)]
+mod adopting;
+#[cfg(unix)]
 mod binaries;
 #[cfg(unix)]
 mod chat;
@@ -25,6 +27,8 @@ mod interrupts;
 mod library;
 #[cfg(unix)]
 mod permissions;
+#[cfg(unix)]
+mod pulls;
 #[cfg(unix)]
 mod terminal;
 

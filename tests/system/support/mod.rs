@@ -60,6 +60,12 @@ pub(crate) fn python() -> PathBuf {
     fixture("LOADMASTER_TEST_PYTHON")
 }
 
+/// How often processes are killed that are killed at random, if somebody says it.
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment how thorough to be")]
+pub(crate) fn kills() -> Option<u32> {
+    std::env::var("LOADMASTER_TEST_KILLS").ok()?.parse().ok()
+}
+
 /// A process for a test; every process of the tests is made here.
 #[expect(clippy::disallowed_methods, reason = "tests start the command as a user would")]
 pub(crate) fn process(program: impl AsRef<Path>) -> Command {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use loadmaster_models::{How, ModelName, Origin};
+use loadmaster_models::{How, ModelName, Origin, Role, Strategy};
 
 use super::NetworkArgs;
 
@@ -26,6 +26,14 @@ pub(crate) struct PullArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+}
+
+/// `ROLE=FILE`.
+fn component(text: &str) -> Result<(Role, PathBuf), String> {
+    let known = || Role::ALL.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+    let (role, file) = text.split_once('=').ok_or("it is written ROLE=FILE")?;
+    let role = role.parse().map_err(|_| format!("there is no role '{role}'; there is {}", known()))?;
+    Ok((role, file.into()))
 }
 
 fn model_name(text: &str) -> Result<ModelName, String> {
@@ -61,6 +69,9 @@ pub(crate) struct ImportArgs {
     /// What to call it [default: as its file, or as it is called there]
     #[arg(long, value_parser = model_name)]
     pub(crate) name: Option<ModelName>,
+    /// Another file that it needs, by what it is to the model: mmproj, draft, lora, vae, ...; may be repeated
+    #[arg(long = "component", value_name = "ROLE=FILE", value_parser = component)]
+    pub(crate) components: Vec<(Role, PathBuf)>,
     #[command(flatten)]
     how: HowArgs,
     /// Print JSON
@@ -108,9 +119,35 @@ pub(crate) struct ListArgs {
 pub(crate) struct ShowArgs {
     /// The model's name, as `loadmaster list` shows it
     pub(crate) model: String,
+    /// Read what its header says again, and keep that: from its files, or from where they came from; of two,
+    /// the second where the first fails
+    #[arg(long, value_name = "FROM")]
+    pub(crate) metadata: Option<MetadataFrom>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+/// Where a header is read from.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum MetadataFrom {
+    LocalRemote,
+    LocalOnly,
+    RemoteOnly,
+    RemoteLocal,
+}
+
+impl MetadataFrom {
+    pub(crate) fn strategy(self) -> Strategy {
+        match self {
+            Self::LocalRemote => Strategy::LocalRemote,
+            Self::LocalOnly => Strategy::LocalOnly,
+            Self::RemoteOnly => Strategy::RemoteOnly,
+            Self::RemoteLocal => Strategy::RemoteLocal,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

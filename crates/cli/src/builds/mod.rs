@@ -134,10 +134,16 @@ fn programs_of_sd(executable: &Path) -> Vec<(&'static str, PathBuf)> {
     server.into_iter().chain(cli).collect()
 }
 
+/// Whether a program of that kind is named, or installed and as it was when it was last tried. A few looks at
+/// files.
+pub(crate) fn is_there(config: &Config, program: Program) -> bool {
+    server(config, program).is_some() || glance(&config.folders.builds, program).is_some()
+}
+
 /// Sees that `program` is there before it is needed: tries the installed build again if something about it has
 /// changed, and else, on a terminal, installs one.
 pub(crate) async fn ready(config: &Config, program: Program, may_install: bool) -> Result<(), Failed> {
-    if server(config, program).is_some() || glance(&config.folders.builds, program).is_some() {
+    if is_there(config, program) {
         return Ok(());
     }
     if config.folders.builds.join(program.name()).join("state.json").is_file() {

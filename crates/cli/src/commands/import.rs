@@ -25,7 +25,8 @@ pub(crate) async fn execute(args: ImportArgs, config: &Config) -> Result<ExitCod
         (None, Some(file)) => Import { how: args.how(), ..Import::of(file) },
         (None, None) => return Err(Failed::usage("There is no file to import").remedy("Name it.")),
     };
-    let import = Import { name: args.name.clone().or(import.name.clone()), ..import };
+    let components = import.components.iter().chain(&args.components).cloned().collect();
+    let import = Import { name: args.name.clone().or(import.name.clone()), components, ..import };
     let library = library::open(config)?;
     let shown = Shown::begin(args.json);
     let job = shown.job.clone();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use loadmaster_core::Bytes;
-use loadmaster_models::{Kind, Listed};
+use loadmaster_models::{DiskUsage, Kind, Listed, ModelsError};
 use loadmaster_orchestrator::Orchestrator;
 use serde_json::{Value, json};
 
@@ -28,7 +28,12 @@ enum Fits {
 
 pub(crate) async fn execute(args: ListArgs, config: &Config) -> Result<ExitCode, Failed> {
     let library = library::open(config)?;
-    let listing = library::blocking(move || library.list()).await?;
+    let (listing, usage, free) = library::blocking(move || {
+        // Where nobody can say what is free, nothing is said of it.
+        let free = fs4::available_space(library.root()).ok();
+        Ok::<_, ModelsError>((library.list()?, library.disk_usage()?, free))
+    })
+    .await?;
     let orchestrator = rested::orchestrator(config)?;
     let mut models = Vec::new();
     for model in listing.models {
@@ -37,7 +42,8 @@ pub(crate) async fn execute(args: ListArgs, config: &Config) -> Result<ExitCode,
     }
     if args.json {
         let models: Vec<Value> = models.iter().map(|(model, fits)| as_json(model, fits)).collect();
-        print(&format!("{:#}\n", json!({ "models": models, "damaged": listing.damaged })))?;
+        let disk = json!({ "usage": usage, "free": free });
+        print(&format!("{:#}\n", json!({ "models": models, "damaged": listing.damaged, "disk": disk })))?;
         return Ok(ExitCode::SUCCESS);
     }
     if models.is_empty() && listing.damaged.is_empty() {
@@ -47,11 +53,28 @@ pub(crate) async fn execute(args: ListArgs, config: &Config) -> Result<ExitCode,
         let header = header.map(str::to_owned).to_vec();
         let rows = models.iter().map(|(model, fits)| row(model, fits));
         print(&table::lined_up(&std::iter::once(header).chain(rows).collect::<Vec<_>>()))?;
+        print(&format!("{}\n", on_disk(&usage, free)))?;
     }
     for damaged in &listing.damaged {
         eprintln!("damaged: {}: {}; {}", damaged.name, damaged.problem, damaged.remedy);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the library takes of the disk, on one line.
+fn on_disk(usage: &DiskUsage, free: Option<u64>) -> String {
+    let DiskUsage { models: _, parts, orphans, unfinished, total } = usage;
+    let some = |bytes: u64, what: &str| {
+        if bytes > 0 { format!(", {} of it {what}", Bytes(bytes)) } else { String::new() }
+    };
+    format!(
+        "{} on this disk{}{}{}{}",
+        Bytes(*total),
+        some(parts.saturating_sub(*orphans), "parts that models share"),
+        some(*orphans, "parts that no model has (`loadmaster gc` removes them)"),
+        some(*unfinished, "pulls that are not finished"),
+        free.map_or_else(String::new, |bytes| format!("; {} are free", Bytes(bytes))),
+    )
 }
 
 async fn fits(model: &Listed, orchestrator: &Orchestrator, config: &Config) -> Fits {
@@ -104,4 +127,20 @@ fn row(model: &Listed, fits: &Fits) -> Vec<String> {
         .to_owned(),
         state.to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_there_is_of_the_disk_is_told() {
+        let usage = DiskUsage { total: 3 << 20, ..DiskUsage::default() };
+        assert_eq!(on_disk(&usage, None), "3.00 MiB on this disk");
+        let usage = DiskUsage { parts: 2 << 20, orphans: 1 << 20, unfinished: 1 << 10, ..usage };
+        let expected = "3.00 MiB on this disk, 1.00 MiB of it parts that models share, 1.00 MiB of it parts that \
+                        no model has (`loadmaster gc` removes them), 1.00 KiB of it pulls that are not finished; \
+                        2.00 GiB are free";
+        assert_eq!(on_disk(&usage, Some(2 << 30)), expected);
+    }
 }

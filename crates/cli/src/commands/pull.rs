@@ -1,17 +1,19 @@
 //! `loadmaster pull`
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
-use loadmaster_core::{Bytes, LoadRequest, Model, ModelKind, Settings};
+use loadmaster_core::{Bytes, Model, ModelKind, Settings};
 use loadmaster_models::{
-    Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller, Reference,
+    Budget, Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller,
+    Reference,
 };
 
 use crate::{
     Failed,
     args::PullArgs,
     config::{self, Config},
-    library::{self, progress::Shown, rested},
+    library::{self, progress::Shown, recommended, rested},
+    offered,
     printed::print,
     source::{self, Source},
 };
@@ -54,7 +56,8 @@ pub(crate) async fn pull(
     config: &Config,
 ) -> Result<Option<Manifest>, Failed> {
     let puller = puller(config).await?;
-    let options = PullOptions { name: wish.name, budget: rested::budget(config).await?, anyway: wish.anyway };
+    let budget = rested::budget(config).await?;
+    let options = PullOptions { name: wish.name, budget, anyway: wish.anyway };
     let shown = Shown::begin(wish.quiet);
     let work = async {
         let plan = puller.plan(reference, options, &shown.job).await?;
@@ -62,7 +65,7 @@ pub(crate) async fn pull(
             shown.say(&announced(&plan));
         }
         if !wish.anyway {
-            check(&plan, config).await?;
+            check(&plan, budget, config).await?;
         }
         Ok(puller.fetch(plan, &shown.job).await?)
     };
@@ -75,7 +78,8 @@ pub(crate) async fn pull(
     Ok(done)
 }
 
-async fn puller(config: &Config) -> Result<Puller, Failed> {
+/// What brings models from the hub into the library.
+pub(crate) async fn puller(config: &Config) -> Result<Puller, Failed> {
     let network = &config.network;
     let client = source::client(network)?;
     let hub = Hub::new(client, &network.hub, network.hub_token.is_some());
@@ -100,21 +104,14 @@ fn announced(plan: &Plan) -> String {
     format!("{}:{quantisation} {}{files}{reason}", plan.name, Bytes(plan.bytes))
 }
 
-/// Refuses a language model that does not fit this machine even when nothing else runs on it. The header is
-/// read, and what it takes is predicted, as `loadmaster estimate` does it.
-async fn check(plan: &Plan, config: &Config) -> Result<(), Failed> {
-    if plan.header().is_none() || !matches!(plan.kind, Kind::Llm | Kind::Embedding | Kind::Reranker) {
-        return Ok(());
-    }
-    let Some(weights) = plan.weights().next() else { return Ok(()) };
-    let local = Source::of(Path::new(&weights.url)).local(&config.network).await?;
-    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path: local.path().to_owned() };
-    let orchestrator = rested::orchestrator(config)?;
-    let settings =
-        config.models.get(&model.id).map_or_else(Settings::new, |section| section.settings.clone());
-    let request = LoadRequest { model, settings };
-    let preview = rested::preview(&orchestrator, request).await.map_err(|failed| local.named(failed))?;
-    match rested::shortages(&preview) {
+/// Refuses a model that does not fit this machine even when nothing else runs on it.
+async fn check(plan: &Plan, budget: Budget, config: &Config) -> Result<(), Failed> {
+    let shortage = match plan.kind {
+        Kind::Llm | Kind::Embedding | Kind::Reranker => predicted_shortage(plan, config).await?,
+        Kind::Diffusion => shortage_of_weights(plan, budget),
+        _ => None,
+    };
+    match shortage {
         None => Ok(()),
         Some(reason) => Err(ModelsError::Refused {
             reason: format!("{} does not fit this machine: {reason}", plan.name),
@@ -123,4 +120,32 @@ async fn check(plan: &Plan, config: &Config) -> Result<(), Failed> {
         }
         .into()),
     }
+}
+
+/// What is missing for a diffusion model, whose parts are loaded one after the other where memory is scarce: the
+/// largest of them must fit at least.
+fn shortage_of_weights(plan: &Plan, budget: Budget) -> Option<String> {
+    let has = budget.host.saturating_add(budget.accelerators);
+    let largest = plan.files.iter().max_by_key(|file| file.size)?;
+    let needs = largest.size.filter(|&size| size > has)?;
+    Some(format!("{} alone needs {}, there is {}", largest.path, Bytes(needs), Bytes(has)))
+}
+
+/// What is missing for a language model. What it takes is predicted from its header, as `loadmaster estimate` does
+/// it; the header is here since the plan was made.
+async fn predicted_shortage(plan: &Plan, config: &Config) -> Result<Option<String>, Failed> {
+    let (Some(header), Some(weights)) = (plan.header(), plan.weights().next()) else { return Ok(None) };
+    let source = Source::Url(&weights.url);
+    source::complete(header).map_err(|error| source.unusable(&error))?;
+    let folder = source::folder_of_headers()?;
+    let Some(path) = plan.save_heads(folder.path())? else { return Ok(None) };
+    let shown = path.display().to_string();
+    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
+    let orchestrator = rested::orchestrator(config)?;
+    let own = recommended::settings(ModelKind::Text, &plan.recommended);
+    let request = offered::with_section(model, own, &Settings::new(), config).request;
+    let preview = rested::preview(&orchestrator, request).await;
+    let preview =
+        preview.map_err(|failed| failed.renamed(&shown, &loadmaster_fetch::without_secrets(&weights.url)))?;
+    Ok(rested::shortages(&preview))
 }

@@ -3,6 +3,7 @@
 mod failed;
 mod named;
 pub(crate) mod progress;
+pub(crate) mod recommended;
 pub(crate) mod rested;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use loadmaster_core::{Model, ModelKind, Settings};
 use loadmaster_models::{Catalog, Hold, Kind, Library, Manifest, ModelName, ModelsError, Reference, Role};
 
-use super::blocking;
+use serde_json::Value;
+
+use super::{blocking, recommended};
 use crate::{
     Failed,
     config::Config,
@@ -19,22 +21,21 @@ pub(crate) struct Found {
     pub(crate) manifest: Manifest,
     /// The file that a server is started with.
     pub(crate) path: PathBuf,
-    /// Its projector, if it has one.
-    projector: Option<PathBuf>,
-    /// The parts of an image model, by their roles.
-    parts: Settings,
+    /// The other files that it has.
+    components: Vec<(Role, PathBuf)>,
 }
 
 impl Found {
     /// The model of `manifest`, in the library at `root`.
     pub(crate) fn of(manifest: Manifest, root: &Path) -> Self {
-        let projector = manifest.components.iter().find(|component| component.role == Role::Mmproj);
-        let projector = projector.map(|component| manifest.path(root, &component.file));
-        let parts = image_parts(&manifest, root);
+        let components = manifest.components.iter();
+        let components: Vec<_> =
+            components.map(|part| (part.role, manifest.path(root, &part.file))).collect();
         // A set of parts may have no file that is more than a part.
-        let diffusion_model = || parts.get(Role::DiffusionModel.name())?.as_str().map(PathBuf::from);
+        let is_model = |(role, _): &&(Role, PathBuf)| *role == Role::DiffusionModel;
+        let diffusion_model = || components.iter().find(is_model).map(|(_, path)| path.clone());
         let path = manifest.main_file(root).or_else(diffusion_model).unwrap_or_default();
-        Self { manifest, path, projector, parts }
+        Self { manifest, path, components }
     }
 
     /// It as a model to load; a failure if it is none that answers.
@@ -49,10 +50,8 @@ impl Found {
             ))
             .remedy("`loadmaster list` shows which models chat (llm) and which make images (diffusion)."));
         }
-        let mut own = Settings::new();
-        if let Some(projector) = self.projector.as_ref().and_then(|path| path.to_str()) {
-            own.insert("mmproj".to_owned(), projector.into());
-        }
+        let mut own = recommended::settings(ModelKind::Text, &self.manifest.recommended);
+        own.extend(self.companions());
         let model = Model { id: name.clone(), kind: ModelKind::Text, path: self.path.clone() };
         Ok(Offer { library: Some(name), ..offered::with_section(model, own, flags, config) })
     }
@@ -60,24 +59,45 @@ impl Found {
     /// It as a model that makes images.
     fn offer_images(&self, config: &Config) -> Offer {
         let name = self.manifest.name.to_string();
-        let mut own = Settings::new();
-        if !self.parts.is_empty() {
-            own.insert(COMPONENTS.to_owned(), self.parts.clone().into());
+        let mut own = recommended::settings(ModelKind::Image, &self.manifest.recommended);
+        let parts = self.image_parts();
+        if !parts.is_empty() {
+            own.insert(COMPONENTS.to_owned(), parts.into());
         }
         let model = Model { id: name.clone(), kind: ModelKind::Image, path: self.path.clone() };
         Offer { library: Some(name), ..offered::with_section(model, own, &Settings::new(), config) }
     }
 }
 
-/// The parts that stable-diffusion.cpp is given, by their roles.
-fn image_parts(manifest: &Manifest, root: &Path) -> Settings {
-    use Role::{ClipG, ClipL, DiffusionModel, Llm, T5xxl, Taesd, Vae};
-    let given = [DiffusionModel, ClipL, ClipG, T5xxl, Llm, Vae, Taesd];
-    let parts = manifest.components.iter().filter(|component| given.contains(&component.role));
-    let path = |component: &loadmaster_models::Component| {
-        manifest.path(root, &component.file).to_string_lossy().into_owned()
-    };
-    parts.map(|component| (component.role.name().to_owned(), path(component).into())).collect()
+impl Found {
+    /// The parts that stable-diffusion.cpp is given, by their roles.
+    fn image_parts(&self) -> Settings {
+        use Role::{ClipG, ClipL, DiffusionModel, Llm, T5xxl, Taesd, Vae};
+        let given = [DiffusionModel, ClipL, ClipG, T5xxl, Llm, Vae, Taesd];
+        let parts = self.components.iter().filter(|(role, _)| given.contains(role));
+        let parts = parts.map(|(role, path)| (role.name().to_owned(), path.to_string_lossy().into()));
+        parts.collect()
+    }
+
+    /// The files that are loaded with a language model, by the settings that they are for.
+    pub(crate) fn companions(&self) -> Settings {
+        let mut settings = Settings::new();
+        if self.manifest.kind == Kind::Diffusion {
+            return settings;
+        }
+        let of = |role: Role| self.components.iter().filter(move |(is, _)| *is == role);
+        let path = |(_, path): &(Role, PathBuf)| Value::from(path.to_string_lossy().into_owned());
+        for (role, name) in [(Role::Mmproj, "mmproj"), (Role::Draft, "draft")] {
+            if let Some(file) = of(role).next() {
+                settings.insert(name.to_owned(), path(file));
+            }
+        }
+        let adapters: Vec<Value> = of(Role::Lora).map(path).collect();
+        if !adapters.is_empty() {
+            settings.insert("lora".to_owned(), adapters.into());
+        }
+        settings
+    }
 }
 
 /// The model of the library that `named` means: its name, or what it was pulled by. A file that is there
@@ -198,4 +218,39 @@ pub(crate) async fn hold(
         names.iter().map(|name| library.hold(name)).collect::<Result<Vec<Hold>, ModelsError>>()
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use loadmaster_models::{Component, Facts, Place, RelativePath, StoredFile};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn files_that_belong_to_a_model_are_loaded_with_it() {
+        let file = |name: &str| StoredFile {
+            place: Place::Parts { path: RelativePath::new(name).unwrap() },
+            size: 1,
+            sha256: None,
+            source: None,
+        };
+        let roles = [Role::Mmproj, Role::Lora, Role::Draft, Role::Lora, Role::Vae];
+        let parts = roles.into_iter().enumerate();
+        let manifest = Manifest {
+            schema: loadmaster_models::SCHEMA,
+            name: ModelName::new("m").unwrap(),
+            kind: Kind::Llm,
+            added: 0,
+            reference: None,
+            weights: vec![file("w")],
+            components: parts.map(|(at, role)| Component { role, file: file(&at.to_string()) }).collect(),
+            facts: Facts::default(),
+            recommended: std::collections::BTreeMap::new(),
+        };
+        let root = Path::new("root");
+        let at = |name: &str| root.join("parts").join(name).to_string_lossy().into_owned();
+        let expected = json!({ "mmproj": at("0"), "draft": at("2"), "lora": [at("1"), at("3")] });
+        assert_eq!(Value::Object(Found::of(manifest, root).companions()), expected);
+    }
 }

@@ -164,6 +164,7 @@ fn verb(step: Step) -> &'static str {
     match step {
         Step::Resolve => "looking for",
         Step::Header => "reading the header of",
+        Step::Wait => "waiting for another pull of",
         Step::Download => "downloading",
         Step::Copy => "copying",
         Step::Verify => "checking",

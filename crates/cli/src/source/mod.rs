@@ -2,7 +2,10 @@
 
 mod remote;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use loadmaster_gguf::{GgufError, Header, ReadOptions};
 use tempfile::TempDir;
@@ -65,6 +68,17 @@ impl<'a> Source<'a> {
             Self::Url(url) => remote::unusable(url, error),
         }
     }
+}
+
+/// A folder for headers that were fetched, deleted with what this returns.
+pub(crate) fn folder_of_headers() -> Result<TempDir, Failed> {
+    tempfile::Builder::new().prefix("loadmaster-").tempdir().map_err(|error| unkept(&error))
+}
+
+/// What it means that a header could not be written.
+fn unkept(error: &io::Error) -> Failed {
+    Failed::because(format!("The header cannot be kept in a temporary file: {error}"))
+        .remedy("Make room on the disk of temporary files.")
 }
 
 /// Whether all data of the model is where its header came from, as far as lengths tell.

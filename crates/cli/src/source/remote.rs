@@ -84,13 +84,9 @@ impl Remote {
 
     /// Writes what was fetched into a folder of its own; returns the file that was named, and the folder.
     pub(super) fn save(&self) -> Result<(PathBuf, TempDir), Failed> {
-        let failed = |error: io::Error| {
-            Failed::because(format!("The header cannot be kept in a temporary file: {error}"))
-                .remedy("Make room on the disk of temporary files.")
-        };
-        let folder = tempfile::Builder::new().prefix("loadmaster-").tempdir().map_err(failed)?;
+        let folder = super::folder_of_headers()?;
         for part in &self.parts {
-            fs::write(folder.path().join(&part.name), &part.start).map_err(failed)?;
+            fs::write(folder.path().join(&part.name), &part.start).map_err(|error| super::unkept(&error))?;
         }
         Ok((folder.path().join(&self.parts[self.named].name), folder))
     }

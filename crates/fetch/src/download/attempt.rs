@@ -284,7 +284,7 @@ async fn blocking(
     in_background(&paths, move || work(&part)).await
 }
 
-async fn in_background<T: Send + 'static>(
+pub(super) async fn in_background<T: Send + 'static>(
     paths: &Paths,
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {

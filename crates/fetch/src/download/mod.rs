@@ -14,6 +14,7 @@ mod part;
 mod pieces;
 mod reporter;
 pub(crate) mod room;
+mod start;
 mod turn;
 mod width;
 
@@ -22,14 +23,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use reqwest::Url;
 use tokio::sync::watch;
 
-use self::{attempt::Attempt, part::Paths, reporter::Reporter};
+use self::{attempt::Attempt, part::Paths, reporter::Reporter, start::Start};
 use crate::{
     client::Client,
     credential::parse,
     error::FetchError,
+    file::RemoteFile,
     progress::{Phase, Progress, StartedOver},
     sha256::Sha256Hash,
 };
@@ -52,6 +55,7 @@ pub struct Download {
     expected: Expected,
     connections: RangeInclusive<usize>,
     retries: u32,
+    start: Option<Start>,
     progress: watch::Sender<Progress>,
 }
 
@@ -101,6 +105,7 @@ impl Download {
             expected: Expected::default(),
             connections: 4..=8,
             retries: RETRIES,
+            start: None,
             progress: watch::Sender::default(),
         })
     }
@@ -136,6 +141,14 @@ impl Download {
         self
     }
 
+    /// The first bytes of the file, which were read as `file`: they are not fetched again, unless an earlier try
+    /// has left more or the file has changed since.
+    #[must_use]
+    pub fn known_start(mut self, file: &RemoteFile, bytes: Bytes) -> Self {
+        self.start = Start::of(file, bytes);
+        self
+    }
+
     /// How far it is, from now on: the latest of it, some ten times a second.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
@@ -154,7 +167,7 @@ impl Download {
     /// Downloads it. The target is there when this succeeds, whole, as expected and on the disk, and is not
     /// touched before.
     pub async fn run(self) -> Result<Downloaded, FetchError> {
-        let Self { client, url, target, expected, connections, retries, progress } = self;
+        let Self { client, url, target, expected, connections, retries, start, progress } = self;
         let mut reporter = Reporter::new(progress);
         let paths = Paths::of(&target)?;
         let before = turn::stamp(&paths.target)?;
@@ -163,6 +176,10 @@ impl Download {
         if let Some(there) = turn::there(&paths, expected, by_another, &reporter).await? {
             reporter.phase(Phase::Done);
             return Ok(there);
+        }
+        if let Some(start) = start {
+            let (paths, lock) = (paths.clone(), lock.clone());
+            attempt::in_background(&paths.clone(), move || start.leave(&paths, &lock)).await?;
         }
         let attempt = Attempt { client, url, expected, connections, retries, paths, lock };
         let mut changes = 0;
@@ -186,6 +203,12 @@ impl Download {
                 }
             }
         }
+    }
+
+    /// Bytes that a download to `target` which has not ended, of this process or of another, has put on the disk.
+    pub fn kept(target: &Path) -> u64 {
+        let kept = Paths::of(target).ok().and_then(|paths| paths.kept());
+        kept.map_or(0, |journal| journal.done.count())
     }
 
     /// Removes what a download to `target` that did not end has left beside it, unless one is under way.

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use loadmaster_fetch::{Download, FetchError, How, Phase, Sha256Hash, StartedOver};
+use loadmaster_fetch::{Bytes, Download, FetchError, How, Phase, RemoteFile, Sha256Hash, StartedOver};
 
 use crate::{
     hub::{Answer, Hub, header, noise},
@@ -166,4 +166,43 @@ async fn what_was_left_can_be_thrown_away() {
     fs::write(folder.path().join("model.gguf.part.journal.new"), "half").unwrap();
     Download::discard(&folder.path().join("model.gguf")).unwrap();
     assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_not_fetched_again() {
+    let (file, other) = (noise(9 * MIB, 5), noise(9 * MIB, 6));
+    let hash = Sha256Hash::of(&file);
+    for (start, resumed, sent) in [
+        // As it is; as it was of another version, which the hash shows; nothing at all.
+        (&file[..2 * MIB], 2 * MIB, 7 * MIB),
+        (&other[..2 * MIB], 0, 16 * MIB),
+        (&file[..0], 0, 9 * MIB),
+    ] {
+        let (hub, folder) = (Hub::of(&file).await, tempfile::tempdir().unwrap());
+        let (remote, body) = RemoteFile::open(&client(), &hub.url(), 0..1).await.unwrap();
+        drop(body);
+        let before = hub.sent();
+        let download = download(&hub, folder.path()).expect_sha256(hash);
+        let download = download.known_start(&remote, Bytes::copy_from_slice(start));
+        let downloaded = download.run().await.unwrap();
+        assert_there(folder.path(), &file, &downloaded);
+        assert_eq!(downloaded.how, How::Downloaded { resumed: resumed as u64 });
+        assert_eq!(hub.sent() - before, sent as u64);
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_try_counts_more_than_what_was_read() {
+    let (file, folder) = (noise(16 * MIB, 5), tempfile::tempdir().unwrap());
+    let served = file.clone();
+    let hub = Hub::start(move |_| dripping(&served)).await;
+    interrupted(download(&hub, folder.path()), 3 * MIB as u64).await;
+    settled(folder.path()).await;
+    let (remote, body) = RemoteFile::open(&client(), &hub.url(), 0..1).await.unwrap();
+    drop(body);
+    let start = Bytes::copy_from_slice(&file[..MIB]);
+    let downloaded = download(&hub, folder.path()).known_start(&remote, start).run().await.unwrap();
+    assert_there(folder.path(), &file, &downloaded);
+    let How::Downloaded { resumed } = downloaded.how else { panic!("{:?}", downloaded.how) };
+    assert!(resumed >= 3 * MIB as u64, "{resumed}");
 }

@@ -90,7 +90,16 @@ impl Origin {
                 // The second is that of the service on Linux.
                 None => vec![home.join(".ollama/models"), PathBuf::from("/usr/share/ollama/.ollama/models")],
             },
-            Self::LmStudio => vec![home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")],
+            Self::LmStudio => {
+                // Who moved its home finds there where to.
+                let pointer =
+                    std::fs::read_to_string(home.join(".lmstudio-home-pointer")).unwrap_or_default();
+                let moved = Some(pointer.trim()).filter(|path| !path.is_empty());
+                let moved = moved.map(|path| home.join(path).join("models"));
+                let usual = [home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")];
+                let others = usual.into_iter().filter(|folder| Some(folder) != moved.as_ref());
+                moved.clone().into_iter().chain(others).collect()
+            }
             Self::HuggingFace => {
                 let cache = || set("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
                 let hub = set("HF_HUB_CACHE").or_else(|| set("HUGGINGFACE_HUB_CACHE"));

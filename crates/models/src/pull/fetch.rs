@@ -43,9 +43,8 @@ impl Puller {
         if let Some(there) = self.is_there(&plan)? {
             return Ok(there);
         }
-        let (library, key) = (self.library.clone(), key(&plan));
         job.tell_step(Step::Download, plan.name.as_str());
-        let staging = blocking(move || Staging::open(&library, &key)).await?;
+        let staging = self.turn(&plan, &key(&plan), job).await?;
         // Another process may have made it while this one waited.
         if let Some(there) = self.is_there(&plan)? {
             staging.discard()?;
@@ -99,7 +98,9 @@ impl Puller {
     ) -> Result<Vec<Downloaded>, ModelsError> {
         let mut downloads = Vec::new();
         let mut staged = Vec::new();
-        for Wanted { file, there } in wanted {
+        // Weights come first, and so do what was read of them.
+        let heads = plan.heads.iter().map(Some).chain(std::iter::repeat(None));
+        for (Wanted { file, there }, head) in wanted.iter().zip(heads) {
             let There::Staged(path) = there else { continue };
             let mut download = Download::new(self.hub.client(), &file.url, path)?;
             if let Some(size) = file.size {
@@ -108,7 +109,10 @@ impl Puller {
             if let Some(hash) = file.sha256 {
                 download = download.expect_sha256(hash.to_string().parse()?);
             }
-            downloads.push(download);
+            downloads.push(match head {
+                Some(head) => head.begin(download),
+                None => download,
+            });
             staged.push(file);
         }
         let each: Vec<_> = staged.iter().zip(&downloads).map(|(file, one)| (*file, one.progress())).collect();
@@ -179,7 +183,7 @@ fn place_of(staging: &Staging, file: &PlannedFile, index: usize) -> Result<There
     {
         return Ok(There::Part(path, hash, size));
     }
-    Ok(There::Staged(staging.part_file(&index.to_string(), file.path.as_str())?))
+    Ok(There::Staged(staging.part_file(index, file.path.as_str())?))
 }
 
 /// Takes a file from Hugging Face's own cache, where it lies under its hash. It is checked like a download;

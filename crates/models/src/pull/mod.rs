@@ -1,9 +1,11 @@
 //! Models that come from a hub.
 
 mod fetch;
+mod head;
 mod header;
 mod plan;
 mod refresh;
+mod turn;
 
 use std::{path::PathBuf, sync::Arc};
 

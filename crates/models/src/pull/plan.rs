@@ -1,6 +1,9 @@
 //! What a pull is going to fetch.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use loadmaster_gguf::{
     Header,
@@ -8,7 +11,7 @@ use loadmaster_gguf::{
 };
 use serde::Serialize;
 
-use super::{PullOptions, Puller, header};
+use super::{PullOptions, Puller, head::Head, header};
 use crate::{
     catalog::{CatalogModel, HubPlace},
     choice::{self, Budget, Candidate, Choice, candidates, choose},
@@ -43,6 +46,9 @@ pub struct Plan {
     pub recommended: BTreeMap<String, serde_json::Value>,
     #[serde(skip)]
     pub(super) header: Option<Header>,
+    /// What was read of the weights, in order.
+    #[serde(skip)]
+    pub(super) heads: Vec<Head>,
     #[serde(skip)]
     pub(super) repos: Vec<Repo>,
 }
@@ -69,6 +75,16 @@ impl Plan {
     /// The model's header, of a split one merged, if it is GGUF: what an estimate is made of.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
+    }
+
+    /// Writes what was read of the weights into `folder`, each file under its name; returns the first. So
+    /// whoever reads headers of files can read these, and nothing is fetched again.
+    pub fn save_heads(&self, folder: &Path) -> Result<Option<PathBuf>, ModelsError> {
+        let paths: Vec<PathBuf> = self.weights().map(|file| file.path.below(folder)).collect();
+        for (head, path) in self.heads.iter().zip(&paths) {
+            head.write(path)?;
+        }
+        Ok(paths.into_iter().next().filter(|_| !self.heads.is_empty()))
     }
 
     /// The weights.
@@ -191,8 +207,9 @@ impl Puller {
             _ => (self.read_header(&weights, repo.as_ref(), job).await?, None),
         };
         if let ([only], None) = (weights.as_mut_slice(), &repo) {
-            only.size = told.length;
-            only.sha256 = told.etag.as_deref().and_then(sha256_in);
+            let (length, etag) = told.heads.first().map(Head::says).unwrap_or_default();
+            only.size = length;
+            only.sha256 = etag.as_deref().and_then(sha256_in);
         }
         let name = name_of(options, model, &weights)?;
         let mut files = weights;
@@ -216,6 +233,7 @@ impl Puller {
             choice,
             recommended: model.map(|model| model.recommended.clone()).unwrap_or_default(),
             header: told.header,
+            heads: told.heads,
             repos,
         })
     }
@@ -280,7 +298,9 @@ impl Puller {
         let mut headers = vec![header];
         for file in others {
             job.check()?;
-            headers.push(header::gguf_header(client, &file.url).await.map_err(failed)?.0);
+            let (header, head) = header::gguf_header(client, &file.url).await.map_err(failed)?;
+            headers.push(header);
+            told.heads.extend(head);
         }
         let merged = Header::merged(headers).map_err(|error| header::gguf_failed(&first.url, error))?;
         (told.kind, told.facts) = crate::inspect::of_gguf(&merged);

@@ -125,7 +125,7 @@ fn take_all(
     let (mut components, mut parts) = (Vec::new(), Vec::new());
     for (index, (role, path)) in import.components.iter().enumerate() {
         let name = RelativePath::new(file_name(path))?;
-        let staged = staging.part_file(&index.to_string(), name.as_str())?;
+        let staged = staging.part_file(index, name.as_str())?;
         // It is put in its place when it is published.
         let file = take(import, path, &staged, Place::Parts { path: name }, meter)?;
         if let (Place::Parts { .. }, Some(hash)) = (&file.place, file.sha256) {

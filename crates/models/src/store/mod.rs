@@ -112,6 +112,11 @@ impl Library {
         Ok(Some((RelativePath::new(format!("{hash}/{name}"))?, length)))
     }
 
+    /// Bytes of the part with this content, if it is there.
+    pub(crate) fn has_part(&self, hash: Sha256) -> Option<u64> {
+        self.part_file(hash).ok().flatten().map(|(_, length)| length)
+    }
+
     fn staging(&self) -> PathBuf {
         self.root.join(STAGING)
     }

@@ -30,12 +30,32 @@ pub(crate) struct Staging {
 impl Staging {
     /// Makes the folder called `key`, or takes up the one that is there; waits while another process has it.
     pub(crate) fn open(library: &Library, key: &str) -> Result<Self, ModelsError> {
+        let hold = Hold::exclusive(&lock_path(&library.staging().join(key)))?;
+        Self::held(library, key, hold)
+    }
+
+    /// The same; `None` while another process has it.
+    pub(crate) fn try_open(library: &Library, key: &str) -> Result<Option<Self>, ModelsError> {
+        let hold = Hold::try_exclusive(&lock_path(&library.staging().join(key)))?;
+        hold.map(|hold| Self::held(library, key, hold)).transpose()
+    }
+
+    fn held(library: &Library, key: &str, hold: Hold) -> Result<Self, ModelsError> {
         let folder = library.staging().join(key);
-        let hold = Hold::exclusive(&lock_path(&folder))?;
         for part in [MODEL, PARTS, CLAIMS] {
             disk::make_folder(&folder.join(part))?;
         }
         Ok(Self { library: library.clone(), folder, _hold: hold })
+    }
+
+    /// Where the model's own file `path` comes together under `key`.
+    pub(crate) fn model_file_of(library: &Library, key: &str, path: &RelativePath) -> PathBuf {
+        path.below(&library.staging().join(key).join(MODEL))
+    }
+
+    /// Where the part called `name` comes together under `key`, which is number `index` of the model's files.
+    pub(crate) fn part_file_of(library: &Library, key: &str, index: usize, name: &str) -> PathBuf {
+        library.staging().join(key).join(PARTS).join(index.to_string()).join(name)
     }
 
     /// Where the model's own file `path` comes together.
@@ -45,9 +65,9 @@ impl Staging {
         Ok(path)
     }
 
-    /// Where a part called `name` comes together, whose content is known by `key`.
-    pub(crate) fn part_file(&self, key: &str, name: &str) -> Result<PathBuf, ModelsError> {
-        let folder = self.folder.join(PARTS).join(key);
+    /// Where the part called `name` comes together, which is number `index` of the files.
+    pub(crate) fn part_file(&self, index: usize, name: &str) -> Result<PathBuf, ModelsError> {
+        let folder = self.folder.join(PARTS).join(index.to_string());
         disk::make_folder(&folder)?;
         Ok(folder.join(name))
     }

@@ -171,6 +171,17 @@ fn folders_are_those_that_the_programs_would_use() {
     let none = |_: &str| None;
     assert_eq!(Origin::HuggingFace.folders(home, &none), [home.join(".cache/huggingface/hub")]);
     assert_eq!(Origin::LmStudio.folders(home, &none), [home.join(".cache/lm-studio/models")]);
+    // One that was moved comes first, and once.
+    fs::create_dir_all(home.join("moved/models")).unwrap();
+    for (moved, folders) in [
+        ("moved\n", vec!["moved/models", ".cache/lm-studio/models"]),
+        (".cache/lm-studio", vec![".cache/lm-studio/models"]),
+        ("gone", vec![".cache/lm-studio/models"]),
+    ] {
+        fs::write(home.join(".lmstudio-home-pointer"), moved).unwrap();
+        let expected: Vec<PathBuf> = folders.into_iter().map(|folder| home.join(folder)).collect();
+        assert_eq!(Origin::LmStudio.folders(home, &none), expected);
+    }
     assert!(Origin::Ollama.folders(home, &none).contains(&home.join(".ollama/models")));
     let set = |name: &str| match name {
         "HF_HOME" => Some(home.join("hf")),

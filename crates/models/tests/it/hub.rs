@@ -35,7 +35,7 @@ pub(crate) struct Repository {
 /// What breaks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
-    /// Every so many answers with more than this many bytes of a file end early.
+    /// Of the answers with more than so many bytes of a file, the first and every so many end early.
     pub(crate) cut_every: Option<usize>,
     /// After so many bytes of the file.
     pub(crate) cut_after: usize,
@@ -51,7 +51,10 @@ struct State {
     faults: Mutex<Faults>,
     /// Heads of all requests, at the hub and at its content network.
     heads: Mutex<(Vec<String>, Vec<String>)>,
+    /// Answers that could have been cut.
     answers: AtomicUsize,
+    /// Answers that ended early.
+    cuts: AtomicUsize,
     /// Bytes of files that were sent.
     sent: AtomicU64,
 }
@@ -92,11 +95,17 @@ impl TestHub {
 
     pub(crate) fn break_by(&self, faults: Faults) {
         *lock(&self.state.faults) = faults;
+        self.state.answers.store(0, Ordering::SeqCst);
     }
 
     /// Bytes of files that were sent since this was last asked.
     pub(crate) fn sent(&self) -> u64 {
         self.state.sent.swap(0, Ordering::SeqCst)
+    }
+
+    /// Answers that ended early since this was last asked.
+    pub(crate) fn cuts(&self) -> usize {
+        self.state.cuts.swap(0, Ordering::SeqCst)
     }
 
     /// Heads of requests at the hub, and at its content network.
@@ -247,11 +256,11 @@ async fn file_answer(stream: &mut TcpStream, state: &State, head: &str, path: &s
     if faults.wrong && first > 0 {
         body[0] ^= 1;
     }
-    let number = state.answers.fetch_add(1, Ordering::SeqCst);
-    let cut =
-        faults.cut_every.is_some_and(|every| number.is_multiple_of(every)) && body.len() > faults.cut_after;
+    let is_due = |every| state.answers.fetch_add(1, Ordering::SeqCst).is_multiple_of(every);
+    let cut = body.len() > faults.cut_after && faults.cut_every.is_some_and(is_due);
     if cut {
         body.truncate(faults.cut_after);
+        state.cuts.fetch_add(1, Ordering::SeqCst);
     }
     for piece in body.chunks(16 * 1024) {
         if stream.write_all(piece).await.is_err() {

@@ -2,17 +2,22 @@
 //! the process that is killed.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use loadmaster_fetch::{Client, Options};
 use loadmaster_models::{
-    Budget, Catalog, GcOptions, Hub, Import, Job, Library, PullOptions, Puller, Reference,
+    Budget, Catalog, GcOptions, Hub, Import, Job, Library, Manifest, PullOptions, Puller, Reference, Step,
 };
 
-use crate::{hub::TestHub, maker};
+use crate::{
+    hub::{Faults, TestHub},
+    maker,
+};
 
 /// The folder of the library, for the process that is killed.
 const LIBRARY: &str = "LOADMASTER_TEST_MODELS_LIBRARY";
@@ -103,12 +108,44 @@ async fn a_pull_that_is_killed_is_gone_on_with() {
     assert_eq!(library.disk_usage().unwrap().unfinished, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_process_shows_how_far_the_first_is() {
+    let hub = TestHub::start().await;
+    hub.add("owner/big", &maker::split_llm("big", 3, 24 << 20));
+    hub.break_by(Faults { slow: true, ..Faults::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::open(folder.path().join("models")).unwrap();
+    // The test above, as another process, which pulls.
+    let test = "killed::a_pull_that_is_killed_is_gone_on_with";
+    let mut first = victim(test, library.root(), &hub.endpoint());
+    while library.disk_usage().unwrap().unfinished < 1 << 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = seen.clone();
+    let job = Job::watched(move |progress| told.lock().unwrap().push(progress.clone()));
+    let manifest = pull_watched(&library, &hub.endpoint(), &job).await;
+    assert!(first.wait().unwrap().success());
+    let seen = seen.lock().unwrap();
+    let waited: Vec<_> = seen.iter().filter(|now| now.step == Step::Wait).collect();
+    let amounts: BTreeSet<u64> = waited.iter().map(|now| now.done).collect();
+    assert!(amounts.len() > 2 && waited.iter().all(|now| now.total == Some(manifest.size())), "{waited:?}");
+    assert!(waited.iter().any(|now| now.speed.is_some() && now.seconds_left.is_some()), "{waited:?}");
+    assert!(waited.iter().all(|now| now.files.len() == 3 && now.done <= manifest.size()), "{waited:?}");
+    // Headers are all that the second asked for.
+    assert!(hub.sent() < manifest.size() + 1_000_000);
+}
+
 async fn pull(library: &Library, endpoint: &str) {
+    pull_watched(library, endpoint, &Job::default()).await;
+}
+
+async fn pull_watched(library: &Library, endpoint: &str, job: &Job) -> Manifest {
     let hub = Hub::new(Client::new(Options::default()).expect("the test's world works"), endpoint, false);
     let puller =
         Puller::new(library.clone(), hub, Catalog::embedded().expect("the test's world works"), Vec::new());
     let reference = Reference::parse("owner/big", endpoint).expect("the test's world works");
     let options =
         PullOptions { budget: Budget { accelerators: 0, host: 64 << 30 }, ..PullOptions::default() };
-    puller.pull(&reference, options, |_| Ok(()), &Job::default()).await.expect("the test's world works");
+    puller.pull(&reference, options, |_| Ok(()), job).await.expect("the test's world works")
 }

@@ -104,6 +104,7 @@ async fn a_split_model_comes_over_connections_that_break() {
     let last = stream.next().await.unwrap();
     assert_eq!((last.done, last.total), (total(&files), Some(total(&files))));
     at_most_two_percent_more(world.hub.sent(), total(&files));
+    assert!(world.hub.cuts() > 2);
 
     assert_eq!((manifest.name.as_str(), manifest.weights.len(), manifest.kind), ("big-Q4_K_M", 3, Kind::Llm));
     assert_eq!(manifest.reference.as_deref(), Some("owner/big"));

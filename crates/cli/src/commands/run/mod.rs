@@ -14,8 +14,8 @@ use std::{
 
 use axum::Router;
 use loadmaster_binaries::Program;
-use loadmaster_core::ModelKind;
-use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
+use loadmaster_core::{BackendError, ModelKind};
+use loadmaster_orchestrator::{Lease, Orchestrator, OrchestratorError, Wish};
 use serde_json::{Value, json};
 
 use self::{
@@ -45,7 +45,7 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
     tokio::select! {
-        ready = builds::ready(config, Program::Llama, true) => ready?,
+        ready = ready(&offer, config) => ready?,
         () = answer::interrupted_outside() => return Ok(ExitCode::from(INTERRUPTED)),
     }
     let orchestrator = engine::start(config)?;
@@ -76,6 +76,22 @@ async fn chosen(args: &RunArgs, config: &Config) -> Result<Option<Offer>, Failed
     }
     library::known(&args.model, config)?;
     Ok(Some(offered::named(&args.model, &flags, config)))
+}
+
+/// Sees that there is a server. Before one is installed, which takes minutes, it is looked whether the model can
+/// be loaded at all.
+async fn ready(offer: &Offer, config: &Config) -> Result<(), Failed> {
+    if !builds::is_there(config, Program::Llama) {
+        let orchestrator = engine::start(config)?;
+        let found = orchestrator.check_of(offer.request.clone()).await;
+        orchestrator.close().await;
+        match found {
+            // The last thing that is looked for.
+            Ok(()) | Err(OrchestratorError::Backend(BackendError::ServerMissing { .. })) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    builds::ready(config, Program::Llama, true).await
 }
 
 /// What to ask, by argument or standard input; `None` begins a chat.
