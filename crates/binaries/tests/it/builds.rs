@@ -33,6 +33,16 @@ pub(crate) fn llama_server() -> PathBuf {
     fixture("LOADMASTER_TEST_LLAMA_SERVER")
 }
 
+/// The real `sd-cli`.
+pub(crate) fn sd_cli() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_CLI")
+}
+
+/// The real `sd-server`.
+pub(crate) fn sd_server() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_SERVER")
+}
+
 /// A Python with pip.
 pub(crate) fn python() -> PathBuf {
     fixture("LOADMASTER_TEST_PYTHON")
@@ -85,10 +95,22 @@ impl Setup {
 
     /// Adds a build from an archive that is served with these entries.
     pub(crate) fn archive(&mut self, id: &str, variants: &str, entries: &[Entry]) {
+        let (url, sha256) = self.put(id, entries);
+        self.at(id, variants, &url, &sha256);
+    }
+
+    /// Adds a build of stable-diffusion.cpp from an archive that is served with these entries.
+    pub(crate) fn painter(&mut self, id: &str, variants: &str, entries: &[Entry]) {
+        let (url, sha256) = self.put(id, entries);
+        let source = format!("[build.from.archive]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n");
+        self.add_of("sd", id, variants, &source);
+    }
+
+    /// Serves an archive with these entries, and says where, and its SHA-256.
+    fn put(&self, id: &str, entries: &[Entry]) -> (String, String) {
         let path = self.home.path().join("archive");
         write_tar_gz(&path, entries);
-        let (url, sha256) = self.web.put(&format!("{id}.tar.gz"), fs::read(path).unwrap());
-        self.at(id, variants, &url, &sha256);
+        self.web.put(&format!("{id}.tar.gz"), fs::read(path).unwrap())
     }
 
     /// Adds a build from this address.
@@ -98,7 +120,12 @@ impl Setup {
 
     /// Adds a build of llama.cpp.
     pub(crate) fn add(&mut self, id: &str, variants: &str, rest: &str) {
-        let build = format!("id = \"{id}\"\nprogram = \"llama\"\nversion = \"{id}\"\nvariants = {variants}");
+        self.add_of("llama", id, variants, rest);
+    }
+
+    fn add_of(&mut self, program: &str, id: &str, variants: &str, rest: &str) {
+        let build =
+            format!("id = \"{id}\"\nprogram = \"{program}\"\nversion = \"{id}\"\nvariants = {variants}");
         self.catalog.push_str(&["[[build]]\n", &build, "\n", rest].concat());
     }
 

@@ -20,6 +20,9 @@ mod installing;
 mod names;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod paintings;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod processes;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
