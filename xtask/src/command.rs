@@ -82,6 +82,23 @@ pub(crate) fn run_and_keep_line(
     Ok(())
 }
 
+/// Runs `command` and hands every line of its standard output to `line` as it comes.
+pub(crate) fn run_by_line(command: &mut Command, line: &mut dyn FnMut(&str)) -> Result<()> {
+    announce(command);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let stdout = child.stdout.take().expect("it was piped a few lines above");
+    for printed in BufReader::new(stdout).split(b'\n') {
+        let printed = printed.context("cannot read what the command prints")?;
+        line(&String::from_utf8_lossy(&printed));
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for {}", shown(command)))?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
 /// Where `name` is on the `PATH`.
 pub(crate) fn find_in_path(name: &str) -> Option<PathBuf> {
     let path = environment::value("PATH")?;

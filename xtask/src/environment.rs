@@ -12,6 +12,15 @@ pub(crate) const TEST_LLAMA_SERVER: &str = "LOADMASTER_TEST_LLAMA_SERVER";
 /// Reads and hands on: the GGUF file of the tests' model.
 pub(crate) const TEST_SMOLLM2: &str = "LOADMASTER_TEST_SMOLLM2";
 
+/// Reads and hands on: the `sd-cli` of stable-diffusion.cpp that the tests run.
+pub(crate) const TEST_SD_CLI: &str = "LOADMASTER_TEST_SD_CLI";
+
+/// Reads and hands on: the `sd-server` of stable-diffusion.cpp that the tests run.
+pub(crate) const TEST_SD_SERVER: &str = "LOADMASTER_TEST_SD_SERVER";
+
+/// Hands on: the folder of image models with random weights.
+pub(crate) const TEST_SD_MODELS: &str = "LOADMASTER_TEST_SD_MODELS";
+
 /// Hands on: a Python that can import the OpenAI client.
 pub(crate) const TEST_PYTHON: &str = "LOADMASTER_TEST_PYTHON";
 

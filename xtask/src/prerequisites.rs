@@ -20,14 +20,15 @@ struct SystemPackage {
     is_there: fn() -> bool,
 }
 
-/// What the whole-system tests run on Linux: a C compiler for the helper that misbehaves on purpose, and a Vulkan
-/// device that every machine has.
+/// What the whole-system tests run on Linux: a C compiler for the helper that misbehaves on purpose, a C++ compiler
+/// for the programs that make images, and a Vulkan device that every machine has.
 const LINUX_TEST_PACKAGES: &[SystemPackage] = &[
     SystemPackage {
         debian: "gcc libc6-dev",
         what: "a C compiler (cc)",
         is_there: || command::find_in_path("cc").is_some(),
     },
+    SystemPackage { debian: "g++", what: "a C++ compiler (c++)", is_there: has_cxx_compiler },
     SystemPackage {
         debian: "libvulkan1",
         what: "the Vulkan loader (libvulkan.so.1)",
@@ -79,6 +80,23 @@ fn nextest() -> Result<()> {
         return command::run(command::cargo().args(["install", "cargo-nextest", "--locked"]));
     }
     bail!("the tests run under cargo-nextest; install with: cargo install cargo-nextest --locked");
+}
+
+/// Fails where no C++ compiler is, with the line that installs one.
+pub(crate) fn cxx_compiler() -> Result<()> {
+    if has_cxx_compiler() {
+        return Ok(());
+    }
+    let install = match std::env::consts::OS {
+        "macos" => "xcode-select --install",
+        "windows" => "winget install --exact --id Microsoft.VisualStudio.2022.BuildTools",
+        _ => "sudo apt-get install g++ (or your distribution's package of it)",
+    };
+    bail!("no C++ compiler on the PATH; install with: {install}");
+}
+
+fn has_cxx_compiler() -> bool {
+    ["c++", "g++", "clang++", "cl"].iter().any(|name| command::find_in_path(name).is_some())
 }
 
 /// A Python that can fetch wheels.

@@ -70,6 +70,7 @@ fn integration(steps: &mut Steps, llama_server: Option<PathBuf>, model: Option<P
             llama_server: llama_server.map_or_else(|| store.llama_server(), Ok)?,
             smollm2: model.map_or_else(|| store.smollm2(), Ok)?,
             python: store.python()?,
+            images: store.images()?,
         })
     })?;
     let binary = steps.run("build", workspace::build_all_binaries)?;
@@ -102,11 +103,14 @@ fn run_tests(steps: &mut Steps, nextest: &mut Command) -> Result<()> {
 }
 
 /// What the tests find their real servers, models and clients by.
-fn variables(paths: &Paths, binary: PathBuf) -> [(&'static str, PathBuf); 4] {
+fn variables(paths: &Paths, binary: PathBuf) -> [(&'static str, PathBuf); 7] {
     [
         (environment::TEST_LLAMA_SERVER, paths.llama_server.clone()),
         (environment::TEST_SMOLLM2, paths.smollm2.clone()),
         (environment::TEST_PYTHON, paths.python.clone()),
+        (environment::TEST_SD_CLI, paths.images.cli.clone()),
+        (environment::TEST_SD_SERVER, paths.images.server.clone()),
+        (environment::TEST_SD_MODELS, paths.images.models.clone()),
         (environment::TEST_BIN, binary),
     ]
 }

@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use loadmaster_checkpoint::SafetensorsError;
 use loadmaster_fetch::FetchError;
 use loadmaster_gguf::GgufError;
 
-use crate::{manifest::SCHEMA, safetensors::SafetensorsError};
+use crate::manifest::SCHEMA;
 
 /// Why something could not be done. `Display` is the cause on one line, [`ModelsError::remedy`] what to do
 /// about it. Sizes are in bytes.

@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use loadmaster_checkpoint::{CheckpointError, Contents, SafetensorsHeader};
 use loadmaster_gguf::{Header, LooksLike, shard_paths};
 use serde::Serialize;
 
 use crate::{
     error::ModelsError,
     manifest::{Facts, Format, Kind},
-    safetensors::{Contents, SafetensorsHeader},
 };
 
 /// A model in files on this disk.
@@ -39,7 +39,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, ModelsError> {
     let files = vec![path.to_owned()];
     match LooksLike::of(&first) {
         LooksLike::Safetensors => {
-            let header = SafetensorsHeader::open(path)?;
+            let header = open_safetensors(path)?;
             Ok(Inspected { kind: Contents::of(&header).into(), facts: safetensors_facts(&header), files })
         }
         LooksLike::Zip | LooksLike::Pickle if is_checkpoint(path) => {
@@ -63,6 +63,17 @@ fn gguf(path: &Path) -> Result<Inspected, ModelsError> {
 pub(crate) fn of_gguf(header: &Header) -> (Kind, Facts) {
     let facts = loadmaster_gguf::Facts::of(header);
     (facts.kind.into(), Facts::from(&facts))
+}
+
+/// Reads the header of the safetensors file at `path`.
+pub(crate) fn open_safetensors(path: &Path) -> Result<SafetensorsHeader, ModelsError> {
+    SafetensorsHeader::open(path).map_err(|error| match error {
+        CheckpointError::Read { path, source } => ModelsError::disk(&path, "read", source),
+        CheckpointError::Safetensors { path, source } => {
+            ModelsError::Safetensors { what: path.display().to_string(), source }
+        }
+        other => ModelsError::NotAModel { path: path.to_owned(), cause: other.to_string() },
+    })
 }
 
 /// What is kept of a safetensors header.

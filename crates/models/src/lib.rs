@@ -49,9 +49,12 @@ mod nearest;
 mod pull;
 mod quantisation;
 mod reference;
-mod safetensors;
 mod sha256;
 mod store;
+
+pub use loadmaster_checkpoint::{
+    Contents, MAX_SAFETENSORS_HEADER_BYTES, SafeTensor, SafetensorsError, SafetensorsHeader,
+};
 
 pub use crate::{
     adopt::{Adoptable, Origin, Scan},
@@ -68,7 +71,6 @@ pub use crate::{
     pull::{Plan, PlannedFile, PullOptions, Puller, Strategy},
     quantisation::Quantisation,
     reference::{Pick, Reference},
-    safetensors::{Contents, MAX_SAFETENSORS_HEADER_BYTES, SafeTensor, SafetensorsError, SafetensorsHeader},
     sha256::Sha256,
     store::{
         Damaged, DiskUsage, FileCheck, GcOptions, GcReport, Hold, How, Import, Kept, Library, Listed,

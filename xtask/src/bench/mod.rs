@@ -8,6 +8,7 @@ mod fetch;
 mod gateway;
 mod header;
 mod http;
+mod images;
 mod loads;
 mod machine;
 mod median;
@@ -64,6 +65,8 @@ pub(crate) enum Benchmark {
     Gateway(gateway::Arguments),
     /// Downloads beside curl and aria2c, SHA-256 beside sha256sum and openssl
     Fetch(fetch::Arguments),
+    /// Predicted memory of images beside the peaks of real processes
+    Images(images::Arguments),
     /// The check of a build before each start of a server, beside sha256sum
     Builds {
         /// The date to write beside the figures, such as 2026-02-28
@@ -87,6 +90,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Conversation(arguments) => conversation::run(&arguments),
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
         Benchmark::Builds { date, rounds } => builds::run(&date, rounds),
+        Benchmark::Images(arguments) => images::run(&arguments),
         Benchmark::Fetch(arguments) => fetch::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }

@@ -6,9 +6,9 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub(crate) use unix::{PYTHON_NAMES, is_root, make_executable, venv_python};
+pub(crate) use unix::{PYTHON_NAMES, is_root, make_executable, strip, venv_python};
 #[cfg(windows)]
-pub(crate) use windows::{PYTHON_NAMES, is_root, make_executable, venv_python};
+pub(crate) use windows::{PYTHON_NAMES, is_root, make_executable, strip, venv_python};
 
 /// The name of this platform in `fixtures.toml`, such as `linux-x86_64`.
 pub(crate) fn name() -> String {

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+
 use crate::command;
 
 /// The names that a Python 3 may have on the `PATH`, best first.
@@ -18,6 +20,11 @@ pub(crate) fn make_executable(path: &Path) -> io::Result<()> {
 /// The interpreter of the virtual environment at `folder`.
 pub(crate) fn venv_python(folder: &Path) -> PathBuf {
     folder.join("bin/python")
+}
+
+/// Takes the names of symbols out of the program at `path`; the tool comes with every compiler.
+pub(crate) fn strip(path: &Path) -> Result<()> {
+    command::run(command::new("strip").arg(path))
 }
 
 /// Whether this process may install system packages.

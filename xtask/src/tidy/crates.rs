@@ -37,11 +37,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-upstream", &["loadmaster-core"]),
     ("loadmaster-core", &[]),
     ("loadmaster-fetch", &[]),
+    ("loadmaster-checkpoint", &["loadmaster-gguf"]),
     ("loadmaster-gguf", &[]),
-    ("loadmaster-models", &["loadmaster-fetch", "loadmaster-gguf"]),
+    ("loadmaster-models", &["loadmaster-checkpoint", "loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
-    ("xtask", &["loadmaster-gguf"]),
+    ("xtask", &["loadmaster-checkpoint", "loadmaster-gguf"]),
 ];
 
 /// The tests see the whole system.

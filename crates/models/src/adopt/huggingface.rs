@@ -8,13 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use loadmaster_checkpoint::Contents;
+
 use super::{Adoptable, Found, Origin, Scan, ends_with, files_below, gguf_models};
 use crate::{
     disk,
     error::ModelsError,
     hub::{is_commit, sha256_in},
+    inspect::open_safetensors,
     manifest::{Kind, ModelName, Role, Source},
-    safetensors::{Contents, SafetensorsHeader},
     sha256::Sha256,
 };
 
@@ -76,8 +78,7 @@ fn checkpoints(files: &[Found]) -> impl Iterator<Item = Found> + '_ {
     let has_config = |file: &Found| {
         files.iter().any(|other| other.name == "config.json" && other.path.parent() == file.path.parent())
     };
-    let kind =
-        |file: &Found| SafetensorsHeader::open(&file.path).map(|header| Kind::from(Contents::of(&header)));
+    let kind = |file: &Found| open_safetensors(&file.path).map(|header| Kind::from(Contents::of(&header)));
     let fits = move |file: &&Found| {
         ends_with(&file.name, "ckpt")
             || ends_with(&file.name, "safetensors")

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use loadmaster_checkpoint::Contents;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelsError;
@@ -58,6 +59,18 @@ impl From<loadmaster_gguf::Kind> for Kind {
             Gguf::Projector => Self::VisionProjector,
             Gguf::Adapter => Self::Lora,
             Gguf::Diffusion => Self::Diffusion,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<Contents> for Kind {
+    fn from(contents: Contents) -> Self {
+        match contents {
+            Contents::Diffusion => Self::Diffusion,
+            Contents::Lora => Self::Lora,
+            Contents::Vae => Self::Vae,
+            Contents::TextEncoder => Self::TextEncoder,
             _ => Self::Other,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use loadmaster_checkpoint::{Contents, SafetensorsHeader};
 use loadmaster_fetch::{Body, Bytes, Client, FetchError, RemoteFile};
 use loadmaster_gguf::{
     Answer, FetchError as HeaderError, GgufError, Header, LooksLike, RangeSource, ReadOptions,
@@ -11,7 +12,6 @@ use crate::{
     error::ModelsError,
     inspect::{is_checkpoint, of_gguf, safetensors_facts},
     manifest::{Facts, Format, Kind},
-    safetensors::{Contents, SafetensorsHeader},
 };
 
 /// Bytes that tell what a file is.

@@ -7,7 +7,7 @@ mod ours;
 mod peers;
 mod predict;
 mod report;
-mod rows;
+pub(super) mod rows;
 mod section;
 pub(super) mod ways;
 

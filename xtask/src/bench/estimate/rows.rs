@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// The rows of `path`; none when there is no such file.
-pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
+pub(in crate::bench) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -42,14 +42,14 @@ pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
 }
 
 /// Writes `rows` in the place of what `path` has.
-pub(super) fn write<R: Serialize>(path: &Path, rows: &[R]) -> Result<File> {
+pub(in crate::bench) fn write<R: Serialize>(path: &Path, rows: &[R]) -> Result<File> {
     let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     rows.iter().try_for_each(|row| append(&mut file, row))?;
     Ok(file)
 }
 
 /// Adds a row at the end.
-pub(super) fn append<R: Serialize>(file: &mut File, row: &R) -> Result<()> {
+pub(in crate::bench) fn append<R: Serialize>(file: &mut File, row: &R) -> Result<()> {
     let line = serde_json::to_string(row).context("a row is no JSON")?;
     file.write_all(format!("{line}\n").as_bytes()).context("cannot write a row")
 }

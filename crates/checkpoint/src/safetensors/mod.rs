@@ -3,7 +3,6 @@
 //! The format: the length of a JSON object as 8 bytes, little-endian; that object, which gives each tensor a
 //! type, a shape and its range of bytes behind the header; the bytes.
 
-mod kind;
 mod table;
 
 use std::{
@@ -13,9 +12,8 @@ use std::{
     path::Path,
 };
 
-pub use self::kind::Contents;
 use self::table::Table;
-use crate::error::ModelsError;
+use crate::error::CheckpointError;
 
 /// Largest header, in bytes: the limit of the format's own library.
 pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
@@ -88,7 +86,8 @@ pub struct SafeTensor {
 
 /// The header of a safetensors file.
 ///
-/// Whether ranges overlap is not looked at: stable-diffusion.cpp reads files whose tensors share bytes.
+/// Ranges may overlap: stable-diffusion.cpp reads files whose tensors share bytes
+/// ([`SafetensorsHeader::shared_bytes`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsHeader {
     /// The tensors, in the order of the header.
@@ -101,11 +100,11 @@ pub struct SafetensorsHeader {
 
 impl SafetensorsHeader {
     /// Reads the header of the file at `path`, and whether the file is long enough for its tensors.
-    pub fn open(path: &Path) -> Result<Self, ModelsError> {
-        let failed = |error: io::Error| ModelsError::disk(path, "read", error);
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        let failed = |source: io::Error| CheckpointError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let wrong = |source| ModelsError::Safetensors { what: path.display().to_string(), source };
+        let wrong = |source| CheckpointError::Safetensors { path: path.to_owned(), source };
         let mut bytes = Vec::new();
         (&file).take(LENGTH_BYTES).read_to_end(&mut bytes).map_err(failed)?;
         let needed = Self::needs(&bytes, Some(length)).map_err(wrong)?;
@@ -156,6 +155,21 @@ impl SafetensorsHeader {
             Some(actual) if actual < needed => Err(SafetensorsError::DataMissing { needed, actual }),
             _ => Ok(Self { tensors, metadata, data_offset }),
         }
+    }
+
+    /// Bytes that tensors take beyond those of the file: more than 0 where they share some.
+    ///
+    /// stable-diffusion.cpp reads such files; the format's own library refuses them.
+    pub fn shared_bytes(&self) -> u64 {
+        let mut ranges: Vec<(u64, u64)> = self.tensors.iter().map(|tensor| tensor.range).collect();
+        ranges.sort_unstable();
+        let mut reached = 0;
+        let mut shared = 0_u64;
+        for (begin, end) in ranges {
+            shared = shared.saturating_add(reached.min(end).saturating_sub(begin));
+            reached = reached.max(end);
+        }
+        shared
     }
 
     /// Number of elements in all tensors.

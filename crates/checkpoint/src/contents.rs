@@ -1,12 +1,10 @@
-//! What a safetensors file is, by the names of its tensors. Roughly: which family of models it belongs to is
-//! for those who run it to tell.
+//! What a file is, by the names of its tensors. Roughly: [`crate::Family`] tells more.
 
 use serde::Serialize;
 
-use super::SafetensorsHeader;
-use crate::manifest::Kind;
+use crate::safetensors::SafetensorsHeader;
 
-/// What a safetensors file has.
+/// What a file of an image model has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -70,12 +68,13 @@ const TEXT_ENCODER: &[&str] = &[
 impl Contents {
     /// Judges a header.
     pub fn of(header: &SafetensorsHeader) -> Self {
-        let begins = |with: &[&str]| {
-            header.tensors.iter().any(|tensor| with.iter().any(|with| tensor.name.starts_with(with)))
-        };
-        let has = |parts: &[&str]| {
-            header.tensors.iter().any(|tensor| parts.iter().any(|part| tensor.name.contains(part)))
-        };
+        Self::of_names(header.tensors.iter().map(|tensor| tensor.name.as_str()))
+    }
+
+    /// Judges the names of all tensors of a file.
+    pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let begins = |with: &[&str]| names.clone().any(|name| with.iter().any(|with| name.starts_with(with)));
+        let has = |parts: &[&str]| names.clone().any(|name| parts.iter().any(|part| name.contains(part)));
         // A checkpoint has several of these: the diffusion model is what it is for.
         if has(LORA) {
             Self::Lora
@@ -87,18 +86,6 @@ impl Contents {
             Self::TextEncoder
         } else {
             Self::Unknown
-        }
-    }
-}
-
-impl From<Contents> for Kind {
-    fn from(contents: Contents) -> Self {
-        match contents {
-            Contents::Diffusion => Self::Diffusion,
-            Contents::Lora => Self::Lora,
-            Contents::Vae => Self::Vae,
-            Contents::TextEncoder => Self::TextEncoder,
-            Contents::Unknown => Self::Other,
         }
     }
 }
