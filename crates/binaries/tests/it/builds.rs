@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -78,14 +78,17 @@ pub(crate) struct Setup {
     pub(crate) home: tempfile::TempDir,
     pub(crate) web: Web,
     pub(crate) host: Host,
+    folder: PathBuf,
     catalog: String,
     steps: Arc<Mutex<Vec<Step>>>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
         Self {
-            home: tempfile::tempdir().unwrap(),
+            folder: home.path().join("library"),
+            home,
             web: Web::new(),
             host: host("1.0"),
             catalog: "schema = 1\n".to_owned(),
@@ -129,6 +132,11 @@ impl Setup {
         self.catalog.push_str(&["[[build]]\n", &build, "\n", rest].concat());
     }
 
+    /// Keeps the library in another folder.
+    pub(crate) fn library_at(&mut self, folder: &Path) {
+        self.folder = folder.to_owned();
+    }
+
     pub(crate) fn library(&self) -> Library {
         self.library_with(&[])
     }
@@ -150,7 +158,7 @@ impl Setup {
             prover: Prover::new(supervisor.clone(), env),
             ..Tools::new(client, supervisor)
         };
-        Library::open(&self.home.path().join("library"), tools).unwrap()
+        Library::open(&self.folder, tools).unwrap()
     }
 
     pub(crate) fn observer(&self) -> Observer {
@@ -183,7 +191,7 @@ impl Setup {
 
     /// What lies in the program's folder, and is neither installed nor remembered.
     pub(crate) fn leftovers(&self) -> Vec<String> {
-        let folder = self.home.path().join("library/llama");
+        let folder = self.folder.join("llama");
         let hidden = |folder: PathBuf| {
             let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
             entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.starts_with('.'))

@@ -13,6 +13,9 @@ mod choosing;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod failing;
+#[cfg(target_os = "linux")]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod full;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod installing;

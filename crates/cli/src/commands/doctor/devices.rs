@@ -39,7 +39,8 @@ fn told(forbidden: &[PathBuf]) -> Option<Check> {
         return None;
     }
     let files: Vec<String> = forbidden.iter().map(|path| path.display().to_string()).collect();
-    let remedy = "Add yourself to the group that owns them (`sudo usermod -aG render $USER`), and log in again.";
+    let remedy =
+        "Add yourself to the group that owns them (`sudo usermod -aG render $USER`), and log in again.";
     let found = format!("this user may not open {}: its card is not used", files.join(", "));
     Some(Check::note("permissions", found, Some(remedy.to_owned())))
 }

@@ -22,7 +22,8 @@ struct Socket {
 }
 
 pub(super) fn on(address: SocketAddr) -> Option<Listener> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets = tables.iter().flat_map(|table| table.lines().filter_map(listening));
     let in_the_way = |socket: &Socket| {
         let both = [socket.address, address.ip()];

@@ -27,7 +27,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let mut notes: Vec<_> = facts.notes.iter().chain(later).collect();
     notes.dedup();
     // Models run on the processor then, or on another card.
-    checks.extend(notes.into_iter().map(|note| Check::note("drivers", &note.what, Some(note.remedy.clone()))));
+    checks
+        .extend(notes.into_iter().map(|note| Check::note("drivers", &note.what, Some(note.remedy.clone()))));
     checks
 }
 
