@@ -134,7 +134,7 @@ impl Setup {
 
     /// Keeps the library in another folder.
     pub(crate) fn library_at(&mut self, folder: &Path) {
-        self.folder = folder.to_owned();
+        folder.clone_into(&mut self.folder);
     }
 
     pub(crate) fn library(&self) -> Library {

@@ -9,7 +9,7 @@ use std::{
 
 use super::Listener;
 
-/// The state of a socket that listens (`TCP_LISTEN` of tcp_states.h).
+/// The state of a socket that listens (`TCP_LISTEN` of `tcp_states.h`).
 const LISTEN: &str = "0A";
 
 /// A line of `/proc/net/tcp` that listens.
