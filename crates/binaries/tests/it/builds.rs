@@ -98,22 +98,22 @@ impl Setup {
 
     /// Adds a build from an archive that is served with these entries.
     pub(crate) fn archive(&mut self, id: &str, variants: &str, entries: &[Entry]) {
-        let (url, sha256) = self.put(id, entries);
+        let (url, sha256) = self.put(&format!("{id}.tar.gz"), entries);
         self.at(id, variants, &url, &sha256);
     }
 
     /// Adds a build of stable-diffusion.cpp from an archive that is served with these entries.
     pub(crate) fn painter(&mut self, id: &str, variants: &str, entries: &[Entry]) {
-        let (url, sha256) = self.put(id, entries);
+        let (url, sha256) = self.put(&format!("{id}.tar.gz"), entries);
         let source = format!("[build.from.archive]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n");
         self.add_of("sd", id, variants, &source);
     }
 
     /// Serves an archive with these entries, and says where, and its SHA-256.
-    fn put(&self, id: &str, entries: &[Entry]) -> (String, String) {
+    pub(crate) fn put(&self, name: &str, entries: &[Entry]) -> (String, String) {
         let path = self.home.path().join("archive");
         write_tar_gz(&path, entries);
-        self.web.put(&format!("{id}.tar.gz"), fs::read(path).unwrap())
+        self.web.put(name, fs::read(path).unwrap())
     }
 
     /// Adds a build from this address.

@@ -12,6 +12,9 @@ mod catalogs;
 mod choosing;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod extras;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod failing;
 #[cfg(target_os = "linux")]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]

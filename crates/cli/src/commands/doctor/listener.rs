@@ -10,14 +10,20 @@ use std::net::SocketAddr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Listener {
     /// One of this user's.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux tells without a library"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", test)),
+        expect(dead_code, reason = "only Linux tells without a library")
+    )]
     Program {
         /// Its name.
         name: String,
         pid: u32,
     },
     /// One of another user's, which only that user or the administrator can look at.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux tells without a library"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", test)),
+        expect(dead_code, reason = "only Linux tells without a library")
+    )]
     OfUser(u32),
     /// The system does not say here; this command does.
     Ask(String),
