@@ -34,11 +34,11 @@
 //!   made again.
 //!
 //! # Limitations
-//! - Of stable-diffusion.cpp it is only seen that it starts ([`Proof::worked`] is false): a small checkpoint has
-//!   yet to be written by code.
+//! - Of a build of stable-diffusion.cpp that has `sd-server` and no `sd-cli`, it is only seen that it starts
+//!   ([`Proof::worked`] is false).
 //! - Of several cards of one sort, the first is tried.
-//! - The embedded catalog has what was pinned: nothing for Linux or Windows on ARM, `ROCm` or SYCL. A catalog
-//!   of the user may add them.
+//! - The embedded catalog has no CUDA for Linux from stable-diffusion.cpp, whose makers build none. A catalog of
+//!   the user may add what is missing.
 //! - A wheel through pip begins anew when it was interrupted.
 
 mod catalog;
@@ -60,7 +60,7 @@ pub use self::{
     extract::{ArchiveFault, Limits, NameFault, Unpacked, extract},
     host::Host,
     library::{Library, Request, Tools, find_on_path, glance},
-    prove::{Fault, Proof, Prover, Worked, write_tiny_model},
+    prove::{Fault, Proof, Prover, Worked, write_tiny_model, write_tiny_painter},
     report::{Attempt, Available, Found, Installed, Listing, Removed, Stage, Verified},
     step::{Observer, Step},
     transport::{PipDownloads, Transport, TransportError, UrlDownloads, Wish},

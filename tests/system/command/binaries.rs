@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::{Ended, empty_folder, ended, terminal::in_terminal};
 use crate::{
     serve::process::{send, wait_gone},
-    support::{llama_server, loadmaster, process, python, smollm2, wait_until},
+    support::{llama_server, loadmaster, process, python, sd_cli, smollm2, wait_until},
 };
 
 /// The build that pip brings.
@@ -267,6 +267,29 @@ fn a_program_of_ones_own_is_tried_and_used_where_it_is() {
     let named = home.real("named").join("llama-server").display().to_string();
     let run = ["run", &model, "Hi", "--ctx", "512", "--max-tokens", "1", "--json", "--llama-server", &named];
     assert_eq!(home.ended(&run).json()["plan"]["server"], named);
+}
+
+#[test]
+fn a_painter_is_proven_by_a_picture() {
+    let home = Home::new();
+    let own = sd_cli().display().to_string();
+    let install = home.ended(&["binaries", "install", "sd", "--own", &own, "--variant", "cpu"]);
+    assert_eq!((install.code, install.stdout), (Some(0), format!("{own}\n")), "{}", install.stderr);
+    let list = home.ended(&["binaries", "list", "sd", "--json"]).json();
+    let proof = &list["programs"][0]["installed"][0]["proofs"][0];
+    assert_eq!((&proof["worked"], &proof["variant"]), (&true.into(), &"cpu".into()));
+    let doctor = home.ended(&["doctor", "--listen", "127.0.0.1:0"]);
+    let build = list["programs"][0]["current"].as_str().expect("it is used");
+    assert!(
+        doctor.stdout.contains(&format!("stable-diffusion  {build}: proven on cpu")),
+        "{}",
+        doctor.stdout
+    );
+    // One that paints nothing is none: a fake, because the real one paints.
+    let silent = home.broken("exit 0").join("llama-server").display().to_string();
+    let install = home.ended(&["binaries", "install", "sd", "--own", &silent, "--variant", "cpu"]);
+    assert_eq!(install.code, Some(1), "{}", install.stderr);
+    assert!(install.stderr.contains("there is no picture"), "{}", install.stderr);
 }
 
 #[test]

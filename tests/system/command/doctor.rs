@@ -4,6 +4,8 @@ use std::{fs, net::TcpListener};
 
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+use super::probe::{NO_VULKAN, fake_nvml};
 use super::{Ended, empty_folder, ended};
 #[cfg(target_os = "linux")]
 use crate::serve::{
@@ -58,7 +60,12 @@ fn each_problem_comes_with_what_to_do() {
     let address = taken.local_addr().expect("it has an address").to_string();
     // Whoever it is hangs up, and is not Loadmaster.
     std::thread::spawn(move || taken.incoming().for_each(drop));
-    is_problem(&doctor(&["--listen", &address]), "address", "another program listens", "--listen");
+    let listens = if cfg!(target_os = "linux") {
+        format!("(pid {}) listens on", std::process::id())
+    } else {
+        "listens".into()
+    };
+    is_problem(&doctor(&["--listen", &address]), "address", &listens, "--listen");
 
     fs::write(home.path().join("logs"), "a file where a folder is to be").expect("the folder is writable");
     is_problem(&doctor(&[]), "folders", "logs cannot be written", "LOADMASTER_HOME");
@@ -68,6 +75,85 @@ fn each_problem_comes_with_what_to_do() {
     let wrong = doctor(&[]);
     is_problem(&wrong, "configuration", "unknown field `lisen`", "Correct the file");
     assert_eq!(row(&wrong, "processes")["state"], "ok");
+}
+
+/// All that `doctor` says, as a user sees it. What differs between machines is left out.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_newcomer_sees() {
+    let home = empty_folder();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    std::thread::spawn(move || taken.incoming().for_each(drop));
+    let mut command = loadmaster(home.path());
+    command.env("PATH", home.path().join("nothing")).args(["doctor", "--listen", &address]);
+    let doctor = ended(&mut command);
+    assert_eq!((doctor.code, doctor.stderr.as_str()), (Some(1), ""));
+    let named =
+        doctor.stdout.replace(&home.path().display().to_string(), "HOME").replace(&address, "ADDRESS");
+    // Disks, memory, cards and the builds for them are this machine's.
+    let ours = ["disk ", "memory ", "gpu", "GPU ", "builds ", "drivers ", "permissions "];
+    let mut lines = Vec::new();
+    let mut of_machine = false;
+    for line in named.lines() {
+        let is_help = line.starts_with("         help: ");
+        of_machine = if is_help {
+            of_machine
+        } else {
+            line.get(9..).is_some_and(|row| ours.iter().any(|what| row.starts_with(what)))
+        };
+        if !of_machine {
+            lines.push(squeezed(line));
+        }
+    }
+    let program = squeezed(fs::read_to_string("/proc/self/comm").expect("this is a program").trim());
+    let expected = format!(
+        "ok configuration defaults: there is no HOME/config.toml
+ok folders logs, state, builds, sockets can be written
+ok processes none was left behind
+PROBLEM llama-server none is installed, and none is on PATH
+help: Install one: `loadmaster binaries install llama`.
+PROBLEM address {program} (pid {}) listens on ADDRESS
+help: End it, or take another address with --listen, LOADMASTER_LISTEN or `listen` of the configuration.
+there are 2 problems",
+        std::process::id()
+    );
+    let verdict = lines.pop().unwrap_or_default();
+    let verdict = verdict.split(", and ").next().unwrap_or_default().to_owned();
+    lines.push(verdict);
+    assert_eq!(lines.join("\n"), expected);
+}
+
+/// A line with one space where there are many.
+#[cfg(target_os = "linux")]
+fn squeezed(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A driver that crashes is a fake; models run on the processor meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_note_is_no_problem() {
+    let (home, nvml) = (empty_folder(), fake_nvml());
+    let mut command = loadmaster(home.path());
+    command.envs([NO_VULKAN]).env("LD_LIBRARY_PATH", nvml.path()).env("FAKE_NVML", "segfault");
+    command.args(["doctor", "--json", "--listen", "127.0.0.1:0", "--llama-server"]).arg(llama_server());
+    let doctor = ended(&mut command);
+    let note = row(&doctor, "drivers");
+    assert_eq!((&note["state"], doctor.code), (&"note".into(), Some(0)), "{}", doctor.stdout);
+    assert_eq!(note["found"], "the NVIDIA driver crashed the probe: SIGSEGV");
+    assert!(
+        note["remedy"].as_str().is_some_and(|remedy| remedy.contains("reinstall the NVIDIA driver")),
+        "{note}"
+    );
+    let json: Value = serde_json::from_str(&doctor.stdout).expect("it is JSON");
+    assert_eq!((&json["ok"], &json["problems"]), (&true.into(), &0.into()));
+    let states: Vec<_> =
+        json["checks"].as_array().into_iter().flatten().map(|check| &check["state"]).collect();
+    let notes = states.iter().filter(|state| **state == "note").count();
+    assert_eq!(json["notes"], notes);
+    // What is well comes first.
+    assert!(states.is_sorted_by_key(|state| *state != "ok"), "{states:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::support::{loadmaster, process};
 const GIB: u64 = 1 << 30;
 
 /// A driver file that is not there: the Vulkan loader finds no driver.
-const NO_VULKAN: (&str, &str) = ("VK_DRIVER_FILES", "/nonexistent/driver.json");
+pub(super) const NO_VULKAN: (&str, &str) = ("VK_DRIVER_FILES", "/nonexistent/driver.json");
 
 /// What `probe --json` says of the GPUs, with the variables of `environment`.
 fn facts(environment: &[(&str, &str)]) -> Value {
@@ -22,7 +22,7 @@ fn facts(environment: &[(&str, &str)]) -> Value {
 }
 
 /// A folder with the fake NVML under its real name.
-fn fake_nvml() -> TempDir {
+pub(super) fn fake_nvml() -> TempDir {
     let folder = empty_folder();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join("fake_nvml.c");
     let library: PathBuf = folder.path().join("libnvidia-ml.so.1");

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_embedded_catalog_is_valid_and_pinned() {
         let catalog = Catalog::embedded();
-        assert_eq!(catalog.builds().len(), 14);
+        assert_eq!(catalog.builds().len(), 27);
         for program in [Program::Llama, Program::Sd] {
             for os in [Os::Linux, Os::Macos, Os::Windows] {
                 assert!(
@@ -114,6 +114,42 @@ mod tests {
         let cuda = catalog.get("llama-b9860-windows-x64-cuda").unwrap();
         assert_eq!(cuda.also.len(), 1);
         assert_eq!(cuda.needs.driver.as_deref(), Some("528.33"));
+    }
+
+    #[test]
+    fn every_interface_is_offered_where_its_makers_build_for_it() {
+        let catalog = Catalog::embedded();
+        let offered = |os, arch, variant| {
+            catalog.builds().iter().any(|build| {
+                build.program == Program::Llama
+                    && (build.os, build.arch) == (Some(os), Some(arch))
+                    && build.variants.contains(&variant)
+            })
+        };
+        for os in [Os::Linux, Os::Windows] {
+            for variant in [Variant::Cuda, Variant::Rocm, Variant::Sycl, Variant::Vulkan, Variant::Cpu] {
+                assert!(offered(os, Arch::X64, variant), "{os:?} {variant}");
+            }
+            assert!(offered(os, Arch::Arm64, Variant::Cuda) && offered(os, Arch::Arm64, Variant::Cpu));
+        }
+        assert!(
+            offered(Os::Macos, Arch::Arm64, Variant::Metal) && offered(Os::Macos, Arch::X64, Variant::Cpu)
+        );
+    }
+
+    #[test]
+    fn a_build_for_cards_of_one_maker_says_so() {
+        use loadmaster_sysprobe::Vendor;
+        for build in Catalog::embedded().builds() {
+            let maker = match build.variants[0] {
+                Variant::Cuda => Vendor::Nvidia,
+                Variant::Rocm => Vendor::Amd,
+                Variant::Sycl => Vendor::Intel,
+                Variant::Metal | Variant::Vulkan | Variant::Cpu => continue,
+            };
+            assert_eq!(build.needs.gpu, Some(maker), "{}", build.id);
+            assert_eq!(build.needs.driver.is_some(), maker == Vendor::Nvidia, "{}", build.id);
+        }
     }
 
     #[test]
@@ -145,7 +181,7 @@ mod tests {
             "#
         );
         let catalog = Catalog::embedded().extended(&own, "own").unwrap();
-        assert_eq!(catalog.builds().len(), 14);
+        assert_eq!(catalog.builds().len(), 27);
         assert_eq!(catalog.builds()[0].id, "mine");
         assert_eq!(catalog.get("llama-b9860-linux-x64-vulkan").unwrap().version, "b9861");
         assert!(catalog.get("llama-b9860-linux-x64-cpu").is_none());

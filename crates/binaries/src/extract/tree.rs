@@ -153,10 +153,13 @@ impl<'a> Tree<'a> {
                 target: link.target.clone(),
             })?;
             let path = self.parent_of(&link.parts)?;
-            let hard = (link.kind == LinkKind::Hard).then(|| self.root.join(file));
-            match hard {
-                Some(file) => fs::hard_link(file, &path)?,
-                None => files::link(&path, &link.target, &self.root.join(file))?,
+            let file = self.root.join(file);
+            match link.kind {
+                LinkKind::Hard => fs::hard_link(file, &path)?,
+                LinkKind::Symbolic => {
+                    let copied = files::link(&path, &link.target, &file)?;
+                    self.grow(copied)?;
+                }
             }
             self.files += 1;
         }
@@ -227,10 +230,7 @@ impl<'a> Tree<'a> {
             if bytes == 0 {
                 break;
             }
-            self.written += bytes as u64;
-            if self.written > self.most_bytes() {
-                return Err(self.too_much());
-            }
+            self.grow(bytes as u64)?;
             file.write_all(&buffer[..bytes])?;
             (self.progress)(self.written);
         }
@@ -239,6 +239,12 @@ impl<'a> Tree<'a> {
         }
         self.files += 1;
         Ok(())
+    }
+
+    /// Counts bytes that are, or will be, on the disk.
+    fn grow(&mut self, bytes: u64) -> Result<(), ArchiveFault> {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > self.most_bytes() { Err(self.too_much()) } else { Ok(()) }
     }
 
     /// Path below the root of the file that a link leads to in the end.

@@ -63,11 +63,15 @@ impl From<TransportError> for Reason {
 
 impl From<ArchiveFault> for Reason {
     fn from(fault: ArchiveFault) -> Self {
-        let remedy = match fault {
-            ArchiveFault::Io(_) => Some("Check that the disk has room.".to_owned()),
-            _ => None,
+        let (cause, remedy) = match fault {
+            // That is no fault of the archive.
+            ArchiveFault::Io(_) => (
+                fault.to_string(),
+                Some("Check that the disk has room, and that its folder is yours.".to_owned()),
+            ),
+            _ => (format!("its archive is refused: {fault}"), None),
         };
-        Self { stage: Stage::Unpack, cause: format!("its archive is refused: {fault}"), remedy, fault: None }
+        Self { stage: Stage::Unpack, cause, remedy, fault: None }
     }
 }
 

@@ -133,6 +133,9 @@ fn library_remedy(library: &str) -> String {
         ("libamdhip", "Install AMD's ROCm runtime."),
         ("libhip", "Install AMD's ROCm runtime."),
         ("librocblas", "Install AMD's ROCm runtime."),
+        ("libsycl", "Install the runtime of Intel's oneAPI compiler."),
+        ("libmkl", "Install the runtime of Intel's oneAPI Math Kernel Library."),
+        ("libze_loader", "Install the oneAPI Level Zero loader (Debian, Ubuntu: libze1)."),
     ];
     match known.iter().find(|(start, _)| library.starts_with(start)) {
         Some((_, remedy)) => (*remedy).to_owned(),

@@ -1,13 +1,18 @@
 //! Proves a build: that it starts at all, and that it really works on the device it is for.
 
+mod device;
 mod diagnose;
 #[cfg_attr(unix, path = "endpoint_unix.rs")]
 #[cfg_attr(not(unix), path = "endpoint_other.rs")]
 mod endpoint;
 mod executable;
 mod fault;
+mod paints;
+mod picture;
+mod random;
 mod starts;
 mod tiny_model;
+mod tiny_painter;
 mod works;
 
 use std::{ffi::OsString, path::Path};
@@ -15,7 +20,7 @@ use std::{ffi::OsString, path::Path};
 use loadmaster_supervise::{Spec, Supervisor};
 use serde::{Deserialize, Serialize};
 
-pub use self::{fault::Fault, tiny_model::write_tiny_model};
+pub use self::{fault::Fault, tiny_model::write_tiny_model, tiny_painter::write_tiny_painter};
 use crate::catalog::{Program, Variant};
 
 /// What was found out about a build.
@@ -27,7 +32,8 @@ pub struct Proof {
     pub device: Option<String>,
     /// The version that it says it is.
     pub version: Option<String>,
-    /// Whether it worked; if not, it was only seen that it starts. So it is for stable-diffusion.cpp.
+    /// Whether it worked: answered, or painted. If not, it was only seen that it starts, as of a build of
+    /// stable-diffusion.cpp that has a server alone.
     pub worked: bool,
     /// When, in seconds since 1970.
     pub at: u64,
@@ -54,7 +60,8 @@ impl Prover {
         starts::starts(self, program, executable).await
     }
 
-    /// Phase 2: the build computes on a device of this sort. `None`: that is not known of this program.
+    /// Phase 2: the build computes on a device of this sort: llama-server answers with tokens, sd-cli paints a
+    /// picture. `None`: it was not tried, because a build of stable-diffusion.cpp has a server alone.
     ///
     /// A model of a few hundred KiB is written for it; the user's own are not touched.
     ///
@@ -68,8 +75,7 @@ impl Prover {
     ) -> Result<Option<Worked>, Fault> {
         match program {
             Program::Llama => works::works(self, executable, variant).await.map(Some),
-            // A checkpoint of stable diffusion that is small and complete has yet to be written by code.
-            Program::Sd => Ok(None),
+            Program::Sd => paints::paints(self, executable, variant).await,
         }
     }
 
@@ -96,4 +102,9 @@ impl Prover {
 pub struct Worked {
     /// The device, by the name that the build gives it; `None` for the processor.
     pub device: Option<String>,
+}
+
+/// What a program's file is called on this system.
+fn file_name(program: &str) -> String {
+    format!("{program}{}", std::env::consts::EXE_SUFFIX)
 }

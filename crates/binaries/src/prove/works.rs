@@ -6,7 +6,13 @@ use loadmaster_supervise::{Child, NotReady};
 use serde::Deserialize;
 
 use super::{
-    Prover, Worked, diagnose, endpoint::Endpoint, fault::Fault, starts::run, tiny_model::write_tiny_model,
+    Prover, Worked,
+    device::{is_of, prefixes},
+    diagnose,
+    endpoint::Endpoint,
+    fault::Fault,
+    starts::{DEADLINE, run},
+    tiny_model::write_tiny_model,
 };
 use crate::catalog::Variant;
 
@@ -36,7 +42,7 @@ const LINES: usize = 4000;
 pub(super) async fn works(prover: &Prover, server: &Path, variant: Variant) -> Result<Worked, Fault> {
     let device = match prefixes(variant) {
         [] => None,
-        prefixes => Some(device(prover, server, variant, prefixes).await?),
+        _ => Some(device(prover, server, variant).await?),
     };
     let not_proven = |error: &dyn std::fmt::Display| Fault::NotProven { cause: error.to_string() };
     let folder = tempfile::tempdir().map_err(|error| not_proven(&error))?;
@@ -66,32 +72,15 @@ pub(super) async fn works(prover: &Prover, server: &Path, variant: Variant) -> R
     }
 }
 
-/// What the names of a build's devices begin with; nothing for the processor.
-fn prefixes(variant: Variant) -> &'static [&'static str] {
-    match variant {
-        Variant::Cuda => &["CUDA"],
-        // Older builds call the one like the other.
-        Variant::Metal => &["MTL", "Metal"],
-        Variant::Rocm => &["ROCm", "HIP"],
-        Variant::Sycl => &["SYCL"],
-        Variant::Vulkan => &["Vulkan"],
-        Variant::Cpu => &[],
-    }
-}
-
 /// The first device of this sort that the build sees.
-async fn device(
-    prover: &Prover,
-    server: &Path,
-    variant: Variant,
-    prefixes: &[&str],
-) -> Result<String, Fault> {
-    let exit = run(prover, prover.spec(server).arg("--list-devices"), "the list of its devices").await?;
+async fn device(prover: &Prover, server: &Path, variant: Variant) -> Result<String, Fault> {
+    let spec = prover.spec(server).arg("--list-devices");
+    let exit = run(prover, spec, DEADLINE, "the list of its devices").await?;
     if !exit.status.success() {
         return Err(diagnose::of_exit(&exit));
     }
     let seen = devices(&exit.last_lines);
-    let ours = seen.iter().find(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+    let ours = seen.iter().find(|name| is_of(variant, name));
     ours.cloned().ok_or(Fault::NoDevice { variant, seen })
 }
 

@@ -69,6 +69,8 @@ pub(crate) enum Entry {
     Hard(Vec<u8>, Vec<u8>),
     /// Of this type in a tar's header.
     Special(Vec<u8>, u8),
+    /// Of this type in a tar's header, and about the entry that follows.
+    About(u8, Vec<u8>),
 }
 
 pub(crate) fn file(name: &str, contents: &str) -> Entry {
@@ -86,6 +88,7 @@ pub(crate) fn link(name: &str, target: &str) -> Entry {
 /// Writes a tar.gz, byte for byte as the entries say: the crate's own writer refuses most attacks.
 pub(crate) fn write_tar_gz(path: &Path, entries: &[Entry]) {
     let mut out = GzEncoder::new(File::create(path).unwrap(), Compression::fast());
+    let about = b"././@LongLink".to_vec();
     for entry in entries {
         let (name, target, contents, kind, mode) = match entry {
             Entry::Folder(name) => (name, &[][..], &[][..], b'5', 0o755),
@@ -93,6 +96,7 @@ pub(crate) fn write_tar_gz(path: &Path, entries: &[Entry]) {
             Entry::Symbolic(name, target) => (name, target.as_slice(), &[][..], b'2', 0o777),
             Entry::Hard(name, target) => (name, target.as_slice(), &[][..], b'1', 0o644),
             Entry::Special(name, kind) => (name, &[][..], &[][..], *kind, 0o644),
+            Entry::About(kind, contents) => (&about, &[][..], contents.as_slice(), *kind, 0o644),
         };
         let mut header = [0_u8; 512];
         header[..name.len().min(100)].copy_from_slice(&name[..name.len().min(100)]);
@@ -130,7 +134,7 @@ pub(crate) fn write_zip(path: &Path, entries: &[Entry]) {
                 let target = String::from_utf8(target.clone()).unwrap();
                 zip.add_symlink(stand_in(name), target, options).unwrap();
             }
-            Entry::Hard(..) | Entry::Special(..) => panic!("a zip has no such entry"),
+            Entry::Hard(..) | Entry::Special(..) | Entry::About(..) => panic!("a zip has no such entry"),
         }
     }
     zip.finish().unwrap();

@@ -109,6 +109,67 @@ fn files_written_through_links() {
 }
 
 #[test]
+fn files_written_through_links_in_another_spelling() {
+    let duplicate = |fault: &ArchiveFault| matches!(fault, ArchiveFault::Duplicate { .. });
+    refused(&[link("evil", "harmless"), file("EVIL/passwd", "x")], duplicate);
+    refused(&[link("evil", "harmless"), file("Evil", "overwritten")], duplicate);
+    refused(&[link("evil", "harmless"), file("./evil", "overwritten")], duplicate);
+    refused(&[link("evil", "harmless"), Entry::Folder(b"evil/".to_vec())], duplicate);
+    refused(&[Entry::Folder(b"evil/".to_vec()), link("evil", "harmless")], duplicate);
+    refused(&[link("evil", "harmless"), link("EVIL", "harmless")], duplicate);
+    let hard = || Entry::Hard(b"evil".to_vec(), b"harmless".to_vec());
+    refused_tar(&[hard(), file("evil", "overwritten")], duplicate);
+    refused_tar(&[hard(), file("EVIL", "overwritten")], duplicate);
+}
+
+/// A record of the extended headers of POSIX: its length, a key, a value.
+fn record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    // The length counts its own digits.
+    let length = (1..=3)
+        .map(|digits| rest.len() + digits)
+        .find(|length| length.to_string().len() + rest.len() == *length);
+    format!("{}{rest}", length.unwrap()).into_bytes()
+}
+
+#[test]
+fn names_that_an_earlier_entry_gives() {
+    // GNU's long names (`L`) and long targets (`K`), and the extended headers of POSIX (`x`).
+    let out =
+        |fault: &ArchiveFault| matches!(fault, ArchiveFault::UnsafeName { why: NameFault::Traversal, .. });
+    refused_tar(&[Entry::About(b'L', b"../evil\0".to_vec()), file("short", "evil")], out);
+    refused_tar(&[Entry::About(b'x', record("path", "../evil")), file("short", "evil")], out);
+    let leaves = |fault: &ArchiveFault| matches!(fault, ArchiveFault::LinkLeaves { .. });
+    refused_tar(&[Entry::About(b'K', b"/etc/passwd\0".to_vec()), link("short", "harmless")], leaves);
+    refused_tar(&[Entry::About(b'x', record("linkpath", "../../evil")), link("short", "harmless")], leaves);
+    let again = |fault: &ArchiveFault| matches!(fault, ArchiveFault::Duplicate { .. });
+    refused_tar(&[Entry::About(b'L', b"HARMLESS\0".to_vec()), file("short", "evil")], again);
+}
+
+#[test]
+fn sizes_that_an_earlier_entry_gives() {
+    let longer = |fault: &ArchiveFault| matches!(fault, ArchiveFault::Damaged { .. });
+    refused_tar(&[Entry::About(b'x', record("size", "4000000")), file("short", "evil")], longer);
+    let with_holes = Entry::Special(b"evil".to_vec(), b'S');
+    let refused =
+        |fault: &ArchiveFault| matches!(fault, ArchiveFault::NotAFile { .. } | ArchiveFault::Damaged { .. });
+    refused_tar(&[with_holes], refused);
+}
+
+#[test]
+fn devices_of_windows() {
+    let reserved =
+        |fault: &ArchiveFault| matches!(fault, ArchiveFault::UnsafeName { why: NameFault::Reserved, .. });
+    for name in
+        ["CON", "prn", "bin/Aux.dll", "NUL .txt", "COM1", "com9.exe", "LPT\u{b2}", "CONIN$", "a/conout$"]
+    {
+        refused(&[file(name, "evil")], reserved);
+    }
+    refused(&[Entry::Folder(b"nul/".to_vec())], reserved);
+    refused(&[link("com1", "harmless")], reserved);
+}
+
+#[test]
 fn the_same_name_twice() {
     let duplicate = |fault: &ArchiveFault| matches!(fault, ArchiveFault::Duplicate { .. });
     refused(&[file("same", "good"), file("same", "evil")], duplicate);

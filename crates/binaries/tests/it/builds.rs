@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -31,6 +31,16 @@ fn fixture(variable: &str) -> PathBuf {
 /// The real `llama-server`.
 pub(crate) fn llama_server() -> PathBuf {
     fixture("LOADMASTER_TEST_LLAMA_SERVER")
+}
+
+/// The real `sd-cli`.
+pub(crate) fn sd_cli() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_CLI")
+}
+
+/// The real `sd-server`.
+pub(crate) fn sd_server() -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_SERVER")
 }
 
 /// A Python with pip.
@@ -68,14 +78,17 @@ pub(crate) struct Setup {
     pub(crate) home: tempfile::TempDir,
     pub(crate) web: Web,
     pub(crate) host: Host,
+    folder: PathBuf,
     catalog: String,
     steps: Arc<Mutex<Vec<Step>>>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
         Self {
-            home: tempfile::tempdir().unwrap(),
+            folder: home.path().join("library"),
+            home,
             web: Web::new(),
             host: host("1.0"),
             catalog: "schema = 1\n".to_owned(),
@@ -85,10 +98,22 @@ impl Setup {
 
     /// Adds a build from an archive that is served with these entries.
     pub(crate) fn archive(&mut self, id: &str, variants: &str, entries: &[Entry]) {
+        let (url, sha256) = self.put(&format!("{id}.tar.gz"), entries);
+        self.at(id, variants, &url, &sha256);
+    }
+
+    /// Adds a build of stable-diffusion.cpp from an archive that is served with these entries.
+    pub(crate) fn painter(&mut self, id: &str, variants: &str, entries: &[Entry]) {
+        let (url, sha256) = self.put(&format!("{id}.tar.gz"), entries);
+        let source = format!("[build.from.archive]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n");
+        self.add_of("sd", id, variants, &source);
+    }
+
+    /// Serves an archive with these entries, and says where, and its SHA-256.
+    pub(crate) fn put(&self, name: &str, entries: &[Entry]) -> (String, String) {
         let path = self.home.path().join("archive");
         write_tar_gz(&path, entries);
-        let (url, sha256) = self.web.put(&format!("{id}.tar.gz"), fs::read(path).unwrap());
-        self.at(id, variants, &url, &sha256);
+        self.web.put(name, fs::read(path).unwrap())
     }
 
     /// Adds a build from this address.
@@ -98,8 +123,18 @@ impl Setup {
 
     /// Adds a build of llama.cpp.
     pub(crate) fn add(&mut self, id: &str, variants: &str, rest: &str) {
-        let build = format!("id = \"{id}\"\nprogram = \"llama\"\nversion = \"{id}\"\nvariants = {variants}");
+        self.add_of("llama", id, variants, rest);
+    }
+
+    fn add_of(&mut self, program: &str, id: &str, variants: &str, rest: &str) {
+        let build =
+            format!("id = \"{id}\"\nprogram = \"{program}\"\nversion = \"{id}\"\nvariants = {variants}");
         self.catalog.push_str(&["[[build]]\n", &build, "\n", rest].concat());
+    }
+
+    /// Keeps the library in another folder.
+    pub(crate) fn library_at(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.folder);
     }
 
     pub(crate) fn library(&self) -> Library {
@@ -123,7 +158,7 @@ impl Setup {
             prover: Prover::new(supervisor.clone(), env),
             ..Tools::new(client, supervisor)
         };
-        Library::open(&self.home.path().join("library"), tools).unwrap()
+        Library::open(&self.folder, tools).unwrap()
     }
 
     pub(crate) fn observer(&self) -> Observer {
@@ -156,7 +191,7 @@ impl Setup {
 
     /// What lies in the program's folder, and is neither installed nor remembered.
     pub(crate) fn leftovers(&self) -> Vec<String> {
-        let folder = self.home.path().join("library/llama");
+        let folder = self.folder.join("llama");
         let hidden = |folder: PathBuf| {
             let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
             entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.starts_with('.'))

@@ -57,12 +57,17 @@ fn the_makers_own_interface_comes_first_and_the_processor_last() {
     assert_eq!(
         chosen(&on(&linux)),
         [
+            ("llama-b10892-linux-x64-rocm", Variant::Rocm),
             ("llama-b9860-linux-x64-vulkan", Variant::Vulkan),
             ("llama-b10434-linux-x64-pip", Variant::Vulkan),
             ("llama-b9860-linux-x64-cpu", Variant::Cpu),
             ("llama-b10434-linux-x64-pip", Variant::Cpu),
         ]
     );
+    let nvidia = host(Os::Linux, Arch::X64, vec![gpu(Vendor::Nvidia, "525.60.13")]);
+    assert_eq!(chosen(&on(&nvidia))[0], ("llama-b11391-linux-x64-cuda", Variant::Cuda));
+    let intel = host(Os::Windows, Arch::X64, vec![gpu(Vendor::Intel, "32.0")]);
+    assert_eq!(chosen(&on(&intel))[0], ("llama-b10892-windows-x64-sycl", Variant::Sycl));
 }
 
 #[test]
@@ -120,8 +125,12 @@ fn what_was_asked_for_is_all_there_is() {
 #[test]
 fn other_platforms_and_older_processors_are_left_out() {
     let arm = on(&host(Os::Linux, Arch::Arm64, Vec::new()));
-    assert!(arm.candidates.is_empty());
-    assert!(arm.left_out.iter().all(|left_out| left_out.why == Unsuitable::OtherPlatform));
+    let builds = ["llama-b9860-linux-arm64-cpu", "llama-b10892-linux-arm64-cpu"];
+    assert_eq!(chosen(&arm), builds.map(|build| (build, Variant::Cpu)));
+    assert_eq!(*why(&arm, "llama-b9860-linux-x64-cpu"), Unsuitable::OtherPlatform);
+    // A board with a card of NVIDIA whose driver is a year too old for CUDA 13.
+    let old = on(&host(Os::Linux, Arch::Arm64, vec![gpu(Vendor::Nvidia, "570.124.06")]));
+    assert!(matches!(why(&old, "llama-b11391-linux-arm64-cuda"), Unsuitable::DriverTooOld { .. }));
     let own = "schema = 1\n[[build]]\nid = \"fast\"\nprogram = \"sd\"\nversion = \"1\"\nvariants = [\"rocm\", \"sycl\", \"cpu\"]\n\
                needs = { cpu = [\"avx2\", \"avx512f\"] }\nfrom = { path = \"/opt/sd\" }\n";
     let own = if cfg!(windows) { own.replace("/opt", "C:/opt") } else { own.to_owned() };

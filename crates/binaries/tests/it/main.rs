@@ -12,12 +12,21 @@ mod catalogs;
 mod choosing;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod extras;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod failing;
+#[cfg(target_os = "linux")]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod full;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod installing;
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod names;
+#[cfg(unix)]
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod paintings;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod processes;

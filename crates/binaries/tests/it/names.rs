@@ -67,7 +67,7 @@ proptest! {
         let fits = |entry: &&Entry| match entry {
             Entry::Folder(name) | Entry::File(name, ..) => name.len() > 2,
             Entry::Symbolic(name, target) => name.len() > 2 && std::str::from_utf8(target).is_ok(),
-            Entry::Hard(..) | Entry::Special(..) => false,
+            Entry::Hard(..) | Entry::Special(..) | Entry::About(..) => false,
         };
         let entries: Vec<_> = entries.iter().filter(fits).cloned().collect();
         let place = Place::new();

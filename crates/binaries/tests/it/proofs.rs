@@ -7,12 +7,12 @@ use loadmaster_supervise::{Spec, Supervisor};
 
 use crate::builds::llama_server;
 
-fn prover(env: &[(&str, &str)]) -> Prover {
+pub(crate) fn prover(env: &[(&str, &str)]) -> Prover {
     Prover::new(Supervisor::new(None), env.iter().map(|(name, value)| (name.into(), value.into())).collect())
 }
 
 /// A script: a fake for what real builds do only when they are broken.
-fn fake(text: &str) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn fake(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("program");
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -74,13 +74,6 @@ async fn stdin_is_closed() {
     let (_folder, path) = fake("read line; echo \"version: got $?\"");
     let version = prover(&[]).starts(Program::Llama, &path).await.unwrap();
     assert_eq!(version.as_deref(), Some("got 1"));
-}
-
-#[tokio::test]
-async fn stable_diffusion_is_only_seen_to_start() {
-    let (_folder, path) = fake("[ \"$1\" = --help ]");
-    assert_eq!(prover(&[]).starts(Program::Sd, &path).await, Ok(None));
-    assert_eq!(prover(&[]).works(Program::Sd, &path, Variant::Cpu).await, Ok(None));
 }
 
 #[tokio::test]

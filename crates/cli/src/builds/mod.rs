@@ -61,7 +61,7 @@ fn journal(config: &Config) -> Result<Journal, Failed> {
 }
 
 /// The builds there are: ours, the user's, and where they are fetched from.
-fn catalog(config: &Config) -> Result<Catalog, Failed> {
+pub(crate) fn catalog(config: &Config) -> Result<Catalog, Failed> {
     let mut catalog = Catalog::embedded();
     if let Some(path) = &config.builds.catalog {
         let text = std::fs::read_to_string(path).map_err(|error| {

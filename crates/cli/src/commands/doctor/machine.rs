@@ -26,7 +26,9 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let later = now.iter().flat_map(|now| &now.notes);
     let mut notes: Vec<_> = facts.notes.iter().chain(later).collect();
     notes.dedup();
-    checks.extend(notes.into_iter().map(|note| Check::problem("drivers", &note.what, &note.remedy)));
+    // Models run on the processor then, or on another card.
+    checks
+        .extend(notes.into_iter().map(|note| Check::note("drivers", &note.what, Some(note.remedy.clone()))));
     checks
 }
 

@@ -1,6 +1,8 @@
 //! `loadmaster doctor`: what is here, what is missing, and what to do about it.
 
 mod builds;
+mod devices;
+mod listener;
 mod machine;
 mod places;
 
@@ -24,12 +26,12 @@ struct Check {
 }
 
 /// How it is with what was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     /// Well.
     Ok,
-    /// Worth knowing, and nothing that needs doing.
+    /// Worth knowing: it works, and could work better. The exit code does not tell of it.
     Note,
     /// Wrong.
     Problem,
@@ -69,19 +71,52 @@ pub(crate) async fn execute(
     match crate::builds::facts().await {
         Ok(facts) => {
             checks.extend(machine::checks(&facts));
+            checks.extend(devices::checks());
             checks.extend(builds::checks(config, &facts).await);
         }
         Err(failed) => checks.push(Check::failed("machine", &failed)),
     }
     checks.push(places::address(config).await);
     checks.push(places::orphans(config));
-    let problems = checks.iter().filter(|check| check.state == State::Problem).count();
+    // What is wrong is last, where a terminal shows it.
+    checks.sort_by_key(|check| check.state);
+    let counted = Counted::of(&checks);
+    let Counted { notes, problems } = counted;
     if args.json {
-        print(&format!("{:#}\n", json!({ "ok": problems == 0, "checks": checks })))?;
+        let all = json!({ "ok": problems == 0, "problems": problems, "notes": notes, "checks": checks });
+        print(&format!("{all:#}\n"))?;
     } else {
-        print(&shown(&checks, problems))?;
+        print(&shown(&checks, counted))?;
     }
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many checks are not simply well.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    notes: usize,
+    problems: usize,
+}
+
+impl Counted {
+    fn of(checks: &[Check]) -> Self {
+        let count = |state| checks.iter().filter(|check| check.state == state).count();
+        Self { notes: count(State::Note), problems: count(State::Problem) }
+    }
+
+    /// The last line.
+    fn verdict(self) -> String {
+        let notes = match self.notes {
+            0 => String::new(),
+            1 => ", and a note above".to_owned(),
+            many => format!(", and {many} notes above"),
+        };
+        match self.problems {
+            0 => format!("all is well{notes}"),
+            1 => format!("there is a problem{notes}"),
+            many => format!("there are {many} problems{notes}"),
+        }
+    }
 }
 
 fn configuration(config: &Config, wrong: Option<&Failed>) -> Check {
@@ -93,7 +128,7 @@ fn configuration(config: &Config, wrong: Option<&Failed>) -> Check {
     }
 }
 
-fn shown(checks: &[Check], problems: usize) -> String {
+fn shown(checks: &[Check], counted: Counted) -> String {
     let row = |check: &Check| {
         let state = match check.state {
             State::Ok => "ok",
@@ -112,11 +147,7 @@ fn shown(checks: &[Check], problems: usize) -> String {
             let _ = writeln!(text, "         help: {remedy}");
         }
     }
-    text + &match problems {
-        0 => "all is well\n".to_owned(),
-        1 => "there is a problem\n".to_owned(),
-        many => format!("there are {many} problems\n"),
-    }
+    text + &counted.verdict() + "\n"
 }
 
 #[cfg(test)]
@@ -128,6 +159,16 @@ mod tests {
         let checks = [Check::ok("a", "good"), Check::problem("longer", "bad", "Do something.")];
         let expected =
             "ok       a       good\nPROBLEM  longer  bad\n         help: Do something.\nthere is a problem\n";
-        assert_eq!(shown(&checks, 1), expected);
+        assert_eq!(shown(&checks, Counted::of(&checks)), expected);
+    }
+
+    #[test]
+    fn notes_are_no_problems() {
+        let verdict = |notes, problems| Counted { notes, problems }.verdict();
+        assert_eq!(verdict(0, 0), "all is well");
+        assert_eq!(verdict(1, 0), "all is well, and a note above");
+        assert_eq!(verdict(2, 1), "there is a problem, and 2 notes above");
+        assert_eq!(verdict(0, 3), "there are 3 problems");
+        assert!(State::Ok < State::Note && State::Note < State::Problem);
     }
 }

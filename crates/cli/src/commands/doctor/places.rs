@@ -11,7 +11,7 @@ use loadmaster_core::Bytes;
 use loadmaster_supervise::{Journal, Orphan};
 use reqwest::Method;
 
-use super::Check;
+use super::{Check, listener};
 use crate::{Failed, config::Config, daemon};
 
 /// Less free disk space than this holds no build and no model.
@@ -95,11 +95,11 @@ pub(super) async fn address(config: &Config) -> Check {
                 Ok(body) if serde_json::from_str::<serde_json::Value>(&body).is_ok() => {
                     Check::ok("address", format!("Loadmaster serves at {address}"))
                 }
-                _ => Check::problem(
-                    "address",
-                    format!("another program listens on {address}"),
-                    "End it, or take another address with --listen, LOADMASTER_LISTEN or `listen` of the configuration.",
-                ),
+                _ => {
+                    let listener = listener::on(address);
+                    let found = format!("{} listens on {address}", listener.name());
+                    Check::problem("address", found, listener.remedy())
+                }
             }
         }
         Err(error) => Check::problem(
