@@ -3,7 +3,7 @@
 use std::{
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     disk::Block,
-    pieces::{FIRST, Pieces},
+    pieces::{FIRST, Pace, Pieces},
 };
 use crate::{
     error::FetchError,
@@ -93,10 +93,10 @@ impl Shared {
         (work.active, work.trouble.clone())
     }
 
-    fn claim(&self) -> Option<Range<u64>> {
+    fn claim(&self, pace: Pace) -> Option<Range<u64>> {
         let mut work = self.work();
         let width = work.width;
-        let piece = work.pieces.claim(width);
+        let piece = work.pieces.claim(width, pace);
         work.active -= usize::from(piece.is_none());
         piece
     }
@@ -123,6 +123,7 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     file: RemoteFile,
     tries: Tries,
+    pace: Pace,
     /// Whether ranges were heeded when the download began.
     ranges: bool,
 }
@@ -138,20 +139,21 @@ enum Passed {
 impl Connection {
     pub(crate) fn new(shared: &Arc<Shared>, file: &RemoteFile) -> Self {
         let (shared, file) = (shared.clone(), file.clone());
-        Self { tries: Tries::new(shared.retries), ranges: file.has_ranges(), shared, file }
+        let (tries, pace) = (Tries::new(shared.retries), Pace::default());
+        Self { tries, pace, ranges: file.has_ranges(), shared, file }
     }
 
     /// Fetches `first`, for which there is an answer, and then piece after piece.
     pub(crate) async fn run(mut self, first: Option<(Range<u64>, Answer)>) -> Result<End, FetchError> {
         let (mut piece, mut answer) = match first {
             Some((piece, answer)) => (Some(piece), Some(answer)),
-            None => (self.shared.claim(), None),
+            None => (self.shared.claim(self.pace), None),
         };
         while let Some(range) = piece {
             if let Some(end) = self.piece(range, answer.take()).await? {
                 return Ok(end);
             }
-            piece = self.shared.claim();
+            piece = self.shared.claim(self.pace);
         }
         Ok(End::NothingLeft)
     }
@@ -204,6 +206,7 @@ impl Connection {
             // Ranges that were heeded, or bytes that were there, are not any more.
             return Err(FetchError::Changed { url: self.file.url() });
         }
+        let (begin, start) = (*at, Instant::now());
         let mut known = at.saturating_sub(served.first);
         let stop = served.end.unwrap_or(UNKNOWN).min(end);
         while *at < stop {
@@ -233,6 +236,7 @@ impl Connection {
                 return Ok(Passed::Stopped);
             }
         }
+        self.pace.body = (*at - begin, start.elapsed());
         if served.end.is_none_or(|end| end == stop) {
             // The end of the body gives the connection free for the next piece. And a server that did not say
             // how long the file is must not have more than was expected.
@@ -252,7 +256,9 @@ impl Connection {
         // Who sends a file of unknown length does not heed ranges.
         let range = if end == UNKNOWN { 0..FIRST } else { at..end };
         let version = self.file.version().condition().map(str::to_owned);
+        let start = Instant::now();
         let (response, served) = self.file.request_once(&range, version.as_deref()).await?;
+        self.pace.asking = start.elapsed();
         Ok(Answer { response, served })
     }
 

@@ -89,6 +89,29 @@ async fn what_came_is_gone_on_with() {
 }
 
 #[tokio::test]
+async fn it_can_be_stopped_at_any_byte() {
+    let (file, folder) = (noise(16 * MIB, 8), tempfile::tempdir().unwrap());
+    let served = file.clone();
+    // Odd steps, so that what came ends anywhere.
+    let drip = Some((64 * 1024 - 7, Duration::from_millis(1)));
+    let hub = Hub::start(move |_| Answer { drip, ..Answer::of(&served) }).await;
+    for number in 0..40_u64 {
+        let download = download(&hub, folder.path());
+        // Dropped after a moment that is another each time: before it asks, before anything came, under way.
+        let ended = tokio::time::timeout(Duration::from_micros(number * 397 % 16_000), download.run()).await;
+        settled(folder.path()).await;
+        let Ok(downloaded) = ended else {
+            assert!(!folder.path().join("model.gguf").exists(), "{number}");
+            continue;
+        };
+        assert_there(folder.path(), &file, &downloaded.unwrap());
+        fs::remove_file(folder.path().join("model.gguf")).unwrap();
+    }
+    let downloaded = download(&hub, folder.path()).run().await.unwrap();
+    assert_there(folder.path(), &file, &downloaded);
+}
+
+#[tokio::test]
 async fn what_came_of_another_version_is_not() {
     let (old, new) = (noise(16 * MIB, 5), noise(16 * MIB, 6));
     let cases = [

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use loadmaster_fetch::{Download, FetchError, Phase, Sha256Hash, StartedOver};
+use loadmaster_fetch::{
+    Client, Credential, Download, FetchError, How, Options, Phase, Sha256Hash, StartedOver,
+};
 
 use crate::{
-    hub::{Answer, Hub, Request, noise},
+    hub::{Answer, Hub, Request, header, noise},
     scripted::Script,
-    support::{MIB, assert_there, client, client_that_waits, download, interrupted, names, settled},
+    support::{MIB, assert_there, client_that_waits, download, interrupted, names, options, settled},
 };
 
 /// Downloads a file of `size` bytes from a server whose answers `fault` spoils; it must come whole.
@@ -143,6 +145,25 @@ async fn lies_about_ranges_and_lengths_are_seen() {
 }
 
 #[tokio::test]
+async fn a_part_is_not_gone_on_with_at_a_place_that_was_not_asked_for() {
+    let (file, folder) = (noise(16 * MIB, 9), tempfile::tempdir().unwrap());
+    let drip = Some((64 * 1024, Duration::from_millis(5)));
+    let (first, second) = (file.clone(), file.clone());
+    let hub = Hub::start(move |_| Answer { drip, ..Answer::of(&first) }).await;
+    interrupted(download(&hub, folder.path()), 3 * MIB as u64).await;
+    settled(folder.path()).await;
+    // The same version, as it says, but bytes from elsewhere.
+    let liar = Hub::start(move |_| Answer { shift: 7, ..Answer::of(&second) }).await;
+    let error = download(&liar, folder.path()).run().await.unwrap_err();
+    assert!(matches!(error, FetchError::WrongRange { wanted, .. } if wanted > 0), "{error}");
+    assert_eq!(names(folder.path()), ["model.gguf.part", "model.gguf.part.journal"]);
+    // What was there before is still good.
+    let downloaded = download(&hub, folder.path()).run().await.unwrap();
+    assert_there(folder.path(), &file, &downloaded);
+    assert!(matches!(downloaded.how, How::Downloaded { resumed } if resumed >= 3 * MIB as u64));
+}
+
+#[tokio::test]
 async fn a_wrong_hash_leaves_nothing() {
     let (file, folder) = (noise(5 * MIB, 9), tempfile::tempdir().unwrap());
     let hub = Hub::of(&file).await;
@@ -219,7 +240,12 @@ async fn redirects_lead_to_another_host_for_every_range() {
     );
     let hub = Script::start(vec![redirect]).await;
     let target = folder.path().join("model.gguf");
-    let downloaded = Download::new(&client(), &hub.url("/a"), target).unwrap().run().await.unwrap();
+    let credential = Credential::new(&hub.url("/"), Some("secret-token".to_owned()), "").unwrap();
+    let client = Client::new(Options { credentials: vec![credential], ..options() }).unwrap();
+    let downloaded = Download::new(&client, &hub.url("/a"), target).unwrap().run().await.unwrap();
     assert_there(folder.path(), &file, &downloaded);
     assert_eq!((hub.heads().len(), network.sent()), (1, file.len() as u64));
+    // Another port is another origin, which must not see the token.
+    assert!(hub.heads()[0].contains("authorization: Bearer secret-token\r\n"));
+    assert!(network.requests().iter().all(|request| header(&request.head, "authorization").is_none()));
 }

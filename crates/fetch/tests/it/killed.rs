@@ -9,16 +9,18 @@ use std::{
     time::Duration,
 };
 
-use loadmaster_fetch::{Download, Sha256Hash};
+use loadmaster_fetch::{Client, Download, Options, Sha256Hash};
 
 use crate::{
     hub::{Answer, Hub, noise},
-    support::{MIB, client, names},
+    support::{MIB, names, options},
 };
 
 /// Tells the process what to download, and to where.
 const URL: &str = "FETCH_TEST_URL";
 const TARGET: &str = "FETCH_TEST_TARGET";
+/// The certificates, in PEM form, that it trusts beside the system's; if there are any.
+const TRUST: &str = "FETCH_TEST_TRUST";
 
 /// How often a process is killed.
 const KILLS: usize = 200;
@@ -28,10 +30,24 @@ pub(crate) struct Downloading(pub(crate) Child);
 
 impl Downloading {
     pub(crate) fn start(url: &str, target: &Path) -> Self {
+        Self::start_behind(&[], None, url, target)
+    }
+
+    /// With variables of its environment that name proxies, and certificates that it trusts.
+    pub(crate) fn start_behind(
+        proxies: &[(&str, String)],
+        trust: Option<&str>,
+        url: &str,
+        target: &Path,
+    ) -> Self {
         #[expect(clippy::disallowed_methods, reason = "it is there to be killed, and always waited for")]
         let mut command = Command::new(std::env::current_exe().expect("a test knows its executable"));
         command.args(["--exact", "killed::the_process_that_is_killed"]);
         command.env(URL, url).env(TARGET, target).stdout(Stdio::null()).stderr(Stdio::null());
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_ascii_lowercase());
+        }
+        command.envs(proxies.iter().map(|(name, value)| (name, value))).envs(trust.map(|pem| (TRUST, pem)));
         Self(command.spawn().expect("a process can be started"))
     }
 
@@ -60,7 +76,10 @@ fn the_process_that_is_killed() {
     #[expect(clippy::disallowed_methods, reason = "nothing but the environment can be given to a test")]
     let (Ok(url), Some(target)) = (std::env::var(URL), std::env::var_os(TARGET)) else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(Download::new(&client(), &url, target).unwrap().run()).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "nothing but the environment can be given to a test")]
+    let certificates = std::env::var(TRUST).ok().map(String::into_bytes);
+    let client = Client::new(Options { certificates, ..options() }).unwrap();
+    runtime.block_on(Download::new(&client, &url, target).unwrap().retries(1).run()).unwrap();
 }
 
 /// Numbers by chance, the same in every run (xorshift64).

@@ -8,9 +8,13 @@ use crate::hub::Hub;
 
 pub(crate) const MIB: usize = 1 << 20;
 
-/// A client that bears with a machine that does much else.
+/// Those of a client that bears with a machine that does much else.
+pub(crate) fn options() -> Options {
+    Options { stall_timeout: Duration::from_secs(20), ..Options::default() }
+}
+
 pub(crate) fn client() -> Client {
-    client_that_waits(Duration::from_secs(20))
+    Client::new(options()).expect("this system can make a client")
 }
 
 /// A client that gives up on a server which says nothing for so long.

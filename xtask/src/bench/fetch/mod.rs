@@ -35,10 +35,10 @@ pub(crate) struct Arguments {
     mebibytes: u64,
 }
 
-/// What is measured: a name, and what is run for it, one after the other.
+/// What is measured: a name, and what is run for it: steps one after the other, the programs of a step at once.
 struct Case {
     name: &'static str,
-    steps: Vec<Command>,
+    steps: Vec<Vec<Command>>,
     runs: Vec<Run>,
 }
 
@@ -82,14 +82,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 
 impl Case {
     fn new(name: &'static str, steps: Vec<Command>) -> Self {
-        Self { name, steps, runs: Vec::new() }
+        Self { name, steps: steps.into_iter().map(|step| vec![step]).collect(), runs: Vec::new() }
+    }
+
+    fn at_once(name: &'static str, programs: Vec<Command>) -> Self {
+        Self { name, steps: vec![programs], runs: Vec::new() }
     }
 
     fn measure(&mut self) -> Result<()> {
-        let mut all = Run { seconds: 0.0, memory: 0.0 };
+        let mut all = Run::default();
         for step in &mut self.steps {
             let run = timed::run(step).context(self.name)?;
-            all = Run { seconds: all.seconds + run.seconds, memory: all.memory.max(run.memory) };
+            all = Run {
+                seconds: all.seconds + run.seconds,
+                cpu: all.cpu + run.cpu,
+                memory: all.memory.max(run.memory),
+            };
         }
         self.runs.push(all);
         Ok(())
@@ -106,10 +114,13 @@ fn program(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command 
 fn downloads(ours: &Path, aria2: Option<&Aria2>, url: &str, target: &Path, hash: &str) -> Vec<Case> {
     let path = target.to_string_lossy();
     let curl = || program("curl", &["--silent", "--fail", "--output", &path, url]);
+    let openssl = || program("openssl", &["dgst", "-sha256", &path]);
     let mut cases = vec![
         Case::new(section::OURS, vec![program(ours, &[url, &path, hash])]),
         Case::new("curl", vec![curl()]),
-        Case::new("curl, then openssl", vec![curl(), program("openssl", &["dgst", "-sha256", &path])]),
+        Case::new("curl, then openssl", vec![curl(), openssl()]),
+        // All that ours does.
+        Case::new(section::SAME_WORK, vec![curl(), openssl(), program("sync", &[&path])]),
     ];
     let Some(Aria2 { program: aria2, libraries }) = aria2 else { return cases };
     let mut aria2 = |name, more: &str| {
@@ -128,24 +139,33 @@ fn downloads(ours: &Path, aria2: Option<&Aria2>, url: &str, target: &Path, hash:
 fn hashes(ours: &Path, source: &Path, hash: &str) -> Result<Vec<Case>> {
     let path = source.to_string_lossy();
     let mut all = command::new(ours);
+    let mut at_once = Vec::new();
     let cores = std::thread::available_parallelism().context("cannot count the cores")?.get();
     for core in 0..cores {
         let link: PathBuf = source.with_extension(core.to_string());
         fs::hard_link(source, &link).context("cannot link the file")?;
         all.arg(format!("{hash}={}", link.display()));
+        at_once.push(program("openssl", &["dgst", "-sha256", &link.to_string_lossy()]));
     }
     Ok(vec![
         Case::new(section::OUR_HASH, vec![program(ours, &[&path])]),
         Case::new("openssl dgst", vec![program("openssl", &["dgst", "-sha256", &path])]),
         Case::new("sha256sum", vec![program("sha256sum", &[&path])]),
         Case::new(section::VERIFY, vec![all]),
+        Case::at_once(section::AT_ONCE, at_once),
     ])
 }
 
 fn rows(cases: Vec<Case>) -> Result<Vec<Row>> {
     let row = |case: Case| {
         let middle = |value: fn(&Run) -> f64| median(case.runs.iter().map(value).collect());
-        Some(Row { name: case.name, seconds: middle(|run| run.seconds)?, memory: middle(|run| run.memory)? })
+        Some(Row {
+            name: case.name,
+            seconds: middle(|run| run.seconds)?,
+            fastest: case.runs.iter().map(|run| run.seconds).min_by(f64::total_cmp)?,
+            cpu: middle(|run| run.cpu)?,
+            memory: middle(|run| run.memory)?,
+        })
     };
     cases.into_iter().map(|case| row(case).context("nothing was measured")).collect()
 }
