@@ -35,12 +35,6 @@ pub(crate) fn llama_server() -> PathBuf {
     fixture("LOADMASTER_TEST_LLAMA_SERVER")
 }
 
-/// The real `sd-cli`.
-#[cfg(unix)]
-pub(crate) fn sd_cli() -> PathBuf {
-    fixture("LOADMASTER_TEST_SD_CLI")
-}
-
 /// `SmolLM2` 135M, a real model.
 pub(crate) fn smollm2() -> PathBuf {
     fixture("LOADMASTER_TEST_SMOLLM2")

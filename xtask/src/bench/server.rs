@@ -55,11 +55,6 @@ impl Server {
         self.child.stdout.take().map(BufReader::new).context("the standard output is not piped")
     }
 
-    /// The id of its process.
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until `GET path` at `address` is answered with 200 and returns the time since the start.
     pub(super) fn wait_until_it_answers(&mut self, address: SocketAddr, path: &str) -> Result<Duration> {
         while !answers(address, path) {
