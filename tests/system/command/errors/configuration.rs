@@ -49,7 +49,7 @@ fn a_budget_that_is_no_amount() {
 #[test]
 fn a_backend_that_there_is_not() {
     let cause = "The configuration has a section [backends.lama], and there is no such backend";
-    check("[backends.lama]\nserver = '/x'\n", cause, "This program has llama.");
+    check("[backends.lama]\nserver = '/x'\n", cause, "This program has llama, sd.");
 }
 
 #[test]
