@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Files that are to be compared with their hashes.
 ///
-/// As many are hashed at once as there are cores. Cores that are hyper-threads of one share its instructions
+/// As many are hashed at once as there are cores. Hyper-threads of one core share its instructions
 /// for SHA-256: two files then take little less time than one after the other.
 ///
 /// Dropping the future of [`Verification::run`] stops it.
@@ -123,10 +123,16 @@ struct Work {
 }
 
 impl Work {
+    /// The next file to hash. The lock is given back here: in the head of a loop it would be held over its body,
+    /// and one file would be hashed at a time.
+    fn next(&self) -> Option<usize> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
     /// Hashes file after file; what was found, by index.
     fn run(&self) -> Vec<(usize, Result<(), FetchError>)> {
         let mut found = Vec::new();
-        while let Some(index) = self.order.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        while let Some(index) = self.next() {
             let Some((path, expected)) = self.files.get(index) else { continue };
             let outcome = match self.counter.hash(path) {
                 Ok(None) => break,
@@ -162,5 +168,38 @@ pub(crate) async fn hash_with(path: &Path, report: impl Fn(u64)) -> Result<Sha25
         let hash = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         let hash = hash.map_err(|error| of_disk(path, "read", &error))?;
         return hash.ok_or_else(|| of_disk(path, "read", &io::ErrorKind::Interrupted.into()));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{fs::OpenOptions, sync::mpsc};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// Pipes, because whoever opens one waits for somebody who reads it: both are read at once, or this waits for ever.
+    #[test]
+    fn two_files_are_read_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipes = ["a", "b"].map(|name| folder.path().join(name));
+        for pipe in &pipes {
+            mknodat(CWD, pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        }
+        let nothing: Sha256Hash =
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".parse().unwrap();
+        let files = pipes.iter().map(|pipe| (pipe.clone(), nothing)).collect();
+        let work = Arc::new(Work { files, order: Mutex::new(vec![0, 1]), counter: Counter::default() });
+        let (found, all_found) = mpsc::channel();
+        for _ in 0..2 {
+            let (work, found) = (work.clone(), found.clone());
+            thread::spawn(move || found.send(work.run()));
+        }
+        thread::spawn(move || pipes.map(|pipe| OpenOptions::new().write(true).open(pipe)));
+        for _ in 0..2 {
+            let outcomes = all_found.recv_timeout(Duration::from_secs(30)).expect("both are read");
+            assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+        }
     }
 }
