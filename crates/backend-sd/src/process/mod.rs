@@ -8,6 +8,7 @@ pub(crate) use self::system::{listens, peak, work};
 
 /// Whether a process listens at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux tells"))]
 pub(crate) enum Listens {
     /// It does not.
     Not,

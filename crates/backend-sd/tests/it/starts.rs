@@ -68,11 +68,17 @@ async fn a_port_that_another_server_has_is_not_ours() {
         .await
         .unwrap();
     let plan = place.plan(&micro("resident")).await.unwrap();
-    let error = place.try_start(plan.clone()).await.unwrap_err();
+    let error = place.try_start(plan).await.unwrap_err();
     assert!(matches!(error, BackendError::NotOurs { .. }), "{error:?}");
     foreign.stop(std::time::Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_and_is_good_once_it_is_free() {
     // A listener that shares with nobody makes the server end with 0.
-    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = Place::with(&json!({"port": listener.local_addr().unwrap().port()}), None);
+    let plan = place.plan(&micro("resident")).await.unwrap();
     assert_eq!(reason(place.try_start(plan.clone()).await.unwrap_err()), FailureReason::AddressInUse);
     drop(listener);
     let instance = place.try_start(plan).await.unwrap();
