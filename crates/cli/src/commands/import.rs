@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use loadmaster_core::Bytes;
-use loadmaster_models::{Adoptable, Import, Manifest, Origin, Scan};
+use loadmaster_models::{Adoptable, Import, Origin, Scan};
 use serde_json::json;
 
 use crate::{
@@ -39,13 +39,9 @@ pub(crate) async fn execute(args: ImportArgs, config: &Config) -> Result<ExitCod
     if args.json {
         print(&format!("{:#}\n", json!(manifest)))?;
     } else {
-        print(&told(&manifest))?;
+        print(&library::arrived(&manifest))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn told(manifest: &Manifest) -> String {
-    format!("{}, {}; loadmaster run {0}\n", manifest.name, Bytes(manifest.size()))
 }
 
 /// Lists what a program has.

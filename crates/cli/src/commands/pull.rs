@@ -43,8 +43,7 @@ pub(crate) async fn execute(args: PullArgs, config: &Config) -> Result<ExitCode,
             serde_json::to_string_pretty(&manifest).map_err(|error| Failed::because(error.to_string()))?;
         print(&format!("{json}\n"))?;
     } else {
-        let size = Bytes(manifest.size());
-        print(&format!("{}, {size}; loadmaster run {0}\n", manifest.name))?;
+        print(&library::arrived(&manifest))?;
     }
     Ok(ExitCode::SUCCESS)
 }

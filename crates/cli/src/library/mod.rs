@@ -1,5 +1,6 @@
 //! The library of models, as the command uses it.
 
+mod arrived;
 mod failed;
 mod named;
 pub(crate) mod progress;
@@ -10,7 +11,10 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use loadmaster_models::{Job, Library};
 
-pub(crate) use self::named::{Found, catalog, find, find_now, hold, known, models_to_serve, pullable};
+pub(crate) use self::{
+    arrived::arrived,
+    named::{Found, catalog, find, find_now, hold, known, models_to_serve, pullable},
+};
 use crate::{Failed, commands::interrupts::Interrupts, config::Config, failed::INTERRUPTED};
 
 /// How long work may take to notice that it was called off.
