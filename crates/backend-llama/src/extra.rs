@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use loadmaster_core::BackendError;
+use loadmaster_core::{
+    BackendError,
+    setting::{read, refusal},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::settings::{read, refusal};
 
 /// The value of such a flag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

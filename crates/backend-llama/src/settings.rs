@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use loadmaster_core::{BackendError, LaunchPlan};
+use loadmaster_core::{
+    BackendError, LaunchPlan,
+    setting::{read, refusal},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -246,19 +249,6 @@ fn shares(name: &str, value: &Value) -> Result<Vec<f64>, BackendError> {
         return Err(refusal(name, value, expected));
     }
     Ok(shares)
-}
-
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(
-    name: &str,
-    value: &Value,
-    expected: &str,
-) -> Result<T, BackendError> {
-    T::deserialize(value).map_err(|_| refusal(name, value, expected))
-}
-
-pub(crate) fn refusal(name: &str, value: &Value, expected: &str) -> BackendError {
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    BackendError::BadSetting { name: name.to_owned(), value, expected: expected.to_owned() }
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use loadmaster_core::BackendError;
+use loadmaster_core::{
+    BackendError,
+    setting::{read, refusal},
+};
 use loadmaster_gguf::memory::Override;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::settings::{GpuLayers, read, refusal};
+use crate::settings::GpuLayers;
 
 /// How a model is loaded beyond sizes and types; all of it resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use loadmaster_core::BackendError;
+use loadmaster_core::{
+    BackendError,
+    setting::{read, refusal},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::settings::{read, refusal};
 
 /// The roles that a file can have, and the flag that names a file of it to both programs.
 pub(crate) const ROLES: [(&str, &str); 9] = [

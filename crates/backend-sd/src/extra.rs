@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use loadmaster_core::BackendError;
+use loadmaster_core::{
+    BackendError,
+    setting::{read, refusal},
+};
 use serde_json::Value;
-
-use crate::settings::{read, refusal};
 
 /// Flags that this crate gives itself or leaves to requests, and those that would take it its hold on the
 /// program: a second one would make the plan a lie.

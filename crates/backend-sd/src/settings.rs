@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use loadmaster_core::{BackendError, LaunchPlan};
+use loadmaster_core::{
+    BackendError, LaunchPlan,
+    setting::{read, refusal},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -230,19 +233,6 @@ fn folder(name: &str, value: &Value) -> Result<PathBuf, BackendError> {
     let path: PathBuf = read(name, value, "it takes the path of a folder")?;
     let absolute = std::path::absolute(&path).unwrap_or(path);
     if Path::is_dir(&absolute) { Ok(absolute) } else { Err(refusal(name, value, "there is no such folder")) }
-}
-
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(
-    name: &str,
-    value: &Value,
-    expected: &str,
-) -> Result<T, BackendError> {
-    T::deserialize(value).map_err(|_| refusal(name, value, expected))
-}
-
-pub(crate) fn refusal(name: &str, value: &Value, expected: &str) -> BackendError {
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    BackendError::BadSetting { name: name.to_owned(), value, expected: expected.to_owned() }
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ mod instance;
 mod model;
 mod plan;
 mod registry;
+pub mod setting;
 
 pub use async_trait::async_trait;
 #[doc(hidden)]
