@@ -12,6 +12,7 @@ mod images;
 mod loads;
 mod machine;
 mod median;
+mod overhead;
 mod page;
 pub(crate) mod scene;
 mod scheduler;
@@ -68,6 +69,8 @@ pub(crate) enum Benchmark {
     Gateway(gateway::Arguments),
     /// Downloads beside curl and aria2c, SHA-256 beside sha256sum and openssl
     Fetch(fetch::Arguments),
+    /// Images in a row, beside sd-server itself and an sd-cli for each
+    Overhead(overhead::Arguments),
     /// Predicted memory of images beside the peaks of real processes
     Images(images::Arguments),
     /// The check of a build before each start of a server, beside sha256sum
@@ -95,6 +98,7 @@ pub(crate) fn run(what: Benchmark) -> Result<()> {
         Benchmark::Gateway(arguments) => gateway::run(&arguments),
         Benchmark::Builds { date, rounds } => builds::run(&date, rounds),
         Benchmark::Images(arguments) => images::run(&arguments),
+        Benchmark::Overhead(arguments) => overhead::run(&arguments),
         Benchmark::Fetch(arguments) => fetch::run(&arguments),
         Benchmark::Ways(arguments) => estimate::ways::run(&arguments),
     }

@@ -11,6 +11,9 @@ use crate::bench::http::{Address, Connection};
 /// Far above every bound: who waits so long is lost.
 const LIMIT: Duration = Duration::from_mins(10);
 
+/// What images show.
+pub(crate) const PROMPT: &str = "a lighthouse at the sea";
+
 /// A conversation with the language model.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
@@ -66,7 +69,7 @@ pub(crate) struct Picture {
 pub(crate) fn paint(address: &Address, seed: u64, steps: u32, side: u32) -> Result<Picture> {
     let body = json!({
         "model": PAINTER,
-        "prompt": "a lighthouse at the sea",
+        "prompt": PROMPT,
         "size": format!("{side}x{side}"),
         "steps": steps,
         "seed": seed,

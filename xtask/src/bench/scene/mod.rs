@@ -15,13 +15,13 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 pub(crate) use self::{
-    asking::{Conversation, paint},
-    studio::{CHAT, Parts, Studio},
+    asking::{Conversation, PROMPT, paint, post},
+    studio::{CHAT, PAINTER, Parts, Studio},
     timeline::{Timeline, lines},
 };
 use self::{
     clients::{SEEDS, SIDE, STEPS, Tally},
-    studio::{Needs, PAINTER},
+    studio::Needs,
     timeline::Moment,
 };
 use super::{machine, page};
