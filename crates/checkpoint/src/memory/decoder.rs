@@ -15,6 +15,9 @@ const CONVOLUTION: u64 = 4 + 4 + 9 * 2;
 /// The same without neighbours (`--vae-conv-direct`). Fitted: 2816 bytes for 256 channels.
 const DIRECT: u64 = 11;
 
+/// Bytes for each pixel of a picture that is read: 3 channels, and the neighbours of each.
+const PICTURE: u64 = 3 * (4 + 9 * 2);
+
 /// The tiny autoencoder has 64 channels, and what its blocks add to is kept beside.
 const TINY: u64 = 64 * (CONVOLUTION + 4) + 1;
 
@@ -36,8 +39,12 @@ pub(super) fn encode(parts: &Parts, family: Family, ask: &Ask) -> u64 {
         Role::Taesd => TINY,
         _ if family == Family::ChromaRadiance => 0,
         _ if has_frames(parts) => 8000,
-        // The first level has the channels of `conv_in`, and what its blocks add to is kept beside.
-        _ => output(parts, "encoder.conv_in.weight").unwrap_or(128).saturating_mul(CONVOLUTION + 4),
+        // The first level has the channels of `conv_in`. The picture's three channels and their neighbours come
+        // before; their room is free then, and too small for what follows.
+        _ => {
+            let level = output(parts, "encoder.conv_in.weight").unwrap_or(128).saturating_mul(CONVOLUTION);
+            level.saturating_add(PICTURE)
+        }
     };
     pixels(ask).saturating_mul(per_pixel)
 }

@@ -56,11 +56,12 @@ pub struct Phase {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Basis {
-    /// The family and the settings have been compared with the engine's measured peaks.
+    /// Peaks of real processes of this family, from words alone and in main memory, have been compared with it.
     Measured,
-    /// The engine's graph was counted, and not compared with a run.
+    /// Computed by the formulas of what was measured, for a family or a setting that was run at one or two sizes
+    /// (image to image) or not at all (Stable Diffusion 2 and XL, `LoRA`, a card).
     Counted,
-    /// An upper estimate by the nearest family that was counted.
+    /// An upper estimate by the nearest family that was measured; it was not run.
     Estimated,
 }
 

@@ -1,35 +1,37 @@
 //! `cargo xtask bench images`: what an image was predicted to take of memory, beside the peak of the real process.
 
 mod case;
+mod grid;
 mod log;
 mod one_shot;
+mod picture;
 mod prediction;
 mod resident;
 mod section;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::rows;
-use super::{machine, page};
-use crate::fixtures::{Images, Store};
-use case::{Case, Options};
+use super::machine::{self, kibibytes};
+use super::page;
+use crate::fixtures::{Store, hold_out};
+use crate::workspace;
+use case::{Case, Folders, Options, Set};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The date to write beside the figures, such as 2026-02-28
     #[arg(long)]
     date: String,
-    /// A file that keeps what was measured, a line for each; what it has is not measured again
-    #[arg(long)]
-    rows: Option<PathBuf>,
-    /// Measure alone what has this in its name, and leave the page as it is
+    /// Measure alone the models with this in their names, or `hold-out`, and leave the page as it is
     #[arg(long)]
     only: Option<String>,
 }
@@ -50,7 +52,7 @@ struct Row {
     model: String,
     options: Options,
     /// Width and height in pixels.
-    side: u32,
+    size: (u32, u32),
     way: Way,
     /// The most that the process had resident, in bytes.
     peak: u64,
@@ -60,9 +62,28 @@ struct Row {
 }
 
 impl Row {
-    fn is_of(&self, case: &Case, side: u32, way: Way) -> bool {
-        self.model == case.model.name && self.options == case.options && self.side == side && self.way == way
+    fn of(
+        case: &Case,
+        size: (u32, u32),
+        way: Way,
+        peak: u64,
+        weights: BTreeMap<String, u64>,
+        compute: BTreeMap<String, u64>,
+    ) -> Self {
+        Self { model: case.model.name.to_owned(), options: case.options, size, way, peak, weights, compute }
     }
+
+    fn is_of(&self, case: &Case, size: (u32, u32), way: Way) -> bool {
+        self.model == case.model.name && self.options == case.options && self.size == size && self.way == way
+    }
+}
+
+/// What is measured, and with what.
+struct Bench {
+    cli: PathBuf,
+    server: PathBuf,
+    python: PathBuf,
+    folders: Folders,
 }
 
 /// Measures what is missing, predicts, and writes the page.
@@ -70,54 +91,103 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this benchmark reads /proc: it runs on Linux only");
     let store = Store::open()?;
     let (images, python) = (store.images()?, store.python()?);
-    let kept = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let path = arguments.rows.clone().unwrap_or_else(|| kept.path().join("rows.jsonl"));
+    // What was measured is kept for as long as these programs are, so that a run goes on where one stopped.
+    let folder = workspace::root().join("target/bench-images");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    hold_out::write_all(&folder)?;
+    let path = folder.join(format!("rows-{}.jsonl", build(&images.server)?));
+    let folders = Folders { fixtures: images.models, hold_out: folder };
+    let bench = Bench { cli: images.cli, server: images.server, python, folders };
     let mut measured = rows::read::<Row>(&path)?;
     let mut file = rows::write(&path, &measured)?;
-    let wanted =
-        |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.model.name.contains(only.as_str()));
-    for case in case::CASES.iter().filter(wanted) {
-        let known = measured.len();
-        measure(case, &images, &python, &mut measured, &mut file)?;
-        for row in &measured[known..] {
-            eprintln!("{} {} {}: {} MiB", row.model, row.side, way(row.way), row.peak >> 20);
-        }
+    let is_wanted = |case: &&Case| {
+        arguments.only.as_deref().is_none_or(|only| {
+            case.model.name.contains(only) || only == "hold-out" && case.set == Set::HoldOut
+        })
+    };
+    let wanted: Vec<&Case> = grid::CASES.iter().filter(is_wanted).collect();
+    let all: usize = wanted.iter().map(|case| case.images().count()).sum();
+    eprintln!("{all} images, {} of any are measured already", measured.len());
+    let mut measuring = Measuring { bench: &bench, rows: &mut measured, file: &mut file };
+    for case in &wanted {
+        measuring.case(case)?;
     }
     let mut compared = Vec::new();
-    for (case, side, way) in case::CASES.iter().filter(wanted).flat_map(Case::images) {
-        let row = measured.iter().find(|row| row.is_of(case, side, way)).context("it was measured above")?;
-        compared.push((row, prediction::of(case, &images.models, side, way)?));
+    for (case, size, way) in wanted.iter().flat_map(|case| case.images()) {
+        let row = measured.iter().find(|row| row.is_of(case, size, way)).context("it was measured above")?;
+        compared.push((case.set, row, prediction::of(case, &bench.folders, size, way)?));
     }
     let section = section::section(&arguments.date, &machine::describe()?, &compared)?;
     println!("{section}");
     if arguments.only.is_some() { Ok(()) } else { page::write("images", &section) }
 }
 
-/// Measures what of `case` is not among `rows` yet, and adds it to them and to their file.
-fn measure(case: &Case, images: &Images, python: &Path, rows: &mut Vec<Row>, file: &mut File) -> Result<()> {
-    let missing = |way: Way, rows: &[Row]| -> Vec<u32> {
-        let is_missing = |side: &u32| !rows.iter().any(|row| row.is_of(case, *side, way));
-        case.sides.iter().copied().filter(is_missing).collect()
-    };
-    for side in missing(Way::OneShot, rows) {
-        let row = one_shot::measure(case, images, python, side)
-            .with_context(|| format!("sd-cli, {}, {side}", case.model.name))?;
-        rows::append(file, &row)?;
-        rows.push(row);
+/// What tells builds of the program apart: its length and when it was written, in seconds.
+fn build(server: &Path) -> Result<String> {
+    let metadata = fs::metadata(server).with_context(|| format!("cannot find {}", server.display()))?;
+    let written = metadata.modified()?.duration_since(UNIX_EPOCH).context("it was written before 1970")?;
+    Ok(format!("{}-{}", metadata.len(), written.as_secs()))
+}
+
+/// Rows, and the file that keeps them.
+struct Measuring<'run> {
+    bench: &'run Bench,
+    rows: &'run mut Vec<Row>,
+    file: &'run mut File,
+}
+
+impl Measuring<'_> {
+    /// Measures what of `case` is missing.
+    fn case(&mut self, case: &Case) -> Result<()> {
+        for size in self.missing(case, Way::OneShot) {
+            self.check_memory(case, size, Way::OneShot)?;
+            let row = one_shot::measure(case, self.bench, size)
+                .with_context(|| format!("sd-cli, {}, {size:?}", case.model.name))?;
+            self.keep(row)?;
+        }
+        let sizes = self.missing(case, Way::Resident);
+        let Some(&largest) = sizes.iter().max_by_key(|(width, height)| width * height) else {
+            return Ok(());
+        };
+        self.check_memory(case, largest, Way::Resident)?;
+        let mut server = resident::Resident::start(case, self.bench)
+            .with_context(|| format!("sd-server, {}", case.model.name))?;
+        for size in sizes {
+            let row = server
+                .measure(case, size)
+                .with_context(|| format!("sd-server, {}, {size:?}", case.model.name))?;
+            self.keep(row)?;
+        }
+        Ok(())
     }
-    let sides = missing(Way::Resident, rows);
-    if sides.is_empty() {
-        return Ok(());
+
+    fn missing(&self, case: &Case, way: Way) -> Vec<(u32, u32)> {
+        let is_missing = |size: &(u32, u32)| !self.rows.iter().any(|row| row.is_of(case, *size, way));
+        case.sizes.iter().copied().filter(is_missing).collect()
     }
-    let mut server =
-        resident::Resident::start(case, images).with_context(|| format!("sd-server, {}", case.model.name))?;
-    for side in sides {
-        let row =
-            server.measure(case, side).with_context(|| format!("sd-server, {}, {side}", case.model.name))?;
-        rows::append(file, &row)?;
-        rows.push(row);
+
+    fn keep(&mut self, row: Row) -> Result<()> {
+        let (width, height) = row.size;
+        eprintln!(
+            "{} {} {width} x {height} {}: {} MiB",
+            row.model,
+            row.options.name(),
+            way(row.way),
+            row.peak >> 20
+        );
+        rows::append(self.file, &row)?;
+        self.rows.push(row);
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses what the machine could swap or kill: half as much again as is predicted must be free.
+    fn check_memory(&self, case: &Case, size: (u32, u32), way: Way) -> Result<()> {
+        let memory = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
+        let available = kibibytes(&memory, "MemAvailable").context("it has no MemAvailable")? * 1024;
+        let needed = prediction::of(case, &self.bench.folders, size, way)?.peak / 2 * 3;
+        ensure!(available >= needed, "{} MiB are available, and {} needed", available >> 20, needed >> 20);
+        Ok(())
+    }
 }
 
 fn way(way: Way) -> &'static str {
@@ -129,8 +199,8 @@ fn way(way: Way) -> &'static str {
 
 /// What both programs are given, and the environment that the product gives them: no spinning threads, and a heap
 /// that gives back what is freed.
-fn prepare(program: &mut Command, case: &Case, models: &Path) {
-    program.args(case.arguments(models)).arg("-v");
+fn prepare(program: &mut Command, case: &Case, folders: &Folders) {
+    program.args(case.arguments(folders)).arg("-v");
     program.envs([
         ("GGML_NO_BACKTRACE", "1"),
         ("OMP_WAIT_POLICY", "passive"),

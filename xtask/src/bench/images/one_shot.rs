@@ -1,14 +1,13 @@
 //! The peak of `sd-cli`, as the kernel counts it for a process that has ended.
 
-use std::path::Path;
+use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
-use super::case::Case;
-use super::{Row, Way, log, prepare};
+use super::case::{Case, Options};
+use super::{Bench, Row, Way, log, picture, prepare};
 use crate::command;
-use crate::fixtures::Images;
 
 /// Runs its arguments and prints their largest resident set. Python can `wait4`, and the standard library of Rust
 /// cannot.
@@ -23,13 +22,18 @@ sys.exit(0 if status == 0 else f'it ended with the status {os.waitstatus_to_exit
 const PEAK: &str = "ru_maxrss ";
 
 /// Paints one image and measures what that took.
-pub(super) fn measure(case: &Case, images: &Images, python: &Path, side: u32) -> Result<Row> {
+pub(super) fn measure(case: &Case, bench: &Bench, size: (u32, u32)) -> Result<Row> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut cli = command::new(python);
-    cli.args(["-c", WAIT4]).arg(&images.cli);
-    prepare(&mut cli, case, &images.models);
-    let side_argument = side.to_string();
-    cli.args(["-p", "a cat", "-W", &side_argument, "-H", &side_argument, "--steps", "1", "--seed", "1"]);
+    let mut cli = command::new(&bench.python);
+    cli.args(["-c", WAIT4]).arg(&bench.cli);
+    prepare(&mut cli, case, &bench.folders);
+    let (width, height, batch) = (size.0.to_string(), size.1.to_string(), case.options.batch().to_string());
+    cli.args(["-p", "a cat", "-W", &width, "-H", &height, "--steps", "1", "--seed", "1", "-b", &batch]);
+    if case.options == Options::Picture {
+        let path = folder.path().join("picture.ppm");
+        fs::write(&path, picture::ppm(size)).context("cannot write a picture")?;
+        cli.args(["--strength", "1", "-i"]).arg(path);
+    }
     cli.arg("-o").arg(folder.path().join("image.png")).current_dir(folder.path());
     let output = cli.stdin(Stdio::null()).output().context("cannot start Python")?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -42,6 +46,5 @@ pub(super) fn measure(case: &Case, images: &Images, python: &Path, side: u32) ->
     let peak = said.lines().rev().find_map(|line| line.strip_prefix(PEAK)?.parse::<u64>().ok());
     let peak = peak.context("Python printed no peak")? * 1024;
     let (weights, compute) = log::buffers(&said);
-    let model = case.model.name.to_owned();
-    Ok(Row { model, options: case.options, side, way: Way::OneShot, peak, weights, compute })
+    Ok(Row::of(case, size, Way::OneShot, peak, weights, compute))
 }

@@ -1,12 +1,10 @@
 //! What our own formulas say of the same image.
 
-use std::path::Path;
-
 use anyhow::Result;
 use loadmaster_checkpoint::{Runs, memory};
 
 use super::Way;
-use super::case::Case;
+use super::case::{Case, Folders};
 
 /// Bytes that are predicted.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +16,8 @@ pub(super) struct Prediction {
     pub(super) decoder: u64,
 }
 
-pub(super) fn of(case: &Case, models: &Path, side: u32, way: Way) -> Result<Prediction> {
-    let memory = memory::peak(&case.parts(models)?, &case.ask(side))?;
+pub(super) fn of(case: &Case, folders: &Folders, size: (u32, u32), way: Way) -> Result<Prediction> {
+    let memory = memory::peak(&case.parts(folders)?, &case.ask(size))?;
     let runs = match way {
         Way::OneShot => Runs::OneShot,
         Way::Resident => Runs::Resident,
