@@ -60,7 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loadmaster-models", &["loadmaster-checkpoint", "loadmaster-fetch", "loadmaster-gguf"]),
     ("loadmaster-supervise", &[]),
     ("loadmaster-sysprobe", &[]),
-    ("xtask", &["loadmaster-checkpoint", "loadmaster-gguf"]),
+    ("xtask", &["loadmaster-checkpoint", "loadmaster-gguf", "loadmaster-images"]),
 ];
 
 /// The tests see the whole system.

@@ -67,7 +67,7 @@ pub(super) const CASES: &[Case] = &[
     unseen(&SD1_TINY_TAE, Options::None, &[(320, 256)]),
     unseen(&SD1_TINY, Options::Converted, &[(320, 256)]),
     unseen(&SD1_TINY, Options::Mapped, &[(320, 256)]),
-    unseen(&SD1_TINY, Options::Picture, &[(320, 256)]),
+    unseen(&SD1_TINY, Options::Picture, &[(448, 320)]),
     unseen(&SD1_TINY, Options::Tiling, &[(448, 320)]),
     unseen(&SD1_TINY, Options::DirectConvolution, &[(320, 256)]),
     unseen(&SD1_TINY, Options::FlashAttention, &[(320, 256)]),
