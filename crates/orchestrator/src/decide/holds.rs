@@ -14,7 +14,8 @@ use loadmaster_core::{DeviceId, Event, HoldId, InstanceId, InstanceState, Machin
 
 use super::{
     InstanceEntry, ModelEntry, Progress, State,
-    room::{FRESH, Pressure},
+    room::FRESH,
+    verdict::Pressure,
     victims::{self, Candidate},
 };
 use crate::{
