@@ -28,6 +28,7 @@ mod changes;
 mod claims;
 mod glance;
 mod gpus;
+mod hold_entries;
 mod holds;
 mod inputs;
 mod lifecycle;
@@ -235,7 +236,7 @@ pub(crate) struct State {
     /// Counts preparations.
     preparations: u64,
     /// Memory that is held for other programs, or shall be.
-    holds: BTreeMap<HoldId, holds::HoldEntry>,
+    holds: BTreeMap<HoldId, hold_entries::HoldEntry>,
     /// When the last server ended.
     ended: Option<Duration>,
     /// Memory that did not come back.
