@@ -17,6 +17,7 @@ mod prerequisites;
 mod steps;
 mod test;
 mod tidy;
+mod vendor_ui;
 mod workspace;
 mod zoo;
 
@@ -60,6 +61,8 @@ enum Task {
         #[arg(long, value_name = "PATH")]
         model: Option<PathBuf>,
     },
+    /// Bring the modules of the control panel from npm into its folder, as they are pinned
+    VendorUi,
     /// Check the rules that no compiler checks: direction of crates, sizes, names
     Tidy,
     /// Run all that continuous integration runs, in its order
@@ -95,6 +98,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Fixtures { json, verify } => fixtures::run(json, verify)?,
         Task::Test { filter } => test::run(&filter)?,
         Task::Integration { llama_server, model } => test::run_integration(llama_server, model)?,
+        Task::VendorUi => vendor_ui::run()?,
         Task::Tidy => tidy::run()?,
         Task::Ci => ci::run()?,
         Task::Zoo { out, names } => zoo::run(out, &names)?,
