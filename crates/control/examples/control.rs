@@ -1,4 +1,5 @@
 //! Serves the control API over a library without models, until it is interrupted.
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::{error::Error, sync::Arc};
 

@@ -16,14 +16,19 @@ mod downloads;
 mod estimate;
 mod header;
 mod library;
+mod memory;
 mod program;
+mod recommendations;
 mod state;
 mod system;
+
+use std::sync::Arc;
 
 use axum::Router;
 pub use loadmaster_gateway::ApiError;
 use loadmaster_gateway::Topics;
 
+use self::memory::MemoryTopic;
 pub use self::{
     program::Program,
     state::{ControlState, Parts},
@@ -45,6 +50,7 @@ pub fn routes(state: ControlState) -> Router {
 /// What `GET /api/v1/events?topics=` can tell beside events. Must be called within a tokio runtime.
 pub fn topics(state: &ControlState) -> Topics {
     let mut topics = Topics::default();
+    topics.add("memory", Arc::new(MemoryTopic::new(Arc::clone(state.meter()))));
     library::topics(state, &mut topics);
     downloads::topics(state, &mut topics);
     binaries::topics(state, &mut topics);

@@ -1,11 +1,15 @@
 //! What every handler has.
 
-use std::{ops::Deref, sync::Arc, time::SystemTime};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use loadmaster_orchestrator::{MachineReader, Orchestrator};
-use loadmaster_sysprobe::Probe;
+use loadmaster_sysprobe::{Facts, Probe};
 
-use crate::Program;
+use crate::{Program, memory::Meter};
 
 /// What the API is built of.
 #[derive(Debug)]
@@ -31,17 +35,34 @@ pub struct ControlState(Arc<Shared>);
 struct Shared {
     parts: Parts,
     started_at_ms: u64,
+    meter: Arc<Meter>,
+    /// What the machine has, once somebody has asked.
+    facts: OnceLock<Facts>,
 }
 
 impl ControlState {
     /// Of these parts. Must be called within a tokio runtime.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Shared { parts, started_at_ms: now_ms() }))
+        let meter = Meter::new(parts.orchestrator.clone(), Arc::clone(&parts.machine));
+        Self(Arc::new(Shared { parts, started_at_ms: now_ms(), meter, facts: OnceLock::new() }))
     }
 
     /// When this was made: milliseconds since 1970.
     pub(crate) fn started_at_ms(&self) -> u64 {
         self.0.started_at_ms
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.0.meter
+    }
+
+    /// What the machine has. Drivers are asked the first time, which blocks.
+    pub(crate) fn facts(&self) -> Result<&Facts, loadmaster_sysprobe::Error> {
+        if let Some(facts) = self.0.facts.get() {
+            return Ok(facts);
+        }
+        let facts = self.probe.facts()?;
+        Ok(self.0.facts.get_or_init(|| facts))
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn events(
         let remedy = "Send ?topics= with names and commas between them, or leave it out.";
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
     })?;
-    let states = listen(&gateway.topics, &asked.topics)?;
+    let topics = listen(&gateway.topics, &asked.topics)?;
     let status = gateway.orchestrator.status().await?;
     let asked = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse::<u64>().ok());
     // An id of an earlier run of this program is less than all of this one.
@@ -58,11 +58,11 @@ pub(crate) async fn events(
         let event = listener.next().await?;
         Some((Some(event), listener))
     });
-    let states =
-        states.map(|News { event, data }| Some(Event::default().event(event).data(data.to_string())));
+    let topics =
+        topics.map(|News { event, data }| Some(Event::default().event(event).data(data.to_string())));
     // The end of the events is the end of all: topics would go on for ever.
     let events = events.chain(stream::once(async { None }));
-    let both = stream::select(events, states);
+    let both = stream::select(events, topics);
     let stream = both.take_while(|event| std::future::ready(event.is_some())).filter_map(std::future::ready);
     let stream = stream.map(Ok::<_, Infallible>);
     let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
