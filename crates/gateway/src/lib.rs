@@ -63,12 +63,13 @@ mod holds;
 mod images;
 mod jobs;
 mod journal;
-mod json_body;
+pub mod json_body;
 mod metrics;
 mod models;
 mod plan;
 mod reload;
 mod stream;
+mod topics;
 mod upstreams;
 mod waiting;
 mod wish;
@@ -89,6 +90,7 @@ pub use self::{
     error::ApiError,
     jobs::{JobsError, JobsOptions},
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
+    topics::{Board, News, Topic, Topics},
 };
 use self::{images::Raises, jobs::Jobs, journal::Journal, upstreams::Upstreams};
 
@@ -111,6 +113,8 @@ struct Gateway {
     /// The jobs, if there is a folder for them.
     jobs: Option<Arc<Jobs>>,
     raises: Raises,
+    /// What events tell of on request.
+    topics: Topics,
 }
 
 /// What a program may have beside its orchestrator.
@@ -121,6 +125,10 @@ pub struct Options {
     pub reloads: Option<Reloads>,
     /// Where jobs are kept; without, they are refused, and so is `"response_format": "url"`.
     pub jobs: Option<JobsOptions>,
+    /// What `GET /api/v1/events?topics=` tells beside events.
+    pub topics: Topics,
+    /// More routes, behind the same guard and with the same limit of bodies.
+    pub routes: Router,
 }
 
 impl Options {
@@ -135,6 +143,18 @@ impl Options {
     pub fn with_jobs(self, jobs: JobsOptions) -> Self {
         Self { jobs: Some(jobs), ..self }
     }
+
+    /// The same, with states that events tell of on request.
+    #[must_use]
+    pub fn with_topics(self, topics: Topics) -> Self {
+        Self { topics, ..self }
+    }
+
+    /// The same, with more routes.
+    #[must_use]
+    pub fn with_routes(self, routes: Router) -> Self {
+        Self { routes: self.routes.merge(routes), ..self }
+    }
 }
 
 impl Gateway {
@@ -146,7 +166,7 @@ impl Gateway {
 
 /// All routes over `orchestrator`, without a configuration and without jobs. Must be called within a tokio runtime.
 pub fn router(orchestrator: Orchestrator) -> Router {
-    routes(orchestrator, None, None)
+    routes(orchestrator, Options::default(), None)
 }
 
 /// All routes, for a program that has what `options` say. Must be called within a tokio runtime.
@@ -154,11 +174,11 @@ pub fn router(orchestrator: Orchestrator) -> Router {
 /// # Errors
 /// The folder of the jobs cannot be used.
 pub fn router_with(orchestrator: Orchestrator, options: Options) -> Result<Router, JobsError> {
-    let jobs = options.jobs.map(Jobs::open).transpose()?;
-    Ok(routes(orchestrator, options.reloads, jobs))
+    let jobs = options.jobs.clone().map(Jobs::open).transpose()?;
+    Ok(routes(orchestrator, options, jobs))
 }
 
-fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc<Jobs>>) -> Router {
+fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>) -> Router {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let gateway = Arc::new(Gateway {
         journal: Journal::of(&orchestrator),
@@ -166,9 +186,10 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc
         upstreams: Upstreams::default(),
         created: since.as_secs(),
         first_event: u64::try_from(since.as_micros()).unwrap_or(0),
-        reloads,
+        reloads: options.reloads,
         jobs,
         raises: Raises::default(),
+        topics: options.topics,
     });
     Router::new()
         .route("/v1/models", get(models::list))
@@ -195,11 +216,12 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc
         .route("/healthz", get(control::healthz))
         .route("/readyz", get(control::readyz))
         .route("/metrics", get(metrics::metrics))
+        .with_state(gateway)
+        .merge(options.routes)
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(browser_guard::check))
-        .with_state(gateway)
 }
 
 /// Serves `router` until `shutdown` completes, then lets open requests finish.

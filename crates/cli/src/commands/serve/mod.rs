@@ -1,13 +1,15 @@
 //! `loadmaster serve`
 
+mod control;
 mod reload;
 mod resume;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use loadmaster_binaries::Program;
-use loadmaster_gateway::{JobsOptions, Options};
+use loadmaster_gateway::JobsOptions;
+use loadmaster_orchestrator::ThisMachine;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch as latest},
@@ -37,7 +39,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     for program in Program::ALL {
         builds::ready(config, program, false).await?;
     }
-    let orchestrator = engine::start(config)?;
+    let machine = Arc::new(ThisMachine::new());
+    let orchestrator = engine::start_on(config, machine.clone())?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
     // A mistake is told now, and not to the first client.
@@ -51,15 +54,17 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
     println!("listening on http://{address}");
 
-    let options = Options::default().with_jobs(JobsOptions::new(config.folders.state.join("jobs")));
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
+    let options = control::options(&orchestrator, machine, &reloads, config)?
+        .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
+        .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
     let reloader =
         Reloader { orchestrator: orchestrator.clone(), begun, config, offered, holds, files, flags };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
-    let router = loadmaster_gateway::router_with(orchestrator.clone(), options.with_reloads(reloads))
+    let router = loadmaster_gateway::router_with(orchestrator.clone(), options)
         .map_err(|error| Failed::because(error.to_string()))?;
     let served = tokio::spawn(loadmaster_gateway::serve(listener, router, async move {
         // The sender lives as long as this function.

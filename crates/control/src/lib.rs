@@ -1,0 +1,58 @@
+//! The control API of Loadmaster: everything that the panel shows and does, over what the gateway has.
+//!
+//! [`routes`] makes an [`axum::Router`] of a [`ControlState`], and [`topics`] what `GET /api/v1/events?topics=` tells
+//! beside events. Both go into the gateway's [`Options`](loadmaster_gateway::Options), which lays one guard, one limit
+//! of bodies and one shape of errors around all of it.
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `GET /api/v1/system` | version, machine, memory now, what fits here |
+//!
+//! **Invariant:** this crate calls no backend. What needs memory asks the orchestrator.
+
+mod binaries;
+mod catalog;
+mod downloads;
+mod estimate;
+mod header;
+mod library;
+mod memory;
+mod program;
+mod recommendations;
+mod state;
+mod system;
+
+use std::sync::Arc;
+
+use axum::Router;
+pub use loadmaster_gateway::ApiError;
+use loadmaster_gateway::Topics;
+
+use self::memory::MemoryTopic;
+pub use self::{
+    program::Program,
+    state::{ControlState, Parts},
+};
+
+/// All routes of this crate, to be given to the gateway's options.
+pub fn routes(state: ControlState) -> Router {
+    Router::new()
+        .merge(system::routes())
+        .merge(library::routes())
+        .merge(header::routes())
+        .merge(downloads::routes())
+        .merge(catalog::routes())
+        .merge(estimate::routes())
+        .merge(binaries::routes())
+        .with_state(state)
+}
+
+/// What `GET /api/v1/events?topics=` can tell beside events. Must be called within a tokio runtime.
+pub fn topics(state: &ControlState) -> Topics {
+    let mut topics = Topics::default();
+    topics.add("memory", Arc::new(MemoryTopic::new(Arc::clone(state.meter()))));
+    library::topics(state, &mut topics);
+    downloads::topics(state, &mut topics);
+    binaries::topics(state, &mut topics);
+    topics
+}

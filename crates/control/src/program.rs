@@ -1,0 +1,28 @@
+//! What only the program around this API knows.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use loadmaster_gateway::{ApiError, Reloaded};
+
+/// The program that serves this API: it has the configuration, and opens what the configuration speaks of.
+#[async_trait]
+pub trait Program: Debug + Send + Sync {
+    /// Opens the library of builds.
+    ///
+    /// # Errors
+    /// The folder, or the user's catalog, cannot be used.
+    async fn builds(&self) -> Result<loadmaster_binaries::Library, ApiError>;
+
+    /// Makes the one who pulls models, with the user's token and certificates.
+    ///
+    /// # Errors
+    /// The certificates cannot be used.
+    async fn puller(&self) -> Result<loadmaster_models::Puller, ApiError>;
+
+    /// Reads the configuration and the library again, and offers what there is now.
+    ///
+    /// # Errors
+    /// The configuration is wrong; all stays as it was.
+    async fn reload(&self) -> Result<Reloaded, ApiError>;
+}
