@@ -58,5 +58,5 @@ pub(super) fn options(
     });
     Ok(Options::default()
         .with_topics(loadmaster_control::topics(&state))
-        .with_routes(loadmaster_control::routes(state)))
+        .with_routes(loadmaster_control::routes(state).merge(loadmaster_panel::routes())))
 }

@@ -1,0 +1,102 @@
+// The frame: navigation, the banner of a lost connection, and the page that is chosen.
+import { computed, effect, html, signal, useEffect } from "./lib.js";
+import { ErrorBoundary } from "./parts/boundary.js";
+import { Icon } from "./parts/icon.js";
+import { bytes } from "./pure/format.js";
+import { used } from "./pure/segments.js";
+import { connect } from "./state/stream.js";
+import { activeDownloads, activeJobs, connection, memory, status, system } from "./state/store.js";
+import { Images } from "./tabs/images/page.js";
+import { Llm } from "./tabs/llm/page.js";
+import { Models } from "./tabs/models/page.js";
+import { Resources } from "./tabs/resources/page.js";
+import { System } from "./tabs/system/page.js";
+
+const PAGES = [
+  { id: "system", title: "System", page: System },
+  { id: "models", title: "Models", page: Models, count: activeDownloads },
+  { id: "llm", title: "LLM", page: Llm },
+  { id: "images", title: "Images", page: Images, count: activeJobs },
+  { id: "resources", title: "Resources", page: Resources },
+];
+
+/** The page that the address names: `#/models`. */
+const chosen = signal(named());
+
+function named() {
+  const id = location.hash.replace(/^#\/?/, "").split("/")[0] ?? "";
+  // Whoever comes for the first time, and has no model, is led to one by the page of models.
+  return PAGES.some((page) => page.id === id) ? id : "system";
+}
+
+addEventListener("hashchange", () => { chosen.value = named(); });
+effect(() => { document.title = `${PAGES.find((page) => page.id === chosen.value)?.title ?? "Panel"} · Loadmaster`; });
+
+const used_of_host = computed(() => {
+  const host = memory.value?.devices.find((device) => device.kind === "host");
+  return host ? { ...used(host), total: host.total } : null;
+});
+
+export function App() {
+  const id = chosen.value;
+  const Page = PAGES.find((page) => page.id === id)?.page ?? System;
+  useEffect(() => { scrollTo(0, 0); }, [id]);
+  return html`
+    <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
+    <div class="shell">
+      <header class="rail">
+        <div class="brand"><${Mark} />Loadmaster</div>
+        <nav aria-label="Pages"><ul>
+          ${PAGES.map((page) => html`<li key=${page.id}>
+            <a href=${`#/${page.id}`} aria-current=${page.id === id ? "page" : undefined}><${Icon} name=${page.id} />${page.title}<${Count} of=${page.count} /></a>
+          </li>`)}
+        </ul></nav>
+        <div class="rail-foot"><${Gauge} /><${Connection} /></div>
+      </header>
+      <div class="content">
+        <${Banner} />
+        <main id="main" tabindex="-1"><${ErrorBoundary} key=${id}><div class="page" data-page=${id}><${Page} /></div><//></main>
+      </div>
+    </div>`;
+}
+
+function Mark() {
+  return html`<svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="9" fill="var(--accent)" />
+    <g fill="var(--on-accent)"><rect x="7" y="18" width="5" height="7" rx="1.6" opacity=".6" /><rect x="13.5" y="12" width="5" height="13" rx="1.6" opacity=".8" /><rect x="20" y="7" width="5" height="18" rx="1.6" /></g></svg>`;
+}
+
+/** @param {{ of?: { value: unknown[] } | undefined }} props */
+function Count({ of }) {
+  const number = of?.value.length ?? 0;
+  return number > 0 ? html`<span class="badge accent count">${number}<span class="sr"> under way</span></span>` : null;
+}
+
+function Gauge() {
+  const host = used_of_host.value;
+  if (!host) return null;
+  const share = (/** @type {number} */ value) => ({ width: `${(value / host.total) * 100}%` });
+  return html`<div class="gauge">
+    <span><span>Memory</span><span class="num">${bytes(host.used)} of ${bytes(host.total)}</span></span>
+    <div class="bar slim" aria-hidden="true"><i class="c-new" style=${share(host.ours)}></i><i class="c-other" style=${share(Math.max(0, host.used - host.ours))}></i></div>
+  </div>`;
+}
+
+function Connection() {
+  const state = connection.value;
+  const word = state === "open" ? "Connected" : state === "lost" ? "No connection" : "Connecting";
+  const tone = state === "open" ? "good" : state === "lost" ? "bad" : "busy";
+  const version = system.value?.version;
+  return html`<div class="conn" role="status"><span class=${`dot ${tone}`} aria-hidden="true"></span>${word}${version && html`<span class="muted">· ${version}</span>`}</div>`;
+}
+
+function Banner() {
+  if (connection.value === "lost") {
+    return html`<div class="banner" role="alert"><span class="spin" aria-hidden="true"></span>
+      <span class="grow">The connection to the daemon was lost. What is shown was true a moment ago; this page goes on by itself when the daemon is back.</span>
+      <button class="btn slim" onClick=${connect}>Try now</button></div>`;
+  }
+  if (status.value?.closing) {
+    return html`<div class="banner" role="alert"><${Icon} name="info" />The daemon is about to end: it finishes what is being answered.</div>`;
+  }
+  return null;
+}

@@ -1,0 +1,76 @@
+// Builds of the servers: which one is used, which others there are, and why some were rejected.
+
+/** @import { Build, Server } from "../../types.js" */
+import { html, useEffect, useState } from "../../lib.js";
+import { Action, Badge, Card, Empty, ErrorNote, NotHere, Note, Progress } from "../../parts/basics.js";
+import { ask, problemOf, segment } from "../../state/api.js";
+import { builds, installs } from "../../state/store.js";
+
+/** @type {Record<string, string>} */
+const NAMES = { llama: "llama-server, language models", sd: "sd-server, images" };
+
+export function Builds() {
+  const [missing, setMissing] = useState(false);
+  const [problem, setProblem] = useState(/** @type {any} */ (null));
+  const servers = builds.value;
+  useEffect(() => {
+    if (builds.peek()) return;
+    ask("GET", "/api/v1/binaries").then((told) => { builds.value = told.servers; }).catch((error) => {
+      const what = problemOf(error);
+      if (what.isMissing) setMissing(true);
+      else setProblem(what);
+    });
+  }, []);
+  /** @param {string} method @param {string} path @param {unknown} [body] */
+  const act = async (method, path, body) => {
+    setProblem(null);
+    const told = await ask(method, path, body);
+    if (told?.id && told.state) installs.value = new Map(installs.peek()).set(told.id, told);
+    const list = await ask("GET", "/api/v1/binaries");
+    builds.value = list.servers;
+  };
+  const onError = (/** @type {unknown} */ error) => setProblem(problemOf(error));
+  return html`<${Card} title="Servers" hint="Loadmaster brings the build that suits this machine, proves it with a small model, and goes back where one fails.">
+    <div class="stack">
+      <${ErrorNote} problem=${problem} onClose=${() => setProblem(null)} />
+      ${!servers && (missing ? html`<${NotHere} what="a list of builds" />` : !problem && html`<${Empty} icon="shield" title="Looking for builds" />`)}
+      ${(servers ?? []).map((server) => html`<${OneServer} key=${server.server} server=${server} act=${act} onError=${onError} />`)}
+    </div>
+  <//>`;
+}
+
+/** @param {{ server: Server, act: (method: string, path: string, body?: unknown) => Promise<void>, onError: (error: unknown) => void }} props */
+function OneServer({ server, act, onError }) {
+  const running = [...installs.value.values()].filter((task) => (task.server ?? server.server) === server.server && ["queued", "running", "verifying", "proving", "unpacking"].includes(task.state));
+  const rejected = server.builds.filter((build) => build.rejected);
+  return html`<div class="stack inner">
+    <div class="row between">
+      <div><h3>${NAMES[server.server] ?? server.server}</h3><p class="small muted">${server.active ? `In use: ${server.active.version} (${server.active.variant})` : "None is installed yet."}</p></div>
+      <${Action} icon="download" class="slim" run=${() => act("POST", "/api/v1/binaries/install", { server: server.server })} onError=${onError}>${server.active ? "Look for a newer one" : "Install"}<//>
+    </div>
+    ${running.map((task) => html`<div key=${task.id} class="stack tight"><span class="small">${task.stage ?? task.state}: ${task.build ?? ""}</span><${Progress} label="Installation" share=${task.total ? task.bytes / task.total : null} /></div>`)}
+    ${server.builds.length > 0 && html`<div class="scroll-x" tabindex="0" role="region" aria-label=${`Builds of ${server.server}`}><table>
+      <thead><tr><th>Version</th><th>Variant</th><th>Origin</th><th>State</th><th class="r"><span class="sr">Actions</span></th></tr></thead>
+      <tbody>${server.builds.map((build) => html`<tr key=${build.id}>
+        <td><b>${build.version}</b></td><td>${build.variant}</td><td class="muted">${text(build.origin)}</td><td>${state(build, server)}</td>
+        <td class="r"><span class="row end">
+          <${Action} icon="shield" class="slim ghost icon-only" label=${`Verify ${build.version}`} run=${() => act("POST", `/api/v1/binaries/${segment(build.id)}/verify`)} onError=${onError} />
+          ${server.active?.id !== build.id && html`<${Action} icon="trash" class="slim ghost danger icon-only" label=${`Remove ${build.version}`} run=${() => act("DELETE", `/api/v1/binaries/${segment(build.id)}`)} onError=${onError} />`}
+        </span></td>
+      </tr>`)}</tbody>
+    </table></div>`}
+    ${rejected.map((build) => html`<${Note} key=${build.id} tone="warn"><p>${build.version} (${build.variant}) was rejected: ${build.rejected?.why}</p><p>${build.rejected?.remedy}</p><//>`)}
+  </div>`;
+}
+
+/** @param {Build} build @param {Server} server */
+function state(build, server) {
+  if (build.rejected) return html`<${Badge} tone="bad">rejected<//>`;
+  if (server.active?.id === build.id) return html`<${Badge} tone="good">in use<//>`;
+  return html`<${Badge}>${build.proven ? "proven" : "not proven yet"}<//>`;
+}
+
+/** @param {any} origin */
+function text(origin) {
+  return typeof origin === "string" ? origin : (origin?.kind ?? JSON.stringify(origin ?? ""));
+}
