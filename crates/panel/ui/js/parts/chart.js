@@ -84,7 +84,7 @@ function options(element, series, max, height, format) {
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, max ?? Math.max(high || 1, 1)] } },
     axes: [
       { ...axis, size: 24, grid: { show: false }, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false })), space: 80 },
-      { ...axis, size: 62, space: 34, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(format) },
+      { ...axis, size: 62, space: 34, ...(max ? { splits: () => [0, max / 4, max / 2, (max * 3) / 4, max] } : {}), values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(format) },
     ],
     series: [{}, ...lines],
   };

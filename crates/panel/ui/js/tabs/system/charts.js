@@ -7,7 +7,7 @@ import { memory, samples } from "../../state/store.js";
 
 const MEMORY = [{ label: "In use", color: "--other", fill: true }, { label: "Ours", color: "--s0", fill: true }];
 const CPU = [{ label: "Processor", color: "--s1", fill: true }];
-const asPercent = (/** @type {number} */ value) => `${value} %`;
+const asPercent = (/** @type {number} */ value) => `${Math.round(value)} %`;
 const asBytes = (/** @type {number} */ value) => (value === 0 ? "0" : bytes(value));
 
 export function Charts() {

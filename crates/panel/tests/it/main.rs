@@ -1,0 +1,4 @@
+//! The router from outside, and the files that it serves.
+
+mod files;
+mod served;
