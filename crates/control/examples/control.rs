@@ -3,7 +3,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use loadmaster_control::{ApiError, ControlState, Parts, Program};
+use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program};
 use loadmaster_core::{Registry, async_trait};
 use loadmaster_gateway::{Options, Reloaded};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
@@ -39,6 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         machine,
         probe: Probe::in_own_child()?,
         library: loadmaster_models::Library::open(folder.path())?,
+        logs: Logs { daemon: DaemonLog::default(), folder: folder.path().join("logs") },
         program: Arc::new(Bare),
     });
     let options = Options::default()

@@ -16,7 +16,9 @@ mod downloads;
 mod estimate;
 mod header;
 mod library;
+mod logs;
 mod memory;
+mod openapi;
 mod program;
 mod recommendations;
 mod state;
@@ -28,8 +30,9 @@ use axum::Router;
 pub use loadmaster_gateway::ApiError;
 use loadmaster_gateway::Topics;
 
-use self::memory::MemoryTopic;
+use self::{logs::LogsTopic, memory::MemoryTopic};
 pub use self::{
+    logs::{DaemonLog, Logs},
     program::Program,
     state::{ControlState, Parts},
 };
@@ -38,6 +41,7 @@ pub use self::{
 pub fn routes(state: ControlState) -> Router {
     Router::new()
         .merge(system::routes())
+        .merge(logs::routes())
         .merge(library::routes())
         .merge(header::routes())
         .merge(downloads::routes())
@@ -51,6 +55,7 @@ pub fn routes(state: ControlState) -> Router {
 pub fn topics(state: &ControlState) -> Topics {
     let mut topics = Topics::default();
     topics.add("memory", Arc::new(MemoryTopic::new(Arc::clone(state.meter()))));
+    topics.add("logs", Arc::new(LogsTopic::new(state.logs.clone(), state.orchestrator.clone())));
     library::topics(state, &mut topics);
     downloads::topics(state, &mut topics);
     binaries::topics(state, &mut topics);

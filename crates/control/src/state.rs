@@ -9,7 +9,7 @@ use std::{
 use loadmaster_orchestrator::{MachineReader, Orchestrator};
 use loadmaster_sysprobe::{Facts, Probe};
 
-use crate::{Program, memory::Meter};
+use crate::{Logs, Program, memory::Meter};
 
 /// What the API is built of.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Parts {
     pub probe: Probe,
     /// The models on disk.
     pub library: loadmaster_models::Library,
+    /// What it and its servers write down.
+    pub logs: Logs,
     /// The program around it.
     pub program: Arc<dyn Program>,
 }

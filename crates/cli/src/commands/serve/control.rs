@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loadmaster_control::{ApiError, ControlState, Parts, Program};
+use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program};
 use loadmaster_core::async_trait;
 use loadmaster_gateway::{Options, Reloaded, Reloads};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError};
@@ -47,6 +47,7 @@ pub(super) fn options(
     orchestrator: &Orchestrator,
     machine: Arc<dyn MachineReader>,
     reloads: &Reloads,
+    log: &DaemonLog,
     config: &Config,
 ) -> Result<Options, Failed> {
     let state = ControlState::new(Parts {
@@ -54,6 +55,7 @@ pub(super) fn options(
         machine,
         probe: Probe::in_own_child().unwrap_or_else(|_| Probe::in_this_process()),
         library: library::open(config)?,
+        logs: Logs { daemon: log.clone(), folder: config.folders.logs.clone() },
         program: Arc::new(Serving { config: config.clone(), reloads: reloads.clone() }),
     });
     Ok(Options::default()

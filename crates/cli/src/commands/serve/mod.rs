@@ -8,6 +8,7 @@ mod watch;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use loadmaster_binaries::Program;
+use loadmaster_control::DaemonLog;
 use loadmaster_gateway::JobsOptions;
 use loadmaster_orchestrator::ThisMachine;
 use tokio::{
@@ -25,7 +26,7 @@ use crate::{
 /// would hold up the end for ever.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
-pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode, Failed> {
+pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -> Result<ExitCode, Failed> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failed::because(format!("{} cannot be listened on: {error}", config.listen)).remedy(
             if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -56,7 +57,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
 
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
-    let options = control::options(&orchestrator, machine, &reloads, config)?
+    let options = control::options(&orchestrator, machine, &reloads, log, config)?
         .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
         .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
