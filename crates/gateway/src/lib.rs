@@ -50,7 +50,6 @@
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 
 mod attempts;
-mod browser_guard;
 mod budgets;
 mod compat;
 mod control;
@@ -59,6 +58,7 @@ mod error;
 mod events;
 mod exchange;
 mod forward;
+mod guard;
 mod holds;
 mod images;
 mod jobs;
@@ -74,7 +74,7 @@ mod upstreams;
 mod waiting;
 mod wish;
 
-use std::{io, sync::Arc, time::SystemTime};
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
@@ -88,6 +88,7 @@ use tokio::net::TcpListener;
 
 pub use self::{
     error::ApiError,
+    guard::Guard,
     jobs::{JobsError, JobsOptions},
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
     topics::{Board, News, Topic, Topics},
@@ -129,6 +130,8 @@ pub struct Options {
     pub topics: Topics,
     /// More routes, behind the same guard and with the same limit of bodies.
     pub routes: Router,
+    /// Who may use the API.
+    pub guard: Guard,
 }
 
 impl Options {
@@ -148,6 +151,12 @@ impl Options {
     #[must_use]
     pub fn with_topics(self, topics: Topics) -> Self {
         Self { topics, ..self }
+    }
+
+    /// The same, for those that `guard` lets in.
+    #[must_use]
+    pub fn with_guard(self, guard: Guard) -> Self {
+        Self { guard, ..self }
     }
 
     /// The same, with more routes.
@@ -221,7 +230,7 @@ fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>)
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(browser_guard::check))
+        .layer(middleware::from_fn_with_state(options.guard, guard::check))
 }
 
 /// Serves `router` until `shutdown` completes, then lets open requests finish.
@@ -233,5 +242,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    // Who asks is told apart: some things are for this machine alone.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }

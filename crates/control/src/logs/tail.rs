@@ -92,7 +92,10 @@ mod tests {
     fn of_a_long_file_the_end_is_read_from_a_whole_line_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let text: String = (0..400_000).map(|number| format!("line {number}\n")).collect();
+        let mut text = String::new();
+        for number in 0..400_000 {
+            text.extend(["line ", &number.to_string(), "\n"]);
+        }
         std::fs::write(&path, &text).unwrap();
         let end = read(&path, None).unwrap();
         assert!(end.text.starts_with("line ") && end.text.ends_with("line 399999\n"));
