@@ -14,9 +14,9 @@
 //! | `GET /api/v1/images/capabilities?model=` | what a model of images can do; loads it |
 //! | `/upstream/{model}/...` | whatever else the model's server offers |
 //! | `GET /api/v1/instances` | everything that runs, ran last, or crashed and why |
-//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready |
+//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready, with `{"settings"}` in this way from now on |
 //! | `DELETE /api/v1/instances/{model}` | stops a model |
-//! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room |
+//! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room; `POST` with `{"settings"}` asks what if |
 //! | `POST /api/v1/reload` | reads the configuration again, where the program has one ([`router_with`]) |
 //! | `GET /api/v1/events` | what happens, as server-sent events |
 //! | `GET /api/v1/budgets` | what may be taken of each device; `PUT` replaces it |
@@ -68,6 +68,7 @@ mod metrics;
 mod models;
 mod plan;
 mod reload;
+mod settings;
 mod stream;
 mod topics;
 mod upstreams;
@@ -84,7 +85,7 @@ use axum::{
 };
 use loadmaster_images::Task;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 
 pub use self::{
     error::ApiError,
@@ -93,7 +94,11 @@ pub use self::{
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
     topics::{Board, News, Topic, Topics},
 };
-use self::{images::Raises, jobs::Jobs, journal::Journal, upstreams::Upstreams};
+use self::{
+    jobs::{Jobs, JobsTopic},
+    journal::Journal,
+    upstreams::Upstreams,
+};
 
 /// The largest request body, in bytes: a long conversation with a few images in base64.
 pub const BODY_LIMIT: usize = 64 << 20;
@@ -113,7 +118,8 @@ struct Gateway {
     reloads: Option<Reloads>,
     /// The jobs, if there is a folder for them.
     jobs: Option<Arc<Jobs>>,
-    raises: Raises,
+    /// One model is changed at a time: two that read and write at once would undo each other.
+    changes: Mutex<()>,
     /// What events tell of on request.
     topics: Topics,
 }
@@ -188,6 +194,10 @@ pub fn router_with(orchestrator: Orchestrator, options: Options) -> Result<Route
 }
 
 fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>) -> Router {
+    let mut topics = options.topics;
+    if let Some(jobs) = &jobs {
+        topics.add("jobs", Arc::new(JobsTopic::new(jobs)));
+    }
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let gateway = Arc::new(Gateway {
         journal: Journal::of(&orchestrator),
@@ -197,8 +207,8 @@ fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>)
         first_event: u64::try_from(since.as_micros()).unwrap_or(0),
         reloads: options.reloads,
         jobs,
-        raises: Raises::default(),
-        topics: options.topics,
+        changes: Mutex::default(),
+        topics,
     });
     Router::new()
         .route("/v1/models", get(models::list))
@@ -216,7 +226,7 @@ fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>)
         .route("/upstream/{model}/{*path}", any(forward::upstream))
         .route("/api/v1/instances", get(control::instances))
         .route("/api/v1/instances/{model}", post(control::start).delete(control::stop))
-        .route("/api/v1/plan/{model}", get(plan::plan))
+        .route("/api/v1/plan/{model}", get(plan::plan).post(plan::what_if))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/budgets", get(budgets::get).put(budgets::put))
