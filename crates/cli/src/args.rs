@@ -97,6 +97,18 @@ pub(crate) struct ListenArgs {
     /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
     #[arg(long, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT", hide_env_values = true)]
     pub(crate) listen: Option<String>,
+    /// What clients must know; better kept in a file
+    #[arg(long, env = "LOADMASTER_TOKEN", hide_env_values = true, hide = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// The file with the token that clients need; made if it is missing. Needed to listen beyond this machine
+    #[arg(
+        long,
+        env = "LOADMASTER_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        hide_short_help = true
+    )]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What servers may take, and how they are run.
@@ -236,7 +248,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Where it listens or asks, if it does.
-    pub(crate) fn listen(&self) -> Option<&str> {
+    pub(crate) fn listen(&self) -> ListenArgs {
         let args = match self {
             Self::Serve(serve) => &serve.listen,
             Self::Ps(ps) => &ps.listen,
@@ -247,9 +259,9 @@ impl Command {
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
             Self::Doctor(doctor) => &doctor.listen,
-            _ => return None,
+            _ => return ListenArgs::default(),
         };
-        args.listen.as_deref()
+        args.clone()
     }
 
     /// How it runs servers, if it does.

@@ -7,6 +7,8 @@ mod builds;
 mod models;
 mod network;
 mod origins;
+mod settings;
+mod token;
 
 use std::{
     collections::BTreeMap,
@@ -26,10 +28,12 @@ pub(crate) use self::{
     models::Section as ModelSection,
     network::Network,
     origins::folders_of,
+    settings::Sources,
+    token::Token,
 };
 use crate::{
     Failed,
-    args::{CatalogArgs, Command, GlobalArgs, NetworkArgs, ServerArgs},
+    args::{CatalogArgs, Command, GlobalArgs, ListenArgs, NetworkArgs, ServerArgs},
     folders::Folders,
 };
 
@@ -72,13 +76,19 @@ struct File {
     backends: BTreeMap<String, Settings>,
     /// Whether what was loaded at the end is loaded again.
     resume: Option<bool>,
+    /// The file that has the token which clients need.
+    #[serde(rename = "token_file")]
+    token: Option<PathBuf>,
+    /// Web pages of others that may use the API, by their origins.
+    #[serde(default)]
+    allow_origins: Vec<String>,
 }
 
 /// What the command line and the environment say; the file is read again under it.
 #[derive(Debug, Clone)]
 struct Given {
     global: GlobalArgs,
-    listen: Option<String>,
+    listen: ListenArgs,
     server: ServerArgs,
     network: NetworkArgs,
     catalog: CatalogArgs,
@@ -90,6 +100,10 @@ struct Given {
 pub(crate) struct Config {
     pub(crate) folders: Folders,
     pub(crate) listen: SocketAddr,
+    /// What clients must know, if they must know anything.
+    pub(crate) token: Option<Token>,
+    /// Web pages of others that may use the API.
+    pub(crate) origins: Vec<String>,
     pub(crate) log: Option<String>,
     pub(crate) policy: Policy,
     /// Models, and what is kept to for single ones, by their names.
@@ -103,6 +117,7 @@ pub(crate) struct Config {
     /// The file, and whether it was there.
     pub(crate) file: PathBuf,
     pub(crate) has_file: bool,
+    pub(crate) sources: Sources,
     given: Given,
 }
 
@@ -146,6 +161,7 @@ impl Config {
         let (global, args) = (&given.global, &given.server);
         let has_file = found.is_some();
         let mut file = found.unwrap_or_default();
+        let sources = sources(&given, &file);
         if let Some(name) = models::impossible_name(&file.models) {
             let cause =
                 format!("[models.{name:?}] has a name that no model can have: no commas, no ~ in front");
@@ -176,7 +192,9 @@ impl Config {
         }
         Ok(Self {
             folders,
-            listen: address(given.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            listen: address(given.listen.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            token: Token::find(&given.listen, file.token.map(|file| path.with_file_name("").join(file))),
+            origins: file.allow_origins,
             log: global.log.clone().or(file.log),
             policy,
             models: file.models,
@@ -186,6 +204,7 @@ impl Config {
             search_path: search_path(),
             file: path,
             has_file,
+            sources,
             given,
         })
     }
@@ -195,13 +214,38 @@ impl Given {
     fn by(global: &GlobalArgs, command: &Command) -> Self {
         Self {
             global: global.clone(),
-            listen: command.listen().map(str::to_owned),
+            listen: command.listen(),
             server: command.server(),
             network: command.network(),
             catalog: command.catalog(),
             resume: command.resume(),
         }
     }
+}
+
+/// Who says what.
+fn sources(given: &Given, file: &File) -> Sources {
+    let mut sources = Sources::default();
+    let (args, listen, network) = (&given.server, &given.listen, &given.network);
+    for (name, by_command, by_file) in [
+        ("listen", listen.listen.is_some(), file.listen.is_some()),
+        ("token", listen.token.is_some() || listen.token_file.is_some(), file.token.is_some()),
+        ("allow_origins", false, !file.allow_origins.is_empty()),
+        ("log", given.global.log.is_some(), file.log.is_some()),
+        ("drain", args.drain.is_some(), file.drain.is_some()),
+        ("turn", args.turn.is_some(), file.turn.is_some()),
+        ("wait", args.wait.is_some(), file.wait.is_some()),
+        ("hang", args.hang.is_some(), file.hang.is_some()),
+        ("resume", given.resume.is_some(), file.resume.is_some()),
+        ("network.ca_file", network.ca_file.is_some(), file.network.ca_file.is_some()),
+        ("network.stall_timeout", network.stall_timeout.is_some(), file.network.stall_timeout.is_some()),
+        ("binaries.mirror", given.catalog.mirror.is_some(), file.binaries.mirror.is_some()),
+        ("binaries.catalog", given.catalog.catalog.is_some(), file.binaries.catalog.is_some()),
+        ("config", given.global.config.is_some(), false),
+    ] {
+        sources.note(name, by_command, by_file);
+    }
+    sources
 }
 
 /// Where the file is.

@@ -59,6 +59,9 @@ async fn send(
     // A proxy for the outside world has no business on this machine, nor have its certificates.
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
     let mut request = client.request(method, format!("http://{address}{path}")).headers(headers);
+    if let Some(token) = &config.token {
+        request = request.bearer_auth(token.read()?);
+    }
     if let Some(body) = body {
         request = request.json(body);
     }

@@ -1,13 +1,14 @@
 //! Serves the control API over a library without models, until it is interrupted.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use std::{error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
-use loadmaster_control::{ApiError, ControlState, Parts, Program};
+use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting};
 use loadmaster_core::{Registry, async_trait};
 use loadmaster_gateway::{Options, Reloaded};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
 use loadmaster_sysprobe::Probe;
+use serde_json::Value;
 
 /// A program without builds, without a network and without a configuration.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ impl Program for Bare {
     async fn reload(&self) -> Result<Reloaded, ApiError> {
         Ok(Reloaded::default())
     }
+
+    fn settings(&self) -> Vec<Setting> {
+        Vec::new()
+    }
+
+    async fn change(&self, _changes: BTreeMap<String, Value>) -> Result<(), ApiError> {
+        Err(ApiError::not_implemented("This program has no settings"))
+    }
 }
 
 #[tokio::main]
@@ -39,6 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         machine,
         probe: Probe::in_own_child()?,
         library: loadmaster_models::Library::open(folder.path())?,
+        logs: Logs { daemon: DaemonLog::default(), folder: folder.path().join("logs") },
+        home: None,
         program: Arc::new(Bare),
     });
     let options = Options::default()

@@ -7,6 +7,9 @@
 //! | path | what it is |
 //! |---|---|
 //! | `GET /api/v1/system` | version, machine, memory now, what fits here |
+//! | `GET /api/v1/logs/{model}`, `/api/v1/logs/daemon` | what servers and this program write down, by level |
+//! | `GET /api/v1/settings` | every setting and where it comes from; `PUT` changes what can change |
+//! | `GET /api/v1/files?folder=` | folders and model files, for programs on this machine |
 //!
 //! **Invariant:** this crate calls no backend. What needs memory asks the orchestrator.
 
@@ -14,11 +17,15 @@ mod binaries;
 mod catalog;
 mod downloads;
 mod estimate;
+mod files;
 mod header;
 mod library;
+mod logs;
 mod memory;
+mod openapi;
 mod program;
 mod recommendations;
+mod settings;
 mod state;
 mod system;
 
@@ -28,9 +35,11 @@ use axum::Router;
 pub use loadmaster_gateway::ApiError;
 use loadmaster_gateway::Topics;
 
-use self::memory::MemoryTopic;
+use self::{logs::LogsTopic, memory::MemoryTopic, settings::SettingsTopic};
 pub use self::{
+    logs::{DaemonLog, Logs},
     program::Program,
+    settings::{From, Setting},
     state::{ControlState, Parts},
 };
 
@@ -38,6 +47,9 @@ pub use self::{
 pub fn routes(state: ControlState) -> Router {
     Router::new()
         .merge(system::routes())
+        .merge(logs::routes())
+        .merge(settings::routes())
+        .merge(files::routes())
         .merge(library::routes())
         .merge(header::routes())
         .merge(downloads::routes())
@@ -51,6 +63,8 @@ pub fn routes(state: ControlState) -> Router {
 pub fn topics(state: &ControlState) -> Topics {
     let mut topics = Topics::default();
     topics.add("memory", Arc::new(MemoryTopic::new(Arc::clone(state.meter()))));
+    topics.add("logs", Arc::new(LogsTopic::new(state.logs.clone(), state.orchestrator.clone())));
+    topics.add("settings", Arc::new(SettingsTopic(state.clone())));
     library::topics(state, &mut topics);
     downloads::topics(state, &mut topics);
     binaries::topics(state, &mut topics);

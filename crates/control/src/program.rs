@@ -1,9 +1,12 @@
 //! What only the program around this API knows.
 
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use async_trait::async_trait;
 use loadmaster_gateway::{ApiError, Reloaded};
+use serde_json::Value;
+
+use crate::Setting;
 
 /// The program that serves this API: it has the configuration, and opens what the configuration speaks of.
 #[async_trait]
@@ -25,4 +28,13 @@ pub trait Program: Debug + Send + Sync {
     /// # Errors
     /// The configuration is wrong; all stays as it was.
     async fn reload(&self) -> Result<Reloaded, ApiError>;
+
+    /// How it is set up now. Secrets are not among it.
+    fn settings(&self) -> Vec<Setting>;
+
+    /// Changes settings that can change while it runs, all or none of them.
+    ///
+    /// # Errors
+    /// A value cannot be; nothing has changed then.
+    async fn change(&self, changes: BTreeMap<String, Value>) -> Result<(), ApiError>;
 }

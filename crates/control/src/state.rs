@@ -2,14 +2,16 @@
 
 use std::{
     ops::Deref,
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
 use loadmaster_orchestrator::{MachineReader, Orchestrator};
 use loadmaster_sysprobe::{Facts, Probe};
+use tokio::sync::watch;
 
-use crate::{Program, memory::Meter};
+use crate::{Logs, Program, memory::Meter};
 
 /// What the API is built of.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub struct Parts {
     pub probe: Probe,
     /// The models on disk.
     pub library: loadmaster_models::Library,
+    /// What it and its servers write down.
+    pub logs: Logs,
+    /// The user's own folder, which is shown first to who chooses a file.
+    pub home: Option<PathBuf>,
     /// The program around it.
     pub program: Arc<dyn Program>,
 }
@@ -38,13 +44,21 @@ struct Shared {
     meter: Arc<Meter>,
     /// What the machine has, once somebody has asked.
     facts: OnceLock<Facts>,
+    /// Tells that settings were changed over this API.
+    settings: watch::Sender<()>,
 }
 
 impl ControlState {
     /// Of these parts. Must be called within a tokio runtime.
     pub fn new(parts: Parts) -> Self {
         let meter = Meter::new(parts.orchestrator.clone(), Arc::clone(&parts.machine));
-        Self(Arc::new(Shared { parts, started_at_ms: now_ms(), meter, facts: OnceLock::new() }))
+        Self(Arc::new(Shared {
+            parts,
+            started_at_ms: now_ms(),
+            meter,
+            facts: OnceLock::new(),
+            settings: watch::Sender::default(),
+        }))
     }
 
     /// When this was made: milliseconds since 1970.
@@ -54,6 +68,14 @@ impl ControlState {
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.0.meter
+    }
+
+    pub(crate) fn settings_changed(&self) {
+        self.0.settings.send_replace(());
+    }
+
+    pub(crate) fn settings_changes(&self) -> watch::Receiver<()> {
+        self.0.settings.subscribe()
     }
 
     /// What the machine has. Drivers are asked the first time, which blocks.

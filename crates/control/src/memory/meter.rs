@@ -56,10 +56,10 @@ impl Meter {
         Ok(now)
     }
 
-    fn cpu_percent(&self) -> Option<f32> {
+    fn cpu_percent(&self) -> Option<f64> {
         let mut processor = self.processor.lock().unwrap_or_else(PoisonError::into_inner);
         // A tenth is shown.
-        processor.as_mut().map(|meter| (meter.percent() * 10.0).round() / 10.0)
+        processor.as_mut().map(|meter| (f64::from(meter.percent()) * 10.0).round() / 10.0)
     }
 }
 

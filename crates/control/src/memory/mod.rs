@@ -19,7 +19,7 @@ pub(crate) struct MemoryNow {
     /// When it was read: milliseconds since 1970.
     pub(crate) at_ms: u64,
     /// How busy all cores together were since it was last read, from 0 to 100.
-    pub(crate) cpu_percent: Option<f32>,
+    pub(crate) cpu_percent: Option<f64>,
     /// The devices; the host is the first.
     pub(crate) devices: Vec<DeviceNow>,
 }
@@ -74,7 +74,7 @@ pub(crate) fn memory_now(
     status: &Status,
     residents: &Residents,
     at_ms: u64,
-    cpu_percent: Option<f32>,
+    cpu_percent: Option<f64>,
 ) -> MemoryNow {
     let devices = machine.devices.iter().map(|device| device_now(device, machine, status, residents));
     MemoryNow { at_ms, cpu_percent, devices: devices.collect() }

@@ -5,9 +5,14 @@ mod reload;
 mod resume;
 mod watch;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use loadmaster_binaries::Program;
+use loadmaster_control::DaemonLog;
 use loadmaster_gateway::JobsOptions;
 use loadmaster_orchestrator::ThisMachine;
 use tokio::{
@@ -25,7 +30,8 @@ use crate::{
 /// would hold up the end for ever.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
-pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode, Failed> {
+pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -> Result<ExitCode, Failed> {
+    control::guard(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failed::because(format!("{} cannot be listened on: {error}", config.listen)).remedy(
             if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -53,15 +59,19 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     // Heard before anybody knows that there is somebody to interrupt.
     let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
     println!("listening on http://{address}");
+    if let Some(link) = control::link(address, config)? {
+        println!("open {link}");
+    }
 
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
-    let options = control::options(&orchestrator, machine, &reloads, config)?
+    let current = Arc::new(Mutex::new(config.clone()));
+    let options = control::options(&orchestrator, machine, &reloads, log, &current)?
         .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
         .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
     let reloader =
-        Reloader { orchestrator: orchestrator.clone(), begun, config, offered, holds, files, flags };
+        Reloader { orchestrator: orchestrator.clone(), begun, config, current, offered, holds, files, flags };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
     let router = loadmaster_gateway::router_with(orchestrator.clone(), options)
