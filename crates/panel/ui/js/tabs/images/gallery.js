@@ -21,8 +21,8 @@ export function Gallery() {
     ${ended.length === 0 && html`<${Empty} icon="images" title="Nothing was painted yet"><p>Images lie here with all their parameters, also when this page was closed meanwhile.</p><//>`}
     <ul class="gallery">
       ${ended.flatMap((job) => job.state === "completed"
-        ? job.images.map((url, index) => html`<li key=${url}><button class="picture" onClick=${() => setShown({ job, index })} aria-label=${`${job.request["prompt"]}, image ${index + 1}`}>
-            <img src=${url} alt="" loading="lazy" decoding="async" /><span class="caption"><span class="clip">${job.request["prompt"]}</span><span class="small">${ago(job.created_at * 1000, now)}</span></span>
+        ? job.images.map((url, index) => html`<li key=${url}><button class="picture" onClick=${() => setShown({ job, index })}>
+            <img src=${url} alt="" loading="lazy" decoding="async" /><span class="caption"><span class="clip">${job.request["prompt"]}</span><span class="sr">, image ${index + 1}, </span><span class="small">${ago(job.created_at * 1000, now)}</span></span>
           </button></li>`)
         : [html`<li key=${job.id} class="span"><${Failed} job=${job} /></li>`])}
     </ul>

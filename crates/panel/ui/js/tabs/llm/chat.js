@@ -67,7 +67,7 @@ function History() {
 /** @param {{ turn: Turn, last: boolean, onAgain: () => void }} props */
 function OneTurn({ turn, last, onAgain }) {
   if (turn.role === "user") {
-    return html`<article class="turn user"><h3 class="sr">You</h3>
+    return html`<article class="turn user"><h2 class="sr">You</h2>
       ${turn.images.length > 0 && html`<div class="row">${turn.images.map((url, index) => html`<img key=${index} class="thumb" src=${url} alt=${`Picture ${index + 1}`} />`)}</div>`}
       <p>${turn.text}</p>
     </article>`;
@@ -77,7 +77,7 @@ function OneTurn({ turn, last, onAgain }) {
   const inner = thought(answer.text);
   const reasoning = answer.reasoning || inner.reasoning;
   const text = answer.reasoning ? answer.text : inner.text;
-  return html`<article class="turn model" aria-busy=${String(live)}><h3 class="sr">${turn.model}</h3>
+  return html`<article class="turn model" aria-busy=${String(live)}><h2 class="sr">${turn.model}</h2>
     ${reasoning && html`<details class="reasoning"><summary><${Icon} name="brain" />${live && !text ? "Thinking" : "Reasoning"}</summary><div class="muted small"><${Markdown} text=${reasoning} /></div></details>`}
     ${text && html`<${Markdown} text=${text} />`}
     ${live && !text && html`<p class="row muted"><span class="spin" aria-hidden="true"></span><span aria-live="polite">${answer.waiting ? words(answer.waiting) : reasoning ? "Thinking" : "The model is being asked"}</span></p>`}

@@ -19,7 +19,7 @@ export function Ledger() {
   const lost = Object.entries(now?.not_returned ?? {}).filter(([, missing]) => missing > 0);
   return html`<${Card} title="Ledger" hint="What was predicted, what the servers said they took, and what the system sees.">
     ${rows.length === 0 && html`<${Empty} icon="resources" title="Nothing is reserved" />`}
-    ${rows.length > 0 && html`<div class="scroll-x" tabindex="0" role="region" aria-label="Ledger"><table>
+    ${rows.length > 0 && html`<div class="scroll-x" tabindex="0" role="region" aria-label="Rows of the ledger"><table>
       <thead><tr><th>Model</th><th>Device</th><th class="r">Predicted</th><th class="r">Actual</th><th class="r">Off by</th><th class="r">Resident</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.key}><td><b>${row.model}</b></td><td>${row.device}</td><td class="r num" title=${row.source}>${bytes(row.predicted)}</td><td class="r num">${row.actual === null ? html`<span class="muted">not told</span>` : bytes(row.actual)}</td><td class="r num">${off(row)}</td><td class="r num">${row.resident === null ? html`<span class="muted">not known</span>` : bytes(row.resident)}</td></tr>`)}</tbody>
       <tfoot>${Object.entries(now?.reserved ?? {}).map(([device, sum]) => html`<tr key=${device}><td class="muted">reserved in all</td><td>${device}</td><td class="r num"><b>${bytes(sum)}</b></td><td colspan="3"></td></tr>`)}</tfoot>
