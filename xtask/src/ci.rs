@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::steps::{Outcome, Steps};
-use crate::{command, test};
+use crate::{command, panel, test};
 
 /// Runs every check; stops at the first that fails, with its output above the table.
 pub(crate) fn run() -> Result<()> {
@@ -24,6 +24,7 @@ fn all(steps: &mut Steps) -> Result<()> {
         command::run(command::cargo().args(doc).env("RUSTDOCFLAGS", "-Dwarnings"))
     })?;
     steps.run_or_skip("dependencies", dependencies)?;
+    panel::checks(steps)?;
     test::everything(steps, "ci")
 }
 

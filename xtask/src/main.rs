@@ -12,6 +12,7 @@ mod command;
 mod demo;
 mod environment;
 mod fixtures;
+mod panel;
 mod platform;
 mod prerequisites;
 mod steps;
@@ -52,8 +53,12 @@ enum Task {
         /// Parts of test names, handed to `cargo nextest run`
         filter: Vec<String>,
     },
+    /// Check the control panel's types, and run its unit tests
+    Panel,
     /// Run the whole-system tests only, with a server and model of your own if you like
     Integration {
+        /// `panel`: drive the control panel in a browser instead
+        suite: Option<Suite>,
         /// The `llama-server` to test with instead of the pinned one
         #[arg(long, value_name = "PATH")]
         llama_server: Option<PathBuf>,
@@ -82,6 +87,13 @@ enum Task {
     },
 }
 
+/// Whole-system tests that are run by themselves.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Suite {
+    /// The control panel in a real browser.
+    Panel,
+}
+
 fn main() -> ExitCode {
     match perform(Arguments::parse().task) {
         Ok(code) => code,
@@ -97,7 +109,11 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Demo => return demo::run(),
         Task::Fixtures { json, verify } => fixtures::run(json, verify)?,
         Task::Test { filter } => test::run(&filter)?,
-        Task::Integration { llama_server, model } => test::run_integration(llama_server, model)?,
+        Task::Panel => panel::run()?,
+        Task::Integration { suite: Some(Suite::Panel), .. } => panel::in_a_browser()?,
+        Task::Integration { suite: None, llama_server, model } => {
+            test::run_integration(llama_server, model)?;
+        }
         Task::VendorUi => vendor_ui::run()?,
         Task::Tidy => tidy::run()?,
         Task::Ci => ci::run()?,

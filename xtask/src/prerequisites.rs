@@ -141,6 +141,31 @@ pub(crate) fn node_with_npm() -> Result<(PathBuf, PathBuf)> {
     })
 }
 
+/// Names that Chromium and its relatives have on the `PATH`.
+const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// A browser that can be driven; installed where that is ours to do.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    let found = || BROWSERS.iter().find_map(|name| command::find_in_path(name));
+    if let Some(browser) = found() {
+        return Ok(browser);
+    }
+    if platform::is_root() && command::find_in_path("apt-get").is_some() {
+        command::run(command::new("apt-get").args(["-qq", "update"]))?;
+        let mut install = command::new("apt-get");
+        install.args(["-qq", "install", "--yes", "--no-install-recommends", "chromium"]);
+        command::run(install.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    found().with_context(|| {
+        let install = match std::env::consts::OS {
+            "macos" => "brew install --cask chromium",
+            "windows" => "winget install --exact --id Google.Chrome",
+            _ => "sudo apt-get install chromium",
+        };
+        format!("no Chromium on the PATH; install with: {install}")
+    })
+}
+
 fn python_install_line() -> &'static str {
     match std::env::consts::OS {
         "macos" => "brew install python",

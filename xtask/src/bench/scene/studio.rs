@@ -53,7 +53,8 @@ impl Parts {
         })
     }
 
-    fn configuration(&self) -> String {
+    /// The configuration that a home has for it.
+    pub(crate) fn configuration(&self) -> String {
         let Self { llama_server, smollm2, painter, sd_cli, sd_server, slots, context, mode, .. } = self;
         let context = slots * context;
         format!(

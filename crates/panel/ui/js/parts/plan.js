@@ -61,11 +61,12 @@ function parts(device, model, needs, leaving) {
   const other = device.other ?? Math.max(0, used(device).used - used(device).ours);
   const stays = shown.filter((one) => !one.goes).reduce((sum, one) => sum + one.bytes, 0);
   const free = Math.max(0, device.total - stays - other - needs);
+  // Ours come first, so that the mark of the budget stands where ours have to end.
   return [
-    { label: "Other programs", bytes: other, tone: "c-other" },
     ...shown.filter((one) => !one.goes),
     { label: `${model} (planned)`, bytes: needs, tone: tone(tones, model) },
     ...shown.filter((one) => one.goes).map((one) => ({ ...one, bytes: Math.min(one.bytes, free) })),
+    { label: "Other programs", bytes: other, tone: "c-other" },
     { label: "Free then", bytes: Math.max(0, free - shown.filter((one) => one.goes).reduce((sum, one) => sum + one.bytes, 0)), tone: "c-free" },
   ];
 }

@@ -18,7 +18,7 @@ export function described(event) {
     case "state":
       return state(event.instance, event.state, event.failure);
     case "making-room":
-      return { text: `${list(event.leaving.map(modelOf))} makes room for ${event.model}`, tone: "warn" };
+      return { text: `${list(event.leaving.map(modelOf))} ${event.leaving.length === 1 ? "makes" : "make"} room for ${event.model}`, tone: "warn" };
     case "saved":
       return plain(`${event.kept.conversations} conversations of ${event.instance} were kept (${bytes(event.kept.bytes)})`);
     case "restored":

@@ -94,6 +94,7 @@ export function withEvent(timeline, event, now) {
     case "measured":
       return onSpan(next, event.instance, (span) => ({ ...span, devices: byDevice(event.actual) }));
     case "state":
+      if (event.state === "crashed") mark(next, now, "crash", modelOf(event.instance), `${event.instance} died`);
       return onSpan(next, event.instance, (span) => {
         const phases = [...span.phases, { state: event.state, from: now }];
         return ALIVE.has(event.state) ? { ...span, phases } : { ...span, to: now, end: event.state };

@@ -251,6 +251,8 @@ function closing(text, from, mark, opened) {
   // snake_case is no emphasis.
   if (mark.startsWith("_") && /\w/.test(text[opened - 1] ?? "")) return -1;
   for (let at = text.indexOf(mark, from); at > 0; at = text.indexOf(mark, at + 1)) {
+    // Of three marks the last two close the strong part, and the first what is within it.
+    while (mark.length === 2 && text[at + 2] === mark[0]) at += 1;
     const single = mark.length === 1 && text[at + 1] === mark;
     const inWord = mark.startsWith("_") && /\w/.test(text[at + mark.length] ?? "");
     if (single) at += 1;

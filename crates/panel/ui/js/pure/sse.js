@@ -17,7 +17,7 @@ export class FrameReader {
    * @returns {Frame[]}
    */
   read(piece) {
-    this.#rest += piece.replaceAll("\r\n", "\n");
+    this.#rest = (this.#rest + piece).replaceAll("\r\n", "\n");
     const parts = this.#rest.split("\n\n");
     this.#rest = parts.pop() ?? "";
     return parts.filter((part) => part !== "").map(frame);
