@@ -7,6 +7,7 @@ mod library;
 mod load;
 mod network;
 mod reload;
+mod watching;
 mod ways;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
     reload::{ReloadArgs, ResumeArgs},
+    watching::{LogsArgs, SettingsArgs},
 };
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -220,12 +222,16 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// List the models of a running `loadmaster serve`
     Ps(PsArgs),
-    /// Load a model of a running `loadmaster serve`
+    /// Load a model of a running `loadmaster serve`, as it is configured or in another way
     Start(StartArgs),
     /// Show what loading a model would take, and who would make room
     Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
+    /// Show what Loadmaster or the server of a model writes down, and follow it
+    Logs(LogsArgs),
+    /// Show how a running `loadmaster serve` is set up and why, or change it
+    Settings(SettingsArgs),
     /// Show what may be taken of each device, or change it while Loadmaster serves
     Budget(BudgetArgs),
     /// Run a program that needs memory: models make room before it starts, and come back when it has ended
@@ -258,6 +264,8 @@ impl Command {
             Self::Reload(reload) => &reload.listen,
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
+            Self::Logs(logs) => &logs.listen,
+            Self::Settings(settings) => &settings.listen,
             Self::Doctor(doctor) => &doctor.listen,
             _ => return ListenArgs::default(),
         };
@@ -382,6 +390,8 @@ pub(crate) struct StartArgs {
     pub(crate) keep_alive: Option<HeaderValue>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -393,6 +403,8 @@ pub(crate) struct PlanOfArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -82,6 +82,8 @@ fn execute(command: Command, config: &Config, log: &DaemonLog) -> Result<ExitCod
         Command::Plan(plan) => on_runtime(commands::plan::execute(plan, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
+        Command::Logs(logs) => on_runtime(commands::until_interrupted(commands::logs::execute(logs, config))),
+        Command::Settings(settings) => on_runtime(commands::settings::execute(settings, config)),
         Command::Budget(budget) => on_runtime(commands::budget::execute(budget, config)),
         Command::Hold(hold) => on_runtime(commands::hold::execute(hold, config)),
         Command::Binaries(binaries) => {

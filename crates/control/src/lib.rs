@@ -6,6 +6,7 @@
 //!
 //! | path | what it is |
 //! |---|---|
+//! | `GET /api/openapi.json` | the `OpenAPI` document of all of it, the gateway's part too |
 //! | `GET /api/v1/system` | version, machine, memory now, what fits here |
 //! | `GET /api/v1/logs/{model}`, `/api/v1/logs/daemon` | what servers and this program write down, by level |
 //! | `GET /api/v1/settings` | every setting and where it comes from; `PUT` changes what can change |
@@ -38,6 +39,7 @@ use loadmaster_gateway::Topics;
 use self::{logs::LogsTopic, memory::MemoryTopic, settings::SettingsTopic};
 pub use self::{
     logs::{DaemonLog, Logs},
+    openapi::openapi,
     program::Program,
     settings::{From, Setting},
     state::{ControlState, Parts},
@@ -46,6 +48,7 @@ pub use self::{
 /// All routes of this crate, to be given to the gateway's options.
 pub fn routes(state: ControlState) -> Router {
     Router::new()
+        .merge(openapi::routes())
         .merge(system::routes())
         .merge(logs::routes())
         .merge(settings::routes())

@@ -34,7 +34,12 @@ pub(crate) struct System {
     recommendations: Vec<Recommendation>,
 }
 
-async fn system(State(state): State<ControlState>) -> Result<Json<System>, ApiError> {
+/// This program, this machine, its memory now, and what fits it.
+#[utoipa::path(
+    get, path = "/api/v1/system", tag = "system",
+    responses((status = 200, body = System), (status = 500, body = crate::openapi::Error)),
+)]
+pub(crate) async fn system(State(state): State<ControlState>) -> Result<Json<System>, ApiError> {
     let memory = state.meter().read().await?;
     let (machine, status) = (state.machine.read().await?, state.orchestrator.status().await?);
     Ok(Json(System {

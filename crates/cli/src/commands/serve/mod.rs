@@ -58,10 +58,9 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
     let recorder = resume::begin(&orchestrator, config).await?;
     // Heard before anybody knows that there is somebody to interrupt.
     let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
-    println!("listening on http://{address}");
-    if let Some(link) = control::link(address, config)? {
-        println!("open {link}");
-    }
+    // At once: whoever reads the first line may read no other.
+    let link = control::link(address, config)?.map_or_else(String::new, |link| format!("\nopen {link}"));
+    println!("listening on http://{address}{link}");
 
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
