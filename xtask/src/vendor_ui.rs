@@ -4,6 +4,7 @@
 //! Browsers resolve no names of packages without an import map, which would have to be a script in the page, and
 //! the page allows none. So the few imports of packages are rewritten to the files' own paths.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -99,7 +100,11 @@ fn licence(package: &Package, unpacked: &Path) -> Result<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn packages_become_paths() {
-        let module = "import{h}from\"preact\";import{useRef}from\"preact/hooks\";\n//# sourceMappingURL=a.map\n";
+        let module =
+            "import{h}from\"preact\";import{useRef}from\"preact/hooks\";\n//# sourceMappingURL=a.map\n";
         let expected = "import{h}from\"./preact.js\";import{useRef}from\"./preact-hooks.js\";\n";
         assert_eq!(rewritten(module), expected);
     }

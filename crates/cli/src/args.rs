@@ -6,6 +6,7 @@ mod image;
 mod library;
 mod load;
 mod network;
+mod panel;
 mod reload;
 mod watching;
 mod ways;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     library::{GcArgs, ImportArgs, ListArgs, PullArgs, RmArgs, ShowArgs, VerifyArgs},
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
+    panel::PanelArgs,
     reload::{ReloadArgs, ResumeArgs},
     watching::{LogsArgs, SettingsArgs},
 };
@@ -230,6 +232,8 @@ pub(crate) enum Command {
     Stop(StopArgs),
     /// Show what Loadmaster or the server of a model writes down, and follow it
     Logs(LogsArgs),
+    /// Open the control panel of a running `loadmaster serve` in your browser
+    Panel(PanelArgs),
     /// Show how a running `loadmaster serve` is set up and why, or change it
     Settings(SettingsArgs),
     /// Show what may be taken of each device, or change it while Loadmaster serves
@@ -261,6 +265,7 @@ impl Command {
             Self::Start(start) => &start.listen,
             Self::Plan(plan) => &plan.listen,
             Self::Stop(stop) => &stop.listen,
+            Self::Panel(panel) => &panel.listen,
             Self::Reload(reload) => &reload.listen,
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
@@ -359,6 +364,9 @@ pub(crate) struct ServeArgs {
     /// chat or make images]
     #[arg(long = "model", value_name = "FILE|NAME")]
     pub(crate) models: Vec<PathBuf>,
+    /// Open the control panel in your browser
+    #[arg(long)]
+    pub(crate) open: bool,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
     #[command(flatten)]

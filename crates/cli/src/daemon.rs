@@ -111,7 +111,7 @@ pub(crate) fn refused(status: StatusCode, body: &str) -> Failed {
 }
 
 /// Where to connect to for what listens on `address`: on all addresses means on this machine too.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

@@ -83,6 +83,9 @@ fn execute(command: Command, config: &Config, log: &DaemonLog) -> Result<ExitCod
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
         Command::Logs(logs) => on_runtime(commands::until_interrupted(commands::logs::execute(logs, config))),
+        Command::Panel(panel) => {
+            on_runtime(commands::until_interrupted(commands::panel::execute(panel, config)))
+        }
         Command::Settings(settings) => on_runtime(commands::settings::execute(settings, config)),
         Command::Budget(budget) => on_runtime(commands::budget::execute(budget, config)),
         Command::Hold(hold) => on_runtime(commands::hold::execute(hold, config)),

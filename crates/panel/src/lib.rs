@@ -23,12 +23,10 @@ struct Files;
 
 /// The page and all that belongs to it.
 pub fn routes() -> Router {
-    Router::new()
-        .route("/", get(|headers: HeaderMap| async move { file("index.html", &headers) }))
-        .route(
-            "/assets/{*path}",
-            get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
-        )
+    Router::new().route("/", get(|headers: HeaderMap| async move { file("index.html", &headers) })).route(
+        "/assets/{*path}",
+        get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
+    )
 }
 
 /// The answer with the file of that name. In debug builds `rust-embed` refuses names that lead out of the folder.

@@ -9,8 +9,11 @@ use std::{
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
-/// Packed files by their names, each with the hash of what was packed: in debug builds files change.
-static PACKED: LazyLock<Mutex<HashMap<String, ([u8; 32], Bytes)>>> = LazyLock::new(Mutex::default);
+/// A file as it was packed, with the hash of what it was: in debug builds files change.
+type Packed = ([u8; 32], Bytes);
+
+/// Packed files by their names.
+static PACKED: LazyLock<Mutex<HashMap<String, Packed>>> = LazyLock::new(Mutex::default);
 
 /// `data` of the file `name`, whose hash is `hash`, in gzip.
 pub(crate) fn gzip(name: &str, hash: [u8; 32], data: &[u8]) -> Bytes {

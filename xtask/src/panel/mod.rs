@@ -36,7 +36,7 @@ fn folder() -> PathBuf {
     workspace::root().join("crates/panel")
 }
 
-/// Checks the JSDoc types of the page's modules, strictly.
+/// Checks the types in comments of the page's modules, strictly.
 fn types(tools: &Path) -> Result<()> {
     let modules = tools.join("node_modules");
     let mut paths: serde_json::Map<_, _> =

@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod panel;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod ps;

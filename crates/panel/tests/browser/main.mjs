@@ -28,14 +28,18 @@ try {
     const started = await daemon.start(more);
     return { serve_ms: Math.round(started), ...(await scenes.firstPaint(visitor, daemon)) };
   });
+  await visitor.expectMissing(daemon);
   await step("without a mouse", () => scenes.keyboard(visitor, daemon));
   const page = await visitor.page(daemon.url);
   await step("a chat", () => scenes.chat(visitor, daemon, page));
   await step("an image while the chat model steps aside", () => scenes.imageBesideChat(visitor, daemon, page));
   for (const [suffix, width, height, scheme] of [["light", 1280, 860, "light"], ["dark", 1280, 860, "dark"], ["360", 360, 780, "light"], ["2560", 2560, 1440, "dark"]]) {
-    await step(`every page, ${suffix}`, () => scenes.everyPage(visitor, daemon, { width, height, scheme, suffix }));
+    await step(`every page, ${suffix}`, () => scenes.everyPage(visitor, page, { width, height, scheme, suffix }));
   }
-  await visitor.picture(page, "timeline");
+  await page.setViewportSize({ width: 1280, height: 860 });
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await step("a model's server and its log", () => scenes.serverAndLog(visitor, page));
+  await step("200 models and 10 000 lines scroll", () => scenes.scrolls(visitor, daemon));
   await step("a server is killed", async () => ({ shown_after_ms: await scenes.killed(visitor, daemon, page) }));
   await step("the daemon dies and comes back", () => scenes.reconnects(visitor, daemon, page, more));
   const foreign = [...visitor.hosts].filter((host) => host !== new URL(daemon.url).origin);

@@ -7,30 +7,91 @@ export async function firstPaint(visitor, daemon) {
   const page = await visitor.page(daemon.url);
   const seen = await page.evaluate(async () => {
     const [paint] = performance.getEntriesByName("first-contentful-paint");
+    const [shown] = performance.getEntriesByName("loadmaster-shown");
     const files = performance.getEntriesByType("resource").filter((one) => one.name.includes("/assets/"));
     const [document] = performance.getEntriesByType("navigation");
-    return { paint: paint?.startTime, bytes: files.reduce((sum, one) => sum + one.encodedBodySize, document.encodedBodySize), files: files.length };
+    return { first_paint_ms: Math.round(paint?.startTime ?? -1), shown_ms: Math.round(shown?.startTime ?? -1), bytes: files.reduce((sum, one) => sum + one.encodedBodySize, document.encodedBodySize), files: files.length };
   });
   await page.context().close();
   return seen;
 }
 
-/** Each page is there, empty or not, and obeys the rules. */
-export async function everyPage(visitor, daemon, { width, height, scheme, suffix }) {
-  const page = await visitor.page(daemon.url, { width, height, scheme });
+/** Each page obeys the rules at each size, in light and dark. */
+export async function everyPage(visitor, page, { width, height, scheme, suffix }) {
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
   for (const name of PAGES) {
     await visitor.go(page, name);
-    await page.waitForTimeout(name === "system" ? 2600 : 700);
+    // Charts are loaded when they are shown first, and the rest is asked for.
+    await page.waitForTimeout(name === "system" ? 1200 : 700);
     await visitor.check(page, `${name} ${suffix}`);
     await visitor.checkWidth(page, `${name} ${suffix}`);
     await visitor.picture(page, `${name}-${suffix}`);
   }
+}
+
+/** What the pages of a model's server and its log show. */
+export async function serverAndLog(visitor, page) {
+  await visitor.go(page, "llm");
+  await page.getByRole("button", { name: "Server", exact: true }).click();
+  await page.getByText("Predicted").waitFor();
+  await page.getByLabel("Automatic settings").uncheck();
+  await page.getByLabel("Context").fill("1024");
+  await page.getByText("weights").first().waitFor();
+  await visitor.check(page, "the server of a model");
+  await visitor.picture(page, "llm-server");
+  await page.getByRole("button", { name: "Logs", exact: true }).click();
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await page.locator(".lines .line").first().waitFor();
+  await visitor.check(page, "a log");
+  await visitor.picture(page, "llm-logs");
+  await page.getByRole("button", { name: "Chat", exact: true }).click();
+}
+
+/** 200 models and 10 000 lines scroll: the longest task of the page meanwhile, in milliseconds. */
+export async function scrolls(visitor, daemon) {
+  const page = await visitor.page(daemon.url);
+  await page.evaluate(async () => {
+    // More than this machine has: put into the page's own state, where the daemon's answers would be.
+    const { logs, library } = await import("/assets/js/state/store.js");
+    library.value = Array.from({ length: 200 }, (_, n) => ({
+      name: `model-${n}`, kind: n % 5 === 0 ? "image" : "language", state: "", origin: "", path: `/m/${n}.gguf`, bytes: n * 1e8, parts: [], format: "gguf",
+      architecture: "llama", quantisation: "Q4_K_M", parameters: 7e9, context_length: 32_768, features: ["tools"], configured: false, error: null, fit: { verdict: "fits", devices: [], leaves: [], why: "" },
+    }));
+    logs.value = Array.from({ length: 10_000 }, (_, n) => ({ source: "chat#1", model: "chat", level: "info", at_ms: Date.now() + n, line: `a line of the log, number ${n}` }));
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => { for (const one of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, one.duration); }).observe({ type: "longtask" });
+  });
+  await visitor.go(page, "models");
+  await page.locator(".model").nth(199).waitFor({ state: "attached" });
+  await page.evaluate(() => { globalThis.longest = 0; });
+  for (let at = 0; at < 30; at += 1) {
+    await page.mouse.wheel(0, 500);
+    await page.waitForTimeout(16);
+  }
+  const models = await page.evaluate(() => globalThis.longest);
+  await visitor.go(page, "llm");
+  await page.getByRole("button", { name: "Logs", exact: true }).click();
+  await page.locator(".lines .line").first().waitFor();
+  await page.locator(".lines").hover();
+  await page.evaluate(() => { globalThis.longest = 0; });
+  for (let at = 0; at < 60; at += 1) {
+    await page.mouse.wheel(0, at < 30 ? -3000 : 3000);
+    await page.waitForTimeout(16);
+  }
+  const lines = await page.evaluate(() => globalThis.longest);
   await page.context().close();
+  return { models_ms: models, lines_ms: lines };
 }
 
 /** A question is answered; markdown is rendered, and no word of a model becomes an element. */
 export async function chat(visitor, daemon, page) {
   await visitor.go(page, "llm");
+  await page.getByRole("button", { name: "System prompt and sampling" }).click();
+  await page.getByLabel("Most tokens").fill("96");
+  await page.getByLabel("Seed").fill("7");
+  await visitor.check(page, "how it answers");
+  await page.getByRole("button", { name: "System prompt and sampling" }).click();
   await page.getByLabel("Your message").fill("Say <img src=x onerror=alert(1)> and **hello**.");
   await page.getByLabel("Your message").press("Enter");
   await page.getByRole("button", { name: "Send" }).waitFor({ timeout: 60_000 });

@@ -76,7 +76,9 @@ fn the_whole_page_is_small() {
 fn our_modules_make_no_html_of_text() {
     for path in below(&ui().join("js")) {
         let text = fs::read_to_string(&path).unwrap();
-        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+        for word in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+        {
             assert!(!text.contains(word), "{} has {word}", path.display());
         }
     }

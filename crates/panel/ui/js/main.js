@@ -8,4 +8,5 @@ if (root) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   connect();
+  performance.mark("loadmaster-shown");
 }

@@ -61,6 +61,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
     // At once: whoever reads the first line may read no other.
     let link = control::link(address, config)?.map_or_else(String::new, |link| format!("\nopen {link}"));
     println!("listening on http://{address}{link}");
+    let panel = args.open.then(|| super::panel::link(address, config));
 
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
@@ -79,6 +80,10 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
         // The sender lives as long as this function.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
+    if let Some(Err(failed)) = panel.map(|link| link.and_then(|link| super::panel::open(&link))) {
+        // It serves all the same.
+        failed.report();
+    }
     tokio::select! {
         () = interrupts.next() => eprintln!("finishing what is being answered; interrupt again to stop at once"),
         // Nobody reads what is printed any more.
