@@ -22,8 +22,8 @@ fn ui() -> PathBuf {
 /// All files below `folder`.
 fn below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("it is a folder of this crate") {
+        let path = entry.expect("it can be listed").path();
         if path.is_dir() { files.extend(below(&path)) } else { files.push(path) }
     }
     files
@@ -31,7 +31,8 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 
 /// Where a file is served.
 fn address(path: &Path) -> String {
-    let name = path.strip_prefix(ui()).unwrap().to_str().unwrap().replace('\\', "/");
+    let name =
+        path.strip_prefix(ui()).expect("it is below").to_str().expect("names are plain").replace('\\', "/");
     format!("/assets/{name}")
 }
 

@@ -18,7 +18,7 @@ struct Answer {
 
 impl Answer {
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+        self.headers.get(name).map(|value| value.to_str().expect("headers are ASCII")).unwrap_or_default()
     }
 }
 
@@ -27,12 +27,13 @@ async fn get(path: &str, headers: &[(&str, &str)]) -> Answer {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = loadmaster_panel::routes().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let request = request.body(Body::empty()).expect("it is a request");
+    let answer = loadmaster_panel::routes().oneshot(request).await.expect("it always answers");
     let (parts, body) = answer.into_parts();
     Answer {
         status: parts.status,
         headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes().to_vec(),
+        body: body.collect().await.expect("it is in memory").to_bytes().to_vec(),
     }
 }
 

@@ -14,7 +14,7 @@ const NUMBERS = [
 export function Sampling({ onClose }) {
   const now = sampling.value;
   return html`<aside class="tuning stack" aria-label="System prompt and sampling">
-    <div class="row between"><h3>How it answers</h3><button class="btn ghost slim icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button></div>
+    <div class="row between"><h2>How it answers</h2><button class="btn ghost slim icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button></div>
     <${Field} label="System prompt"><textarea rows="4" placeholder="You are a helpful assistant." value=${now.system} onInput=${(/** @type {any} */ event) => setSampling({ system: event.target.value })}></textarea><//>
     <div class="fields">
       ${NUMBERS.map(([name, label, least, most, step]) => html`<${Field} key=${name} label=${label}>
