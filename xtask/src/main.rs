@@ -59,6 +59,9 @@ enum Task {
     Integration {
         /// `panel`: drive the control panel in a browser instead
         suite: Option<Suite>,
+        /// Keep the screenshots of the control panel in docs/panel
+        #[arg(long, requires = "suite")]
+        docs: bool,
         /// The `llama-server` to test with instead of the pinned one
         #[arg(long, value_name = "PATH")]
         llama_server: Option<PathBuf>,
@@ -110,8 +113,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Fixtures { json, verify } => fixtures::run(json, verify)?,
         Task::Test { filter } => test::run(&filter)?,
         Task::Panel => panel::run()?,
-        Task::Integration { suite: Some(Suite::Panel), .. } => panel::in_a_browser()?,
-        Task::Integration { suite: None, llama_server, model } => {
+        Task::Integration { suite: Some(Suite::Panel), docs, .. } => panel::in_a_browser(docs)?,
+        Task::Integration { suite: None, llama_server, model, docs: _ } => {
             test::run_integration(llama_server, model)?;
         }
         Task::VendorUi => vendor_ui::run()?,

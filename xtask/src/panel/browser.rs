@@ -1,6 +1,7 @@
 //! `cargo xtask integration panel`: the page in a real browser, against a real daemon with real servers.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -17,15 +18,18 @@ const TOOLS: &str = "PANEL_TOOLS";
 /// What the driver is told.
 const GIVEN: &str = "PANEL_TEST";
 
-/// Runs all scenes. Screenshots are in `target/panel` then.
-pub(crate) fn run() -> Result<()> {
+/// Each page, as the documentation shows it.
+const SHOWN: &[&str] = &["system", "models", "llm", "images", "resources"];
+
+/// Runs all scenes. Screenshots are in `target/panel` then, and some of them in `docs/panel` if `docs` says so.
+pub(crate) fn run(docs: bool) -> Result<()> {
     let mut steps = Steps::default();
-    let result = all(&mut steps);
+    let result = all(&mut steps, docs);
     steps.print_summary();
     result
 }
 
-fn all(steps: &mut Steps) -> Result<()> {
+fn all(steps: &mut Steps, docs: bool) -> Result<()> {
     let browser = steps.run("prerequisites", prerequisites::chromium)?;
     let store = Store::open()?;
     let tools = steps.run("fixtures", || store.panel_tools())?;
@@ -49,6 +53,20 @@ fn all(steps: &mut Steps) -> Result<()> {
         drive.arg(folder().join("tests/browser/main.mjs")).env(TOOLS, &tools).env(GIVEN, given.to_string());
         command::run(&mut drive)?;
         println!("screenshots: {}", out.display());
-        Ok(())
+        if docs { keep(&out) } else { Ok(()) }
     })
+}
+
+/// Copies the screenshots that the documentation shows.
+fn keep(screenshots: &Path) -> Result<()> {
+    let folder = workspace::root().join("docs/panel");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for page in SHOWN {
+        for scheme in ["light", "dark"] {
+            let name = format!("{page}-{scheme}.png");
+            fs::copy(screenshots.join(&name), folder.join(&name))
+                .with_context(|| format!("cannot keep {name}"))?;
+        }
+    }
+    Ok(())
 }

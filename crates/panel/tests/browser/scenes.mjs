@@ -63,7 +63,7 @@ export async function scrolls(visitor, daemon) {
     new PerformanceObserver((list) => { for (const one of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, one.duration); }).observe({ type: "longtask" });
   });
   await visitor.go(page, "models");
-  await page.locator(".model").nth(199).waitFor({ state: "attached" });
+  await page.locator(".entry").nth(199).waitFor({ state: "attached" });
   await page.evaluate(() => { globalThis.longest = 0; });
   for (let at = 0; at < 30; at += 1) {
     await page.mouse.wheel(0, 500);

@@ -83,7 +83,7 @@ function options(element, series, max, height, format) {
     width: element.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [8, 4, 0, 0],
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, max ?? Math.max(high || 1, 1)] } },
     axes: [
-      { ...axis, size: 24, grid: { show: false }, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false })), space: 80 },
+      { ...axis, size: 24, grid: { show: false }, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })), space: 100 },
       { ...axis, size: 62, space: 34, ...(max ? { splits: () => [0, max / 4, max / 2, (max * 3) / 4, max] } : {}), values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(format) },
     ],
     series: [{}, ...lines],

@@ -7,8 +7,8 @@ import { tone, used } from "../pure/segments.js";
 import { memory, tones } from "../state/store.js";
 import { ErrorNote, Note, Stack } from "./basics.js";
 
-/** @param {{ plan: Plan | null, problem?: any }} props */
-export function PlanView({ plan, problem }) {
+/** @param {{ plan: Plan | null, problem?: any, changed?: boolean }} props */
+export function PlanView({ plan, problem, changed = false }) {
   if (problem) return html`<${ErrorNote} problem=${problem} />`;
   if (!plan) return html`<p class="muted small row"><span class="spin" aria-hidden="true"></span>Planning</p>`;
   const leaving = plan.leaving.map((one) => one.model ?? one.instance);
@@ -19,18 +19,19 @@ export function PlanView({ plan, problem }) {
       <${Against} plan=${plan} id=${device.id} needs=${device.total * margin} leaving=${leaving} />
       <p class="small muted num">weights ${bytes(device.weights)} · cache ${bytes(device.kv_cache)} · computing ${bytes(device.compute)} · other ${bytes(device.other)}</p>
     </div>`)}
-    <${Verdict} plan=${plan} leaving=${leaving} />
+    <${Verdict} plan=${plan} leaving=${leaving} changed=${changed} />
   </div>`;
 }
 
-/** @param {{ plan: Plan, leaving: string[] }} props */
-function Verdict({ plan, leaving }) {
+/** @param {{ plan: Plan, leaving: string[], changed: boolean }} props */
+function Verdict({ plan, leaving, changed }) {
   const [lack] = plan.lacking;
   if (lack) {
     return html`<${Note} tone="bad"><p>It would be refused: ${lack.device} lacks ${bytes(lack.needed - lack.available)}${lack.budget === null ? "" : ` of its budget of ${bytes(lack.budget)}`}.</p><p>Take a smaller context, a smaller quantisation, or raise the budget.</p><//>`;
   }
   if (plan.holds.length > 0) return html`<${Note} tone="warn"><p>It waits for memory that is held for other programs.</p><//>`;
   if (leaving.length > 0) return html`<${Note} tone="warn" icon="refresh"><p>It fits when <b>${leaving.join(", ")}</b> ${leaving.length === 1 ? "steps" : "step"} aside. ${leaving.length === 1 ? "It comes" : "They come"} back when asked.</p><//>`;
+  if (changed && plan.state === "ready") return html`<${Note} tone="accent" icon="refresh"><p>It is loaded, and would be started anew with these settings.</p><//>`;
   if (["ready", "starting"].includes(plan.state ?? "")) return html`<${Note} tone="good"><p>It is loaded.</p><//>`;
   return html`<${Note} tone="good"><p>It fits beside what is loaded. Nobody has to leave.</p><//>`;
 }

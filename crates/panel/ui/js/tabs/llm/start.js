@@ -62,7 +62,7 @@ export function Start({ model }) {
         <${Pick} label="Flash attention" value=${form.flash_attention} options=${["auto", "on", "off"]} onChange=${set("flash_attention")} />
         <${Field} label="More flags of llama-server" hint=${wrong["extra"]} class="wide"><input placeholder="--no-context-shift --rope-scale 2" value=${form.extra} onInput=${set("extra")} aria-invalid=${String("extra" in wrong)} /><//>
       </div>`}
-      <${PlanView} plan=${plan} problem=${planProblem} />
+      <${PlanView} plan=${plan} problem=${planProblem} changed=${Object.keys(settings).length > 0} />
       <${ErrorNote} problem=${problem} onClose=${() => setProblem(null)} />
       <div class="row">
         <${Action} class="primary" icon="play" disabled=${blocked} run=${start} onError=${(/** @type {unknown} */ error) => setProblem(problemOf(error))}>${model.instance?.state === "ready" ? "Start with these settings" : "Start"}<//>

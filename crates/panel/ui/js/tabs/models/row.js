@@ -32,7 +32,7 @@ export function ModelRow({ model, status, onOpen }) {
       location.hash = "#/llm";
     }
   };
-  return html`<li class="model">
+  return html`<li class="entry">
     <span class=${`kind ${model.kind}`}><${Icon} name=${ICONS[model.kind] ?? "models"} /></span>
     <div class="grow">
       <div class="row"><button class="name" onClick=${onOpen}>${model.name}</button><${FitBadge} fit=${model.fit} />

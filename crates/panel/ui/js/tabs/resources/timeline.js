@@ -35,7 +35,7 @@ export function TimelineCard() {
       ${waiting.length > 0 && html`<div class="lane"><div class="lane-name"><b>Waiting</b></div><ul class="row waiting">${waiting.map((model) => html`<li key=${model.id} class="badge warn">${model.id}: ${model.waiting}</li>`)}</ul></div>`}
       <div class="axis" aria-hidden="true">${[0, 0.25, 0.5, 0.75, 1].map((share) => html`<span key=${share} style=${{ left: `${share * 100}%` }}>${share === 1 ? "now" : `${duration((to - from) * (1 - share))} ago`}</span>`)}</div>
     </div>
-    <ul class="legend-list phases"><li><i class="phase starting"></i>loads</li><li><i class="phase ready"></i>in memory</li><li><i class="phase draining"></i>finishes, leaves</li><li><i class="tick evict"></i>makes room</li><li><i class="tick crash"></i>died</li><li><i class="tick restore"></i>conversations back</li></ul>
+    <ul class="legend-list phases"><li><i class="phase starting"></i>loads</li><li><i class="phase ready"></i>in memory</li><li><i class="phase draining"></i>finishes, leaves</li><li><i class="tick evict"></i>makes room</li><li><i class="tick crash"></i>died</li><li><i class="tick save"></i>conversations kept</li><li><i class="tick restore"></i>conversations back</li></ul>
     <details class="as-text"><summary>As a list</summary><ul class="small">${all.spans.slice().reverse().map((one) => html`<li key=${one.instance}>${sentence(one, to)}</li>`)}</ul></details>
   <//>`;
 }
