@@ -7,6 +7,7 @@ mod library;
 mod load;
 mod network;
 mod reload;
+mod running;
 mod watching;
 mod ways;
 
@@ -15,7 +16,6 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
 use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
-use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     builds::{
@@ -28,6 +28,7 @@ pub(crate) use self::{
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
     reload::{ReloadArgs, ResumeArgs},
+    running::{ListenArgs, PlanOfArgs, PsArgs, StartArgs, StopArgs},
     watching::{LogsArgs, SettingsArgs},
 };
 
@@ -91,26 +92,6 @@ pub(crate) struct GlobalArgs {
         hide_short_help = true
     )]
     pub(crate) log: Option<String>,
-}
-
-/// Where `serve` listens, and where the commands find it that speak to it.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub(crate) struct ListenArgs {
-    /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
-    #[arg(long, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT", hide_env_values = true)]
-    pub(crate) listen: Option<String>,
-    /// What clients must know; better kept in a file
-    #[arg(long, env = "LOADMASTER_TOKEN", hide_env_values = true, hide = true, value_name = "TOKEN")]
-    pub(crate) token: Option<String>,
-    /// The file with the token that clients need; made if it is missing. Needed to listen beyond this machine
-    #[arg(
-        long,
-        env = "LOADMASTER_TOKEN_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        hide_short_help = true
-    )]
-    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What servers may take, and how they are run.
@@ -367,52 +348,6 @@ pub(crate) struct ServeArgs {
     pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PsArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StartArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Return at once instead of when it is ready
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Unload it after so many seconds without a request, until a request says otherwise; `forever` is never
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) keep_alive: Option<HeaderValue>,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    #[command(flatten)]
-    pub(crate) load: LoadArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PlanOfArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    #[command(flatten)]
-    pub(crate) load: LoadArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StopArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
 }
 
 #[derive(Debug, ClapArgs)]
