@@ -281,6 +281,7 @@ impl Command {
             Self::Pull(pull) => pull.network.clone(),
             Self::Show(show) => show.network.clone(),
             Self::Run(run) => run.network.clone(),
+            Self::Serve(serve) => serve.network.clone(),
             Self::Image(image) => image.network.clone(),
             Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
@@ -291,6 +292,7 @@ impl Command {
     pub(crate) fn catalog(&self) -> CatalogArgs {
         match self {
             Self::Run(run) => run.catalog.clone(),
+            Self::Serve(serve) => serve.catalog.clone(),
             Self::Image(image) => image.catalog.clone(),
             Self::Doctor(doctor) => doctor.catalog.clone(),
             Self::Binaries(binaries) => binaries.catalog.clone(),
@@ -348,6 +350,10 @@ pub(crate) struct ServeArgs {
     pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogArgs,
 }
 
 #[derive(Debug, ClapArgs)]
