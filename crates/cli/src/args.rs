@@ -8,6 +8,7 @@ mod load;
 mod network;
 mod panel;
 mod reload;
+mod running;
 mod watching;
 mod ways;
 
@@ -16,7 +17,6 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
 use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
-use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     builds::{
@@ -30,6 +30,7 @@ pub(crate) use self::{
     network::NetworkArgs,
     panel::PanelArgs,
     reload::{ReloadArgs, ResumeArgs},
+    running::{ListenArgs, PlanOfArgs, PsArgs, StartArgs, StopArgs},
     watching::{LogsArgs, SettingsArgs},
 };
 
@@ -93,26 +94,6 @@ pub(crate) struct GlobalArgs {
         hide_short_help = true
     )]
     pub(crate) log: Option<String>,
-}
-
-/// Where `serve` listens, and where the commands find it that speak to it.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub(crate) struct ListenArgs {
-    /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
-    #[arg(long, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT", hide_env_values = true)]
-    pub(crate) listen: Option<String>,
-    /// What clients must know; better kept in a file
-    #[arg(long, env = "LOADMASTER_TOKEN", hide_env_values = true, hide = true, value_name = "TOKEN")]
-    pub(crate) token: Option<String>,
-    /// The file with the token that clients need; made if it is missing. Needed to listen beyond this machine
-    #[arg(
-        long,
-        env = "LOADMASTER_TOKEN_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        hide_short_help = true
-    )]
-    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What servers may take, and how they are run.
@@ -305,6 +286,7 @@ impl Command {
             Self::Pull(pull) => pull.network.clone(),
             Self::Show(show) => show.network.clone(),
             Self::Run(run) => run.network.clone(),
+            Self::Serve(serve) => serve.network.clone(),
             Self::Image(image) => image.network.clone(),
             Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
@@ -315,6 +297,7 @@ impl Command {
     pub(crate) fn catalog(&self) -> CatalogArgs {
         match self {
             Self::Run(run) => run.catalog.clone(),
+            Self::Serve(serve) => serve.catalog.clone(),
             Self::Image(image) => image.catalog.clone(),
             Self::Doctor(doctor) => doctor.catalog.clone(),
             Self::Binaries(binaries) => binaries.catalog.clone(),
@@ -375,52 +358,10 @@ pub(crate) struct ServeArgs {
     pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PsArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StartArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Return at once instead of when it is ready
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Unload it after so many seconds without a request, until a request says otherwise; `forever` is never
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) keep_alive: Option<HeaderValue>,
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    #[command(flatten)]
-    pub(crate) load: LoadArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PlanOfArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    #[command(flatten)]
-    pub(crate) load: LoadArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StopArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -49,6 +49,12 @@ const REMEDY: &str = "Correct the file, or name another one with --config.";
 struct File {
     /// The address that `serve` listens on.
     listen: Option<String>,
+    /// The file that has the token which clients need.
+    #[serde(rename = "token_file")]
+    token: Option<PathBuf>,
+    /// Web pages of others that may use the API, by their origins.
+    #[serde(default)]
+    allow_origins: Vec<String>,
     /// What to log.
     log: Option<String>,
     /// Seconds that a model which is told to stop may finish its answers.
@@ -76,12 +82,6 @@ struct File {
     backends: BTreeMap<String, Settings>,
     /// Whether what was loaded at the end is loaded again.
     resume: Option<bool>,
-    /// The file that has the token which clients need.
-    #[serde(rename = "token_file")]
-    token: Option<PathBuf>,
-    /// Web pages of others that may use the API, by their origins.
-    #[serde(default)]
-    allow_origins: Vec<String>,
 }
 
 /// What the command line and the environment say; the file is read again under it.
@@ -161,7 +161,7 @@ impl Config {
         let (global, args) = (&given.global, &given.server);
         let has_file = found.is_some();
         let mut file = found.unwrap_or_default();
-        let sources = sources(&given, &file);
+        let sources = Sources::of(&given, &file);
         if let Some(name) = models::impossible_name(&file.models) {
             let cause =
                 format!("[models.{name:?}] has a name that no model can have: no commas, no ~ in front");
@@ -221,31 +221,6 @@ impl Given {
             resume: command.resume(),
         }
     }
-}
-
-/// Who says what.
-fn sources(given: &Given, file: &File) -> Sources {
-    let mut sources = Sources::default();
-    let (args, listen, network) = (&given.server, &given.listen, &given.network);
-    for (name, by_command, by_file) in [
-        ("listen", listen.listen.is_some(), file.listen.is_some()),
-        ("token", listen.token.is_some() || listen.token_file.is_some(), file.token.is_some()),
-        ("allow_origins", false, !file.allow_origins.is_empty()),
-        ("log", given.global.log.is_some(), file.log.is_some()),
-        ("drain", args.drain.is_some(), file.drain.is_some()),
-        ("turn", args.turn.is_some(), file.turn.is_some()),
-        ("wait", args.wait.is_some(), file.wait.is_some()),
-        ("hang", args.hang.is_some(), file.hang.is_some()),
-        ("resume", given.resume.is_some(), file.resume.is_some()),
-        ("network.ca_file", network.ca_file.is_some(), file.network.ca_file.is_some()),
-        ("network.stall_timeout", network.stall_timeout.is_some(), file.network.stall_timeout.is_some()),
-        ("binaries.mirror", given.catalog.mirror.is_some(), file.binaries.mirror.is_some()),
-        ("binaries.catalog", given.catalog.catalog.is_some(), file.binaries.catalog.is_some()),
-        ("config", given.global.config.is_some(), false),
-    ] {
-        sources.note(name, by_command, by_file);
-    }
-    sources
 }
 
 /// Where the file is.

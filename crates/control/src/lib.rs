@@ -32,7 +32,7 @@ mod system;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, extract::DefaultBodyLimit};
 pub use loadmaster_gateway::ApiError;
 use loadmaster_gateway::Topics;
 
@@ -44,6 +44,9 @@ pub use self::{
     settings::{From, Setting},
     state::{ControlState, Parts},
 };
+
+/// The largest request body of this crate's routes, in bytes: settings and names, and nothing large.
+const BODY_LIMIT: usize = 1 << 20;
 
 /// All routes of this crate, to be given to the gateway's options.
 pub fn routes(state: ControlState) -> Router {
@@ -59,6 +62,7 @@ pub fn routes(state: ControlState) -> Router {
         .merge(catalog::routes())
         .merge(estimate::routes())
         .merge(binaries::routes())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state)
 }
 

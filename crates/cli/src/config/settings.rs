@@ -6,7 +6,7 @@ use loadmaster_control::{From, Setting};
 use loadmaster_orchestrator::Policy;
 use serde_json::{Value, json};
 
-use super::Config;
+use super::{Config, File, Given};
 use crate::Failed;
 
 /// Where settings come from, by name; those that are missing are defaults.
@@ -14,14 +14,39 @@ use crate::Failed;
 pub(crate) struct Sources(BTreeMap<&'static str, From>);
 
 impl Sources {
+    /// Who says what: what was given, and what the file has.
+    pub(super) fn of(given: &Given, file: &File) -> Self {
+        let mut sources = Self::default();
+        let (args, listen, network) = (&given.server, &given.listen, &given.network);
+        for (name, by_command, by_file) in [
+            ("listen", listen.listen.is_some(), file.listen.is_some()),
+            ("token", listen.token.is_some() || listen.token_file.is_some(), file.token.is_some()),
+            ("allow_origins", false, !file.allow_origins.is_empty()),
+            ("log", given.global.log.is_some(), file.log.is_some()),
+            ("drain", args.drain.is_some(), file.drain.is_some()),
+            ("turn", args.turn.is_some(), file.turn.is_some()),
+            ("wait", args.wait.is_some(), file.wait.is_some()),
+            ("hang", args.hang.is_some(), file.hang.is_some()),
+            ("resume", given.resume.is_some(), file.resume.is_some()),
+            ("network.ca_file", network.ca_file.is_some(), file.network.ca_file.is_some()),
+            ("network.stall_timeout", network.stall_timeout.is_some(), file.network.stall_timeout.is_some()),
+            ("binaries.mirror", given.catalog.mirror.is_some(), file.binaries.mirror.is_some()),
+            ("binaries.catalog", given.catalog.catalog.is_some(), file.binaries.catalog.is_some()),
+            ("config", given.global.config.is_some(), false),
+        ] {
+            sources.note(name, by_command, by_file);
+        }
+        sources
+    }
+
     /// Notes of the setting `name` whether the command line or the environment says it, and whether the file does.
-    pub(super) fn note(&mut self, name: &'static str, by_command: bool, by_file: bool) {
+    fn note(&mut self, name: &'static str, by_command: bool, by_file: bool) {
         if by_command || by_file {
             self.0.insert(name, if by_command { From::Command } else { From::File });
         }
     }
 
-    fn of(&self, name: &str) -> From {
+    fn of_one(&self, name: &str) -> From {
         self.0.get(name).copied().unwrap_or(From::Default)
     }
 }
@@ -90,7 +115,7 @@ impl Config {
         let setting = |(name, value, can_change, help): (&str, Value, bool, &str)| Setting {
             name: name.to_owned(),
             value,
-            from: self.sources.of(name),
+            from: self.sources.of_one(name),
             can_change,
             help: help.to_owned(),
         };

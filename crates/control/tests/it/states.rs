@@ -84,6 +84,8 @@ async fn settings_are_told_changed_and_followed() {
         let (got, error) = api.put("/api/v1/settings", &body).await;
         assert_eq!((got, &error["error"]["code"]), (status, &json!(code)));
     }
+    let large = json!({ "turn": "x".repeat(2 << 20) });
+    assert_eq!(api.put("/api/v1/settings", &large).await.0, 413);
     assert_eq!(setting(&api.get("/api/v1/settings").await, 1).0, json!(10));
     let (status, settings) = api.put("/api/v1/settings", &json!({ "turn": 5 })).await;
     assert_eq!((status, setting(&settings, 1)), (200, (json!(5), json!("changed"))));
