@@ -4,16 +4,13 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use flate2::{Compression, write::GzEncoder};
 
 /// The most that the page may weigh when it is packed, in bytes.
 const MOST: usize = 150 * 1024;
-
-/// Modules that are loaded later, when a chart is shown.
-const LATER: &[&str] = &["/assets/vendor/uplot.js"];
 
 fn ui() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("ui")
@@ -40,23 +37,53 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|own| own == extension)
 }
 
+/// What is needed to draw the page that is shown first.
+const FIRST: [&str; 2] = ["js/main.js", "js/tabs/system/page.js"];
+
+/// The modules that the module at `path` imports when it is loaded.
+fn imports(path: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(path).expect("it is a module of this crate");
+    let code = text.lines().filter(|line| !line.trim_start().starts_with(['/', '*']));
+    let named = code.flat_map(|line| line.split("from").skip(1)).filter_map(|rest| {
+        let (name, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+        name.starts_with('.').then(|| name.to_owned())
+    });
+    named.map(|name| plain(&path.with_file_name("").join(name))).collect()
+}
+
+/// `path` without `..` in it.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+        plain
+    })
+}
+
 #[test]
-fn every_module_is_fetched_with_the_page() {
+fn what_the_first_page_needs_is_fetched_with_it() {
     let page = fs::read_to_string(ui().join("index.html")).unwrap();
     let named: BTreeSet<String> = page
         .lines()
         .filter_map(|line| line.strip_prefix("<link rel=\"modulepreload\" href=\"")?.strip_suffix("\">"))
         .map(str::to_owned)
         .collect();
-    let there: BTreeSet<String> = below(&ui())
-        .iter()
-        .filter(|path| has_extension(path, "js"))
-        .map(|path| address(path))
-        .filter(|address| !LATER.contains(&address.as_str()))
-        .collect();
-    let missing: Vec<_> = there.difference(&named).collect();
-    let gone: Vec<_> = named.difference(&there).collect();
-    assert!(missing.is_empty() && gone.is_empty(), "index.html lacks {missing:?}, and names {gone:?}");
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<PathBuf> = FIRST.iter().map(|name| ui().join(name)).collect();
+    while let Some(path) = open.pop() {
+        if needed.insert(address(&path)) {
+            open.extend(imports(&path));
+        }
+    }
+    let missing: Vec<_> = needed.difference(&named).collect();
+    let idle: Vec<_> = named.difference(&needed).collect();
+    assert!(
+        missing.is_empty() && idle.is_empty(),
+        "index.html lacks {missing:?}, and names {idle:?} in vain"
+    );
 }
 
 #[test]

@@ -6,19 +6,28 @@ import { bytes } from "./pure/format.js";
 import { used } from "./pure/segments.js";
 import { connect } from "./state/stream.js";
 import { activeDownloads, activeJobs, connection, memory, status, system } from "./state/store.js";
-import { Images } from "./tabs/images/page.js";
-import { Llm } from "./tabs/llm/page.js";
-import { Models } from "./tabs/models/page.js";
-import { Resources } from "./tabs/resources/page.js";
-import { System } from "./tabs/system/page.js";
 
+/** @type {{ id: string, title: string, load: () => Promise<any>, count?: { value: unknown[] } }[]} */
 const PAGES = [
-  { id: "system", title: "System", page: System },
-  { id: "models", title: "Models", page: Models, count: activeDownloads },
-  { id: "llm", title: "LLM", page: Llm },
-  { id: "images", title: "Images", page: Images, count: activeJobs },
-  { id: "resources", title: "Resources", page: Resources },
+  { id: "system", title: "System", load: async () => (await import("./tabs/system/page.js")).System },
+  { id: "models", title: "Models", load: async () => (await import("./tabs/models/page.js")).Models, count: activeDownloads },
+  { id: "llm", title: "LLM", load: async () => (await import("./tabs/llm/page.js")).Llm },
+  { id: "images", title: "Images", load: async () => (await import("./tabs/images/page.js")).Images, count: activeJobs },
+  { id: "resources", title: "Resources", load: async () => (await import("./tabs/resources/page.js")).Resources },
 ];
+
+/** How long after the first page the others are fetched, in milliseconds: then it is drawn, and they are there at once. */
+const OTHERS_AFTER = 400;
+
+/** Pages that have been fetched, by id. @type {{ value: Record<string, any>, peek(): Record<string, any> }} */
+const loaded = signal({});
+
+/** @param {string} id */
+async function bring(id) {
+  if (loaded.peek()[id]) return;
+  const page = await PAGES.find((one) => one.id === id)?.load();
+  loaded.value = { ...loaded.peek(), [id]: page };
+}
 
 /** The page that the address names: `#/models`. */
 const chosen = signal(named());
@@ -29,6 +38,8 @@ function named() {
   return PAGES.some((page) => page.id === id) ? id : "system";
 }
 
+effect(() => { void bring(chosen.value); });
+setTimeout(() => { for (const page of PAGES) void bring(page.id); }, OTHERS_AFTER);
 addEventListener("hashchange", () => { chosen.value = named(); });
 effect(() => { document.title = `${PAGES.find((page) => page.id === chosen.value)?.title ?? "Panel"} · Loadmaster`; });
 
@@ -39,8 +50,9 @@ const used_of_host = computed(() => {
 
 export function App() {
   const id = chosen.value;
-  const Page = PAGES.find((page) => page.id === id)?.page ?? System;
+  const Page = loaded.value[id];
   useEffect(() => { scrollTo(0, 0); }, [id]);
+  useEffect(() => { if (Page) performance.mark("loadmaster-shown"); }, [Boolean(Page)]);
   return html`
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
     <div class="shell">
@@ -55,7 +67,7 @@ export function App() {
       </header>
       <div class="content">
         <${Banner} />
-        <main id="main" tabindex="-1"><${ErrorBoundary} key=${id}><div class="page" data-page=${id}><${Page} /></div><//></main>
+        <main id="main" tabindex="-1"><${ErrorBoundary} key=${id}><div class="page" data-page=${id}>${Page && html`<${Page} />`}</div><//></main>
       </div>
     </div>`;
 }

@@ -8,5 +8,4 @@ if (root) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   connect();
-  performance.mark("loadmaster-shown");
 }
