@@ -7,7 +7,7 @@ test("what is left empty is left to the planner", () => {
   assert.deepEqual(settingsOf(AUTOMATIC), { settings: {}, wrong: {} });
   const { settings, wrong } = settingsOf({ ...AUTOMATIC, context_length: "4096", gpu_layers: "ALL", cache_type_k: "q8_0", extra: "--no-warmup --rope-scale 2" });
   assert.deepEqual(wrong, {});
-  assert.deepEqual(settings, { context_length: 4096, gpu_layers: "all", cache_type_k: "q8_0", extra: { "no-warmup": true, "rope-scale": 2 } });
+  assert.deepEqual(settings, { context_length: 4096, gpu_layers: "all", cache_type_k: "q8_0", extra: { "no-warmup": null, "rope-scale": 2 } });
 });
 
 test("what cannot be is told where it is", () => {
@@ -17,7 +17,7 @@ test("what cannot be is told where it is", () => {
 });
 
 test("flags as on a command line", () => {
-  assert.deepEqual(flags('--a=1 -b --c "two words" --d -5'), { a: 1, b: true, c: "two words", d: -5 });
+  assert.deepEqual(flags('--a=1 -b --c "two words" --d -5'), { a: 1, b: null, c: "two words", d: -5 });
   assert.deepEqual(flags("  "), {});
   assert.equal(typeof flags("a b"), "string");
 });

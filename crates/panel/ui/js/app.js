@@ -95,13 +95,16 @@ function Gauge() {
 
 function Connection() {
   const state = connection.value;
-  const word = state === "open" ? "Connected" : state === "lost" ? "No connection" : "Connecting";
-  const tone = state === "open" ? "good" : state === "lost" ? "bad" : "busy";
+  const word = { open: "Connected", lost: "No connection", denied: "A token is missing" }[state] ?? "Connecting";
+  const tone = { open: "good", lost: "bad", denied: "bad" }[state] ?? "busy";
   const version = system.value?.version;
   return html`<div class="conn" role="status"><span class=${`dot ${tone}`} aria-hidden="true"></span>${word}${version && html`<span class="muted">· ${version}</span>`}</div>`;
 }
 
 function Banner() {
+  if (connection.value === "denied") {
+    return html`<div class="banner" role="alert"><${Icon} name="shield" /><span class="grow">This daemon asks for its token. Open the link that <code>loadmaster serve</code> printed, or run <code>loadmaster panel</code> on that machine.</span></div>`;
+  }
   if (connection.value === "lost") {
     return html`<div class="banner" role="alert"><span class="spin" aria-hidden="true"></span>
       <span class="grow">The connection to the daemon was lost. What is shown was true a moment ago; this page goes on by itself when the daemon is back.</span>

@@ -49,7 +49,7 @@ export function settingsOf(form) {
 }
 
 /**
- * Flags as on a command line, by name: `--no-warmup --rope-scale 2`.
+ * Flags as on a command line, by name, null where one has no value: `--no-warmup --rope-scale 2`.
  * @param {string} text
  * @returns {Record<string, any> | string} or what is wrong
  */
@@ -67,7 +67,7 @@ export function flags(text) {
     else if (next !== undefined && !/^--?[A-Za-z]/.test(next)) {
       found[name] = value(next);
       at += 1;
-    } else found[name] = true;
+    } else found[name] = null;
   }
   return found;
 }

@@ -11,7 +11,7 @@ import { begun } from "../pure/lanes.js";
 /** @typedef {{ n: number, at: number, event: LoadmasterEvent }} Happened */
 /** @typedef {{ at: number, cpu: number | null, devices: Record<string, { ours: number, used: number }> }} Sample */
 
-/** Whether the stream of events is there: `connecting`, `open`, `lost`. */
+/** Whether the stream of events is there: `connecting`, `open`, `lost`, or `denied` where a token is missing. */
 export const connection = signal("connecting");
 /** When it was lost. */
 export const lostAt = signal(0);

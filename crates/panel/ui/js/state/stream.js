@@ -86,6 +86,11 @@ async function again(query) {
   attempt += 1;
   if (attempt === 1 && asked.length > 0) {
     const known = await knownTopics(query).catch(() => null);
+    if (known === "denied") {
+      // Trying again would not help: whoever opens the right link gets another page.
+      store.connection.value = "denied";
+      return;
+    }
     if (known) {
       asked = WANTED.filter((topic) => known.includes(topic));
       connect();
@@ -97,9 +102,9 @@ async function again(query) {
 }
 
 /**
- * The topics that this daemon knows, where that was what it refused.
+ * The topics that this daemon knows, where that was what it refused; `denied` where it asks for a token.
  * @param {string} query
- * @returns {Promise<string[] | null>}
+ * @returns {Promise<string[] | "denied" | null>}
  */
 async function knownTopics(query) {
   const controller = new AbortController();
@@ -108,6 +113,7 @@ async function knownTopics(query) {
     controller.abort();
     return null;
   }
+  if (response.status === 401) return "denied";
   const problem = await refused(response);
   return problem.told.code === "unknown_topic" ? (problem.told["known"] ?? []) : null;
 }

@@ -5,6 +5,7 @@ import { ModelState } from "../../parts/model_state.js";
 import { languageModels } from "../../state/store.js";
 import { Chat } from "./chat.js";
 import { Logs } from "./logs.js";
+import { Setup } from "./setup.js";
 import { Start } from "./start.js";
 import { ServerStatus } from "./server_status.js";
 
@@ -38,6 +39,7 @@ export function Llm() {
   </div>`;
   return html`
     <${PageHead} title="LLM" text="It is loaded when it is asked, and steps aside when others need its memory." aside=${picker} />
+    ${view.value !== "chat" && html`<${Setup} />`}
     ${view.value === "chat" && html`<${Chat} model=${model} />`}
     ${view.value === "server" && html`<div class="grid two"><${Start} key=${model.id} model=${model} /><${ServerStatus} model=${model} /></div>`}
     ${view.value === "logs" && html`<${Logs} model=${model.id} />`}`;
