@@ -48,7 +48,7 @@ export class Visitor {
 
   /** Asks the daemon which parts of the panel's API it does not have. @param {import("./daemon.mjs").Daemon} daemon */
   async expectMissing(daemon) {
-    for (const path of ["/api/v1/models", "/api/v1/catalog", "/api/v1/binaries", "/api/v1/jobs", "/api/v1/system", "/api/v1/logs/daemon"]) {
+    for (const path of ["/api/v1/models", "/api/v1/catalog", "/api/v1/binaries", "/api/v1/downloads", "/api/v1/jobs", "/api/v1/system", "/api/v1/logs/daemon"]) {
       const { status } = await fetch(`${daemon.url}${path}`);
       if (status === 404) this.missing.push(path);
     }

@@ -1,0 +1,62 @@
+// A server of one file that is slow, answers ranges, and cuts the first transfer in the middle.
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { basename } from "node:path";
+
+/** Bytes after which the first transfer is cut. */
+const CUT = 24 * 1024 * 1024;
+/** Bytes that are sent at once, and the pause behind them in milliseconds. */
+const PIECE = 1024 * 1024;
+const PAUSE = 15;
+
+export class Hub {
+  #server;
+  cuts = 0;
+  url = "";
+
+  /** @param {string} file */
+  static async open(file) {
+    const hub = new Hub();
+    const { size } = await stat(file);
+    hub.#server = createServer((request, response) => {
+      const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
+      const from = range ? Number(range[1]) : 0;
+      const to = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1;
+      response.writeHead(range ? 206 : 200, {
+        "accept-ranges": "bytes", "content-length": to - from + 1, etag: '"one"',
+        ...(range ? { "content-range": `bytes ${from}-${to}/${size}` } : {}),
+      });
+      if (request.method === "HEAD") {
+        response.end();
+        return;
+      }
+      void hub.#send(createReadStream(file, { start: from, end: to, highWaterMark: PIECE }), response);
+    });
+    await new Promise((resolve) => { hub.#server.listen(0, "127.0.0.1", () => resolve(undefined)); });
+    hub.url = `http://127.0.0.1:${hub.#server.address().port}/${basename(file)}`;
+    return hub;
+  }
+
+  /** @param {import("node:fs").ReadStream} file @param {import("node:http").ServerResponse} response */
+  async #send(file, response) {
+    let sent = 0;
+    for await (const piece of file) {
+      if (response.destroyed) return;
+      response.write(piece);
+      sent += piece.length;
+      if (sent >= CUT && this.cuts === 0) {
+        this.cuts += 1;
+        response.destroy();
+        return;
+      }
+      await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+    }
+    response.end();
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
