@@ -31,7 +31,7 @@ export async function everyPage(visitor, page, { width, height, scheme, suffix }
 }
 
 /** What the pages of a model's server and its log show. */
-export async function serverAndLog(visitor, page) {
+export async function serverAndLog(visitor, daemon, page) {
   await visitor.go(page, "llm");
   await page.getByRole("button", { name: "Server", exact: true }).click();
   await page.getByText("Predicted").waitFor();
@@ -40,6 +40,13 @@ export async function serverAndLog(visitor, page) {
   await page.getByText("weights").first().waitFor();
   await visitor.check(page, "the server of a model");
   await visitor.picture(page, "llm-server");
+  await page.getByRole("button", { name: "Start with these settings" }).click();
+  const by = Date.now() + 30_000;
+  for (let now = null; now?.state !== "ready" || now.plan.settings.context_length !== 1024; now = await daemon.instance("chat")) {
+    assert.ok(Date.now() < by, "it was not started with the context that was filled in");
+    await page.waitForTimeout(100);
+  }
+  await page.locator("dd", { hasText: "Ready" }).waitFor();
   await page.getByRole("button", { name: "Logs", exact: true }).click();
   await page.getByRole("button", { name: "All", exact: true }).click();
   await page.locator(".lines .line").first().waitFor();

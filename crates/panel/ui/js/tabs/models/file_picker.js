@@ -14,15 +14,14 @@ export function FilePicker({ onPick, onClose }) {
   useEffect(() => {
     ask("GET", `/api/v1/files${folder ? `?folder=${segment(folder)}` : ""}`).then((answer) => { setTold(answer); setProblem(null); }).catch((error) => setProblem(problemOf(error)));
   }, [folder]);
-  const entries = [...(told?.folders ?? []).map((/** @type {any} */ one) => ({ ...(typeof one === "string" ? { name: one } : one), isFolder: true })), ...(told?.files ?? [])];
-  const at = told?.folder ?? told?.path ?? folder;
-  const whole = (/** @type {any} */ entry) => entry.path ?? `${String(at).replace(/\/$/, "")}/${entry.name}`;
+  /** @type {{ name: string, path: string, kind: string, bytes: number | null }[]} */
+  const entries = (told?.entries ?? []).filter((/** @type {any} */ entry) => !entry.name.startsWith("."));
   return html`<${Dialog} title="Choose a file" onClose=${onClose}>
-    <div class="row"><button class="btn slim" disabled=${!told?.parent} onClick=${() => setFolder(told.parent)}>Up</button><span class="mono clip grow">${at}</span></div>
+    <div class="row"><button class="btn slim" disabled=${!told?.parent} onClick=${() => setFolder(told.parent)}>Up</button><span class="mono clip grow">${told?.folder ?? folder}</span></div>
     ${problem?.isMissing ? html`<${NotHere} what="a look into folders" />` : html`<${ErrorNote} problem=${problem} />`}
     ${told && entries.length === 0 && html`<${Empty} icon="folder" title="No folders and no models here" />`}
-    <ul class="files">${entries.map((entry) => html`<li key=${entry.name}><button onClick=${() => (entry.isFolder ? setFolder(whole(entry)) : onPick(whole(entry)))}>
-      <${Icon} name=${entry.isFolder ? "folder" : "models"} /><span class="grow clip">${entry.name}</span>${entry.bytes !== undefined && html`<span class="small muted num">${bytes(entry.bytes)}</span>`}
+    <ul class="files">${entries.map((entry) => html`<li key=${entry.name}><button onClick=${() => (entry.kind === "folder" ? setFolder(entry.path) : onPick(entry.path))}>
+      <${Icon} name=${entry.kind === "folder" ? "folder" : "models"} /><span class="grow clip">${entry.name}</span>${entry.bytes !== null && html`<span class="small muted num">${bytes(entry.bytes)}</span>`}
     </button></li>`)}</ul>
   <//>`;
 }

@@ -9,6 +9,7 @@ import { Charts } from "./charts.js";
 import { Devices } from "./devices.js";
 import { FirstSteps } from "./first_steps.js";
 import { Recommendations } from "./recommendations.js";
+import { Settings } from "./settings.js";
 
 export function System() {
   const told = system.value;
@@ -23,5 +24,5 @@ export function System() {
     <${Devices} />
     <${Charts} />
     <div class="grid two"><${Recommendations} /><${Budgets} /></div>
-    <${Builds} />`;
+    <div class="grid two"><${Builds} /><${Settings} /></div>`;
 }
