@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use loadmaster_core::{InstanceId, InstanceState};
 
-use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, room::Pressure};
+use super::{InstanceEntry, ModelEntry, Progress, State, Wanted, verdict::Pressure};
 use crate::{KeepAlive, Restore, steps::Action};
 
 /// How many models at most wait to come back in case that there is room for them again.

@@ -6,7 +6,7 @@ use loadmaster_core::{DeviceId, Event, InstanceId, InstanceState, Machine};
 
 use super::{
     Progress, State, Wanted,
-    room::Pressure,
+    verdict::Pressure,
     victims::{self, Candidate},
 };
 use crate::{Budgets, Shortage, steps::Action};

@@ -10,7 +10,7 @@ use std::{
 
 use loadmaster_core::{DeviceId, Estimate, InstanceId, InstanceState};
 
-use super::{ModelEntry, Progress, State, room::Pressure};
+use super::{ModelEntry, Progress, State, verdict::Pressure};
 use crate::{
     ledger::Gone,
     steps::{Input, Prepared},

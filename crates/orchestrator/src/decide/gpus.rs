@@ -5,7 +5,7 @@ use loadmaster_core::{InstanceId, InstanceState};
 use super::{
     InstanceEntry, Progress, State,
     glance::Glance,
-    room::{Pressure, Verdict},
+    verdict::{Pressure, Verdict},
     victims,
 };
 use crate::{

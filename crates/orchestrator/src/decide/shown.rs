@@ -6,7 +6,7 @@ use loadmaster_core::{InstanceId, InstanceState, LaunchPlan};
 
 use super::{
     ModelEntry, Progress, State,
-    room::{Pressure, Verdict},
+    verdict::{Pressure, Verdict},
 };
 use crate::{InstanceStatus, ModelStatus, Preview, Status, WaitsFor, ledger::Gone, steps::Prepared};
 

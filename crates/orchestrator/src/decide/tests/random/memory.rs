@@ -1,6 +1,10 @@
 //! The memory of a random world, as far as its machine tells of it.
 
-use super::*;
+use super::{
+    super::*,
+    world::{TOTAL, plan_of},
+};
+use crate::steps::Preparation;
 
 /// How long a driver takes to give back what a process had, in milliseconds.
 const LAG: u64 = 100;
