@@ -179,6 +179,10 @@ impl Backend for SdBackend {
         self.stop(instance, Duration::ZERO).await
     }
 
+    fn at_work(&self, instance: &Instance) -> Option<u32> {
+        self.instances.get(&instance.id)?.at_work()
+    }
+
     async fn health(&self, instance: &Instance) -> Health {
         if instance.exit.now().is_some() {
             return Health::Dead;

@@ -15,6 +15,7 @@ use crate::{
     one_shot::OneShot,
     resident::{Resident, was_killed},
     server,
+    studio::Studio,
     work_folder::WorkFolder,
 };
 
@@ -118,14 +119,25 @@ impl Living {
         Ok(())
     }
 
-    /// How it is.
-    pub(crate) async fn health(&self) -> Health {
-        let (studio, pid) = match &self.way {
+    /// What both ways of painting share, and the process that paints, if there is one.
+    fn studio(&self) -> (&Studio, Option<u32>) {
+        match &self.way {
             Way::Resident { painter, .. } => (&painter.studio, Some(painter.child.pid())),
             Way::OneShot { painter } => {
                 (&painter.studio, Some(painter.pid.load(Ordering::Relaxed)).filter(|pid| *pid > 0))
             }
-        };
+        }
+    }
+
+    /// The process that paints now.
+    pub(crate) fn at_work(&self) -> Option<u32> {
+        let (studio, pid) = self.studio();
+        pid.filter(|_| studio.is_busy())
+    }
+
+    /// How it is.
+    pub(crate) async fn health(&self) -> Health {
+        let (studio, pid) = self.studio();
         if let Some(progress) = studio.pulse(pid) {
             return Health::Working { progress };
         }

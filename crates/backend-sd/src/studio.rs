@@ -168,12 +168,16 @@ impl Studio {
         drop(self.turn.lock().await);
     }
 
+    /// Whether something is painted.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
     /// A number that changes while work gets on, if there is work: of the process `pid` too, for much of the work
     /// prints nothing.
     pub(crate) fn pulse(&self, pid: Option<u32>) -> Option<u64> {
-        let works = self.busy.load(Ordering::Relaxed) > 0;
         let work = pid.and_then(process::work).unwrap_or_default();
-        works.then(|| self.pulse.load(Ordering::Relaxed).wrapping_add(work))
+        self.is_busy().then(|| self.pulse.load(Ordering::Relaxed).wrapping_add(work))
     }
 
     /// Follows `child` at the work on `order`. Lines that it printed before do not count.
