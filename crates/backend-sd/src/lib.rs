@@ -69,11 +69,14 @@
 
 mod arguments;
 mod backend;
+mod buffers;
+mod builds;
 mod components;
 mod diagnose;
 mod door;
 mod extra;
 mod history;
+mod instances;
 mod launch;
 mod log;
 mod model;
@@ -87,7 +90,10 @@ mod progress;
 mod resident;
 mod server;
 mod settings;
+mod stamp;
+mod start;
 mod studio;
+mod work_folder;
 
 use loadmaster_core::{BackendFactory, submit_backend};
 

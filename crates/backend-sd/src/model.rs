@@ -11,6 +11,7 @@ use loadmaster_gguf::TensorType;
 
 use crate::{
     components::Components,
+    history::Peak,
     settings::{Mode, Savings, Settings},
 };
 
@@ -117,7 +118,7 @@ impl ModelFiles {
     pub(crate) fn estimate(
         &self,
         settings: &Settings,
-        measured: Option<u64>,
+        measured: Option<Peak>,
     ) -> Result<Estimate, BackendError> {
         let on_gpu = settings.device.is_some();
         let memory =
@@ -128,7 +129,7 @@ impl ModelFiles {
             Mode::OneShot => memory::Usage::default(),
         };
         let weights = [memory.text, memory.denoiser, memory.decoder].map(|phase| phase.weights);
-        let host = measured.unwrap_or(peak.host);
+        let host = measured.map_or(peak.host, |measured| measured.host);
         let mut devices = vec![part(
             DeviceId::host(),
             host,
@@ -136,14 +137,18 @@ impl ModelFiles {
             weights.iter().map(|w| w.host).sum(),
             memory.program.host,
         )];
+        // What the programs print of a GPU's buffers, and what its driver takes beside them.
+        let on_device = measured
+            .and_then(|measured| measured.device)
+            .map(|buffers| buffers.saturating_add(memory.program.device));
         if let Some(device) = &settings.device {
             let weights = weights.iter().map(|w| w.device).sum();
             let device = DeviceId::from(device.as_str());
-            devices.push(part(device, peak.device, idle.device, weights, memory.program.device));
+            let most = on_device.unwrap_or(peak.device);
+            devices.push(part(device, most, idle.device.min(most), weights, memory.program.device));
         }
         let (source, margin_percent) = match (measured, memory.basis) {
-            // A GPU's memory is not measured.
-            (Some(_), _) if !on_gpu => (EstimateSource::Measured, 1),
+            (Some(_), _) if !on_gpu || on_device.is_some() => (EstimateSource::Measured, 1),
             (_, Basis::Measured) => (EstimateSource::Computed, MARGIN),
             _ => (EstimateSource::Computed, MARGIN_OF_THE_UNKNOWN),
         };

@@ -15,7 +15,8 @@ use crate::{
     launch,
     log::Mark,
     order::Order,
-    studio::{Follower, Studio, WorkFolder},
+    studio::{Follower, Studio},
+    work_folder::WorkFolder,
 };
 
 /// Shows a latent image without decoding it: costs no memory to speak of.
@@ -100,21 +101,21 @@ impl OneShot {
                 failed(&error.to_string(), &remedy)
             }
         };
-        let folder = WorkFolder::new(&self.folder).map_err(system)?;
-        let files = Files::new(folder.0.clone(), order.format);
+        let folder = WorkFolder::new(&self.folder).await.map_err(system)?;
+        let files = Files::new(folder.path().to_owned(), order.format);
         for (path, bytes) in [(files.init(), &order.init), (files.mask(), &order.mask)] {
             if let Some(bytes) = bytes {
                 tokio::fs::write(&path, bytes).await.map_err(|_| disk_full())?;
             }
         }
-        let empty = folder.0.join("loras");
+        let empty = folder.path().join("loras");
         let loras = match &self.studio.settings.lora_dir {
             Some(loras) => loras,
             None => &empty,
         };
         let plan = &self.studio.plan;
         let preview = self.studio.capabilities(true).previews.then_some(PREVIEW);
-        let spec = launch::spec(plan, &folder.0)
+        let spec = launch::spec(plan, folder.path())
             .map_err(system)?
             .args(arguments::context(plan, &self.studio.settings, loras))
             .args(arguments::request(order, &files, preview));
@@ -135,7 +136,7 @@ impl OneShot {
             let exit = Exit { status: ExitStatus::Unknown, last_lines: Vec::new(), asked: true };
             return (exit, Err(failed("sd-cli was not started", "Send the request again.")));
         };
-        let files = Files::new(folder.0.clone(), order.format);
+        let files = Files::new(folder.path().to_owned(), order.format);
         let mut follower = self.studio.follow(child, order.work(true), events, true).await;
         let mut previews = Previews { shown: Vec::new(), image: 0, index: 0, most: order.previews };
         let ended = child.exit();

@@ -1,16 +1,15 @@
 //! What both ways of painting share: what an instance can do, who is next, and how far it is.
 
 use std::{
-    path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use loadmaster_checkpoint::Family;
-use loadmaster_core::{BackendError, LaunchPlan};
+use loadmaster_core::LaunchPlan;
 use loadmaster_images::{
     Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial,
     Progress, Size, Stage,
@@ -22,8 +21,9 @@ use tokio::{
 };
 
 use crate::{
+    buffers::Buffers,
     diagnose::disk_full,
-    history::{self, History},
+    history::{History, Peak},
     log::{Mark, mark},
     order::{GUIDANCE, Order, STRENGTH, loras_in},
     process,
@@ -50,6 +50,8 @@ pub(crate) struct Studio {
     busy: AtomicU64,
     /// Changes whenever a line tells something.
     pulse: AtomicU64,
+    /// What the process said of its weights when it started; nothing where one is started for each request.
+    buffers: OnceLock<Buffers>,
 }
 
 /// Counts a request as long as it is there.
@@ -68,8 +70,8 @@ impl Studio {
         family: Family,
         build: Build,
         history: History,
+        key: String,
     ) -> Self {
-        let key = history::key(&plan);
         Self {
             plan,
             settings,
@@ -80,7 +82,18 @@ impl Studio {
             turn: Arc::default(),
             busy: AtomicU64::new(0),
             pulse: AtomicU64::new(0),
+            buffers: OnceLock::new(),
         }
+    }
+
+    /// Takes in what the process printed until it was ready.
+    pub(crate) fn loaded(&self, lines: &[String]) {
+        let mut buffers = Buffers::default();
+        for line in lines {
+            buffers.take(line, mark(line));
+        }
+        // It is ready once.
+        let _ = self.buffers.set(buffers);
     }
 
     /// What the instance can do. `previews`: this way of painting has them, if the build does.
@@ -188,6 +201,7 @@ impl Studio {
             began,
             work,
             peak: None,
+            buffers: self.buffers.get().copied().unwrap_or_default(),
             said: Vec::new(),
         }
     }
@@ -205,7 +219,7 @@ impl Studio {
             return Err(disk_full());
         }
         let pixels = order.size.pixels();
-        let peak = follower.peak.filter(|_| counts);
+        let peak = follower.peak().filter(|_| counts);
         drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
@@ -230,8 +244,9 @@ pub(crate) struct Follower<'a> {
     events: &'a mpsc::Sender<ImageEvent>,
     began: Instant,
     work: Work,
-    /// The most memory of the process so far.
+    /// The most host memory of the process so far, in bytes.
     peak: Option<u64>,
+    buffers: Buffers,
     /// What it printed that is not progress: why it failed, if it fails.
     pub(crate) said: Vec<String>,
 }
@@ -248,6 +263,7 @@ impl Follower<'_> {
         });
         let mark = told.await.ok().and_then(|line| {
             let mark = mark(&line.text);
+            self.buffers.take(&line.text, mark);
             if mark.is_none() && self.said.len() < 200 {
                 self.said.push(line.text.to_string());
             }
@@ -265,10 +281,21 @@ impl Follower<'_> {
     /// Takes in what it printed before it ended.
     pub(crate) async fn rest(&mut self) {
         while let Some(line) = self.lines.next().await {
-            if let Some(mark) = mark(&line.text) {
+            let mark = mark(&line.text);
+            self.buffers.take(&line.text, mark);
+            if let Some(mark) = mark {
                 self.tracker.take(mark, self.began.elapsed());
             }
         }
+    }
+
+    /// The most memory so far, where the system tells.
+    fn peak(&self) -> Option<Peak> {
+        let settings = &self.studio.settings;
+        // Weights that are copied to the GPU when they are needed are not told of.
+        let told = settings.device.is_some() && !settings.savings.offload_to_cpu;
+        let device = told.then(|| self.buffers.peak(settings.mode)).flatten();
+        self.peak.map(|host| Peak { host, device })
     }
 
     fn tell(&mut self) {
@@ -292,31 +319,6 @@ async fn skip(lines: &mut Lines) {
             biased;
             line = lines.next() => if line.is_none() { return },
             () = std::future::ready(()) => return,
-        }
-    }
-}
-
-/// A folder that is deleted with everything in it.
-#[derive(Debug)]
-pub(crate) struct WorkFolder(pub(crate) PathBuf);
-
-impl WorkFolder {
-    /// A new folder for the user alone, within `parent`.
-    pub(crate) fn new(parent: &std::path::Path) -> Result<Self, BackendError> {
-        let path = parent.join(format!("work-{}", &loadmaster_upstream::random_hex()?[..16]));
-        let refused = |error| BackendError::system(format!("making the folder {}", path.display()), error);
-        std::fs::create_dir_all(&path).map_err(refused)?;
-        #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .map_err(refused)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, folder = %self.0.display(), "a working folder could not be deleted");
         }
     }
 }

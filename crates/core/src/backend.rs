@@ -107,6 +107,10 @@ pub trait Backend: Debug + Send + Sync {
         self.stop(instance, Duration::ZERO).await
     }
 
+    /// Returns when nothing is left of calls that were dropped halfway: a process that was killed gives its memory back
+    /// a little later. A backend that leaves nothing behind has nothing to wait for.
+    async fn settled(&self) {}
+
     /// Asks the instance how it is. Answers within a few seconds, whatever the server does.
     async fn health(&self, instance: &Instance) -> Health;
 }

@@ -37,8 +37,11 @@ impl Actor {
             };
             tokio::select! {
                 outcome = start => Message::Started { instance: id, outcome },
-                // The start's future is dropped, and its process ends with it.
-                Ok(()) = called_off => Message::StopDone { instance: id.clone(), outcome: Ok(()) },
+                // The start's future is dropped, and its process ends with it. Its memory is nobody's until it has.
+                Ok(()) = called_off => {
+                    backend.settled().await;
+                    Message::StopDone { instance: id.clone(), outcome: Ok(()) }
+                }
             }
         });
         None
