@@ -9,10 +9,12 @@ use std::{
 use loadmaster_core::LaunchPlan;
 use loadmaster_images::ImageFormat;
 
-use crate::{components::flag, extra, order::Order, settings::Settings};
+use crate::{components::flag, extra, loras, order::Order, settings::Settings};
 
 /// What both programs are given: the model and how it lies in memory.
-pub(crate) fn context(plan: &LaunchPlan, settings: &Settings, loras: &Path) -> Vec<OsString> {
+///
+/// Both work in a folder of their own, in which the links to `LoRAs` are: paths within it are the same for both.
+pub(crate) fn context(plan: &LaunchPlan, settings: &Settings) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut file = |flag: &str, path: &Path| arguments.extend([OsString::from(flag), path.into()]);
     file(flag(&settings.model_role).unwrap_or("-m"), &plan.model.path);
@@ -21,7 +23,7 @@ pub(crate) fn context(plan: &LaunchPlan, settings: &Settings, loras: &Path) -> V
             file(flag, path);
         }
     }
-    file("--lora-model-dir", loras);
+    file("--lora-model-dir", Path::new(loras::FOLDER));
     let savings = &settings.savings;
     for (on, flag) in [
         (savings.flash_attention, "--diffusion-fa"),
@@ -82,9 +84,9 @@ pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Ve
     let mut arguments: Vec<OsString> = Vec::new();
     let mut pair = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
     let mut prompt = order.prompt.clone();
-    for lora in &order.loras {
+    for (index, lora) in order.loras.iter().enumerate() {
         // Writing to a text does not fail.
-        let _ = write!(prompt, "<lora:{}:{}>", lora.name, lora.scale);
+        let _ = write!(prompt, "<lora:{}:{}>", loras::link_name(index, lora), lora.scale);
     }
     pair("--prompt", prompt.into());
     pair("--negative-prompt", order.negative_prompt.clone().into());

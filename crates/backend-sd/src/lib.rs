@@ -28,7 +28,9 @@
 //! | `clip_on_cpu`, `vae_on_cpu` | GPU builds: text encoders or decoder on the host | false |
 //! | `weight_type` | a type of ggml that weights are converted to: `"q8_0"` | the file's |
 //! | `threads` | a number | physical cores, within what the process may use |
-//! | `lora_dir` | a folder; its `.safetensors` and `.gguf` files can be named by requests | none |
+//! | `loras` | files that requests can name, by the files' names without their extensions | none |
+//! | `lora_dir` | a folder; its `.safetensors` and `.gguf` files can be named by requests too | none |
+//! | `lora_bytes` | bytes of the `LoRA` files that one request may name together, for which memory is reserved | all of `loras`, or the largest one of `lora_dir` if that is more |
 //! | `steps`, `cfg_scale`, `sampler` | for requests that do not say | the family's |
 //! | `extra` | flags of both programs by name, with their values (`null` for none) | none |
 //! | `start_timeout` | seconds | 300 |
@@ -64,6 +66,7 @@
 //!
 //! - Other users of the machine can read prompts on `sd-cli`'s command line, which has no other way in.
 //! - `output_compression` is heeded by `sd-server` alone, previews are shown by `sd-cli` alone.
+//! - `sd-server` takes at most 100 steps; more are refused, where it would make them 100 without a word.
 //! - A request edits one image. No control networks, no upscaling, no video.
 //! - GPU builds compute on the first device that they name; their memory is predicted, and not measured.
 
@@ -79,6 +82,7 @@ mod history;
 mod instances;
 mod launch;
 mod log;
+mod loras;
 mod model;
 mod one_shot;
 mod options;

@@ -14,6 +14,7 @@ use crate::{
     diagnose::{disk_full, failed, of_exit},
     launch,
     log::Mark,
+    loras,
     order::Order,
     studio::{Follower, Studio},
     work_folder::WorkFolder,
@@ -63,7 +64,7 @@ impl Drop for Running {
 #[async_trait]
 impl Painter for OneShot {
     fn capabilities(&self) -> Capabilities {
-        self.studio.capabilities(true)
+        self.studio.capabilities()
     }
 
     async fn paint(
@@ -93,34 +94,22 @@ impl Painter for OneShot {
 
 impl OneShot {
     async fn start(&self, order: &Order, turn: OwnedMutexGuard<()>) -> Result<Running, ImageError> {
-        let system = |error: loadmaster_core::BackendError| {
-            let remedy = loadmaster_core::Remedy::remedy(&error);
-            if error.to_string().contains("No space left") {
-                disk_full()
-            } else {
-                failed(&error.to_string(), &remedy)
-            }
-        };
-        let folder = WorkFolder::new(&self.folder).await.map_err(system)?;
+        let folder = WorkFolder::new(&self.folder).await.map_err(|error| system(&error))?;
         let files = Files::new(folder.path().to_owned(), order.format);
         for (path, bytes) in [(files.init(), &order.init), (files.mask(), &order.mask)] {
             if let Some(bytes) = bytes {
-                tokio::fs::write(&path, bytes).await.map_err(|_| disk_full())?;
+                tokio::fs::write(&path, bytes).await.map_err(|error| not_written(&error))?;
             }
         }
-        let empty = folder.path().join("loras");
-        let loras = match &self.studio.settings.lora_dir {
-            Some(loras) => loras,
-            None => &empty,
-        };
+        loras::lay_out(folder.path(), &order.loras).await.map_err(|error| not_written(&error))?;
         let plan = &self.studio.plan;
-        let preview = self.studio.capabilities(true).previews.then_some(PREVIEW);
+        let preview = self.studio.previews().then_some(PREVIEW);
         let spec = launch::spec(plan, folder.path())
-            .map_err(system)?
-            .args(arguments::context(plan, &self.studio.settings, loras))
+            .map_err(|error| system(&error))?
+            .args(arguments::context(plan, &self.studio.settings))
             .args(arguments::request(order, &files, preview));
         let child = launch::spawn(&self.supervisor, spec, self.log.clone(), self.parent_death_signal);
-        let child = child.await.map_err(system)?;
+        let child = child.await.map_err(|error| system(&error))?;
         self.pid.store(child.pid(), std::sync::atomic::Ordering::Relaxed);
         Ok(Running { child: Some(child), folder: Some(folder), turn: Some(turn), pid: Arc::clone(&self.pid) })
     }
@@ -159,19 +148,38 @@ impl OneShot {
         files: &Files,
         follower: &mut Follower<'_>,
     ) -> Result<Painting, ImageError> {
+        let died = |exit| loras::blamed(of_exit(exit, "sd-cli"), &order.loras);
         let mut images = Vec::new();
         for index in 0..order.images {
             match tokio::fs::read(files.image(index)).await {
                 Ok(bytes) => images.push(bytes),
                 Err(_) if exit.status.success() => return Err(disk_full()),
-                Err(_) => return Err(of_exit(exit, "sd-cli")),
+                Err(_) => return Err(died(exit)),
             }
         }
         if !exit.status.success() {
-            return Err(of_exit(exit, "sd-cli"));
+            return Err(died(exit));
         }
         self.studio.painting(order, images, follower, true)
     }
+}
+
+/// Why there is no image where `sd-cli` could not be started.
+fn system(error: &loadmaster_core::BackendError) -> ImageError {
+    let remedy = loadmaster_core::Remedy::remedy(error);
+    if error.to_string().contains("No space left") {
+        return disk_full();
+    }
+    failed(&error.to_string(), &remedy)
+}
+
+/// Why there is no image where the files of a request could not be written.
+pub(crate) fn not_written(error: &std::io::Error) -> ImageError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return disk_full();
+    }
+    let remedy = "Check the state folder of Loadmaster, and the files of the LoRAs.";
+    failed(&format!("The files of the request could not be laid out: {error}"), remedy)
 }
 
 /// The previews of a request, which is shown each at most once.

@@ -1,26 +1,19 @@
 //! A request with everything resolved: a pure function of the request, the plan and a random number.
 
-use std::path::{Path, PathBuf};
-
 use loadmaster_images::{Defaults, ErrorCode, ImageError, ImageFormat, ImageRequest, Size, png};
 use serde_json::{Map, Value, json};
 
-use crate::{progress::Work, settings::Settings};
+use crate::{
+    loras::{LoraFile, UsedLora, used},
+    progress::Work,
+    settings::Settings,
+};
 
 /// What sd.cpp repaints of a given image, where nobody says.
 pub(crate) const STRENGTH: f32 = 0.75;
 
 /// What Flux and its kin are guided with, where nobody says: sd.cpp's own default.
 pub(crate) const GUIDANCE: f32 = 3.5;
-
-/// A `LoRA` that is used.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct UsedLora {
-    pub(crate) name: String,
-    /// Its file's name within the folder.
-    pub(crate) file: String,
-    pub(crate) scale: f32,
-}
 
 /// A request with everything resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,31 +40,13 @@ pub(crate) struct Order {
     pub(crate) previews: u32,
 }
 
-/// The files of `LoRAs` in a folder, by name.
-pub(crate) fn loras_in(folder: Option<&Path>) -> Vec<(String, String)> {
-    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut files: Vec<(String, String)> = entries
-        .filter_map(|entry| {
-            let path = PathBuf::from(entry.file_name());
-            let known = path.extension().is_some_and(|kind| kind == "safetensors" || kind == "gguf");
-            let name = path.file_stem()?.to_str()?.to_owned();
-            // The name becomes part of a prompt, in which these have a meaning.
-            let plain = !name.contains([':', '<', '>']) && entry.path().is_file();
-            (known && plain).then_some((name, path.to_str()?.to_owned()))
-        })
-        .collect();
-    files.sort();
-    files.dedup_by(|one, other| one.0 == other.0);
-    files
-}
-
 impl Order {
     /// Resolves `request`; `random` is the seed of one that brings none.
     pub(crate) fn of(
         request: ImageRequest,
         settings: &Settings,
         defaults: &Defaults,
-        loras: &[(String, String)],
+        loras: &[LoraFile],
         random: u64,
     ) -> Result<Self, ImageError> {
         if request.images.len() > 1 {
@@ -106,7 +81,7 @@ impl Order {
             seed,
             clip_skip: request.clip_skip,
             strength: request.strength.unwrap_or(STRENGTH),
-            loras: wanted.map(|(name, scale)| used(name, scale, loras)).collect::<Result<_, _>>()?,
+            loras: used(wanted, loras, settings.lora_bytes)?,
             format: request.format,
             compression: request.output_compression,
             init,
@@ -163,23 +138,11 @@ fn fits(size: Size, settings: &Settings) -> bool {
     size.pixels() <= settings.pixels && sides.iter().all(|side| (64..=4096).contains(side) && side % 8 == 0)
 }
 
-fn used(name: String, scale: f32, loras: &[(String, String)]) -> Result<UsedLora, ImageError> {
-    let found = loras.iter().find(|(known, _)| *known == name);
-    let Some((_, file)) = found else {
-        let message = format!("There is no LoRA '{name}'");
-        let known: Vec<&str> = loras.iter().map(|(name, _)| name.as_str()).collect();
-        let remedy = if known.is_empty() {
-            "There are none: set the model's lora_dir, or leave it out.".to_owned()
-        } else {
-            format!("Take one of: {}.", known.join(", "))
-        };
-        return Err(ImageError::invalid("loras", message, remedy));
-    };
-    Ok(UsedLora { name, file: file.clone(), scale })
-}
-
 /// A name, and how much of it.
 type Tagged = Vec<(String, f32)>;
+
+/// How much of a `LoRA` can be asked for, as in the field `loras`.
+const MAX_SCALE: f32 = 100.0;
 
 /// Takes `<lora:NAME:SCALE>` out of a prompt: `sd-cli` would look the name up itself, wherever a path in it leads.
 fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
@@ -187,7 +150,7 @@ fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
     while let Some((before, tag)) = rest.split_once("<lora:") {
         let parsed = tag.split_once('>').and_then(|(tag, after)| {
             let (name, scale) = tag.split_once(':').unwrap_or((tag, "1"));
-            let scale = scale.trim().parse::<f32>().ok().filter(|scale| scale.is_finite())?;
+            let scale = scale.trim().parse::<f32>().ok().filter(|scale| scale.abs() <= MAX_SCALE)?;
             Some((name.to_owned(), scale, after))
         });
         let Some((name, scale, after)) = parsed else {
@@ -226,7 +189,9 @@ pub(crate) mod tests {
             weight_type: None,
             threads: 2,
             device: None,
+            loras: Vec::new(),
             lora_dir: None,
+            lora_bytes: 1 << 20,
             steps: 20,
             cfg_scale: 5.0,
             sampler: Some("euler".into()),
@@ -236,7 +201,7 @@ pub(crate) mod tests {
     }
 
     fn order(request: ImageRequest) -> Result<Order, ImageError> {
-        let loras = [("style".to_owned(), "style.gguf".to_owned())];
+        let loras = [LoraFile { name: "style".into(), path: "/l/style.gguf".into(), bytes: 1 }];
         Order::of(request, &settings(), &Defaults::default(), &loras, 77)
     }
 

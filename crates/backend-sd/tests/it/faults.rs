@@ -46,7 +46,7 @@ fn kill(pid: u32) {
 #[tokio::test]
 async fn a_server_that_is_killed_answers_nothing() {
     let place = Place::new();
-    let slow = cat_with(&json!({"steps": 300, "size": "256x256"}));
+    let slow = cat_with(&json!({"steps": 100, "n": 8, "size": "256x256"}));
     for stream in [false, true] {
         let running = place.start(&micro("resident")).await;
         let pid = running.instance.pid.unwrap();

@@ -4,6 +4,7 @@
 
 mod estimates;
 mod faults;
+mod loras;
 mod paints;
 mod place;
 mod plans;

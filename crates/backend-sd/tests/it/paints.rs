@@ -120,6 +120,7 @@ async fn what_cannot_be_is_refused_before_anything_runs() {
             (json!({"size": "65x64"}), ErrorCode::InvalidRequest, "multiples"),
             (json!({"steps": 1001}), ErrorCode::InvalidRequest, "steps"),
             (json!({"sampler": "best"}), ErrorCode::InvalidRequest, "best"),
+            (json!({"scheduler": "best"}), ErrorCode::InvalidRequest, "best"),
             (json!({"loras": [{"name": "style"}]}), ErrorCode::InvalidRequest, "style"),
             (json!({"prompt": "a <lora:../x:1>"}), ErrorCode::InvalidRequest, "../x"),
         ] {
@@ -127,6 +128,10 @@ async fn what_cannot_be_is_refused_before_anything_runs() {
             assert_eq!(error.code, code);
             assert!(error.message.contains(said), "{error}");
         }
+        // sd-server would make them 100 without a word.
+        let most = if mode == "resident" { 100 } else { 1000 };
+        let error = running.paint(&cat_with(&json!({"steps": most + 1}))).await.unwrap_err();
+        assert!(error.message.contains(&most.to_string()), "{error}");
         let told: Value = running
             .upstream
             .request(Method::GET, "/v1/images/capabilities")
@@ -148,7 +153,7 @@ async fn a_cancelled_request_gives_its_memory_back_and_the_next_is_fine() {
     let place = Place::new();
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
-        let endless = cat_with(&json!({"steps": 500, "size": "256x256"}));
+        let endless = cat_with(&json!({"steps": 100, "n": 8, "size": "256x256"}));
         let painting = running.paint(&endless);
         let cancelled = tokio::time::timeout(Duration::from_millis(1500), painting).await;
         assert!(cancelled.is_err(), "it was done before it could be cancelled");
