@@ -110,7 +110,10 @@ fn started(home: &Path) -> Option<Pid> {
 #[test]
 fn ctrl_c_ends_it_and_leaves_no_half_file() {
     let home = folder();
-    let mut command = image(home.path(), &["a cat", "-o", "cat.png", "--size", "256x256", "--steps", "100", "--batch", "8"]);
+    let mut command = image(
+        home.path(),
+        &["a cat", "-o", "cat.png", "--size", "256x256", "--steps", "100", "--batch", "8"],
+    );
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
     let mut program = None;
     wait_until("no program was started", Duration::from_secs(30), || {
