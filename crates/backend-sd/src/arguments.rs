@@ -49,6 +49,10 @@ pub(crate) fn context(plan: &LaunchPlan, settings: &Settings) -> Vec<OsString> {
     arguments
 }
 
+/// The names of pictures that are brought.
+pub(crate) const INIT: &str = "init";
+pub(crate) const MASK: &str = "mask";
+
 /// The files of one request of `sd-cli`, in a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -66,12 +70,10 @@ impl Files {
         self.folder.join(format!("image_{index}.{}", self.format.name()))
     }
 
-    pub(crate) fn init(&self) -> PathBuf {
-        self.folder.join("init")
-    }
-
-    pub(crate) fn mask(&self) -> PathBuf {
-        self.folder.join("mask")
+    /// Where a picture that is brought lies: `sd-cli` tells WebP by the name.
+    pub(crate) fn brought(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let format = ImageFormat::of(bytes).unwrap_or_default();
+        self.folder.join(format!("{name}.{format}"))
     }
 
     pub(crate) fn preview(&self) -> PathBuf {
@@ -110,12 +112,12 @@ pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Ve
     if let Some(skip) = order.clip_skip {
         pair("--clip-skip", skip.to_string().into());
     }
-    if order.init.is_some() {
-        pair("--init-img", files.init().into());
+    if let Some(init) = &order.init {
+        pair("--init-img", files.brought(INIT, init).into());
         pair("--strength", order.strength.to_string().into());
     }
-    if order.mask.is_some() {
-        pair("--mask", files.mask().into());
+    if let Some(mask) = &order.mask {
+        pair("--mask", files.brought(MASK, mask).into());
     }
     if let Some(method) = preview.filter(|_| order.previews > 0) {
         pair("--preview", method.into());

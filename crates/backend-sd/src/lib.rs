@@ -12,7 +12,8 @@
 //!   because it frees weights phase by phase. Its files lie in a folder of their own that is deleted, and count only
 //!   when they are whole: it says success on a full disk too.
 //!
-//! Both make the same bytes of the same request. Each PNG has what it was made with in its text `parameters`.
+//! Both make the same bytes of the same request. Each file has what it was made with in it: a PNG in its text `parameters`,
+//! JPEG and WebP in the user's comment of their Exif.
 //!
 //! # Settings
 //!
@@ -65,7 +66,15 @@
 //! # Limitations
 //!
 //! - Other users of the machine can read prompts on `sd-cli`'s command line, which has no other way in.
-//! - `output_compression` is heeded by `sd-server` alone, previews are shown by `sd-cli` alone.
+//! - `sd-cli` writes JPEG and WebP at 90 always, and so does `sd-server` where nobody says; another
+//!   `output_compression` is refused of a model that runs one-shot.
+//! - Previews are shown by `sd-cli` alone: `sd-server` of this build has no option and no callback for them. They are
+//!   projections of the latent image (`--preview proj`), an eighth of its size, which cost nothing to speak of and need
+//!   no weights; for families whose projection the build does not know there are none. Decoded ones (`tae`, `vae`)
+//!   would take the decoder's memory and time again at each, beside the denoiser, and are not asked for.
+//! - Pictures to be edited have colours and at most 4096 x 4096 pixels. Theirs and the mask's sides are cut to the
+//!   image's shape in the middle, and scaled, by stable-diffusion.cpp.
+//! - A `LoRA` of another size of the same family ends the program (`GGML_ASSERT`): it is told so, not prevented.
 //! - `sd-server` takes at most 100 steps; more are refused, where it would make them 100 without a word.
 //! - A request edits one image. No control networks, no upscaling, no video.
 //! - GPU builds compute on the first device that they name; their memory is predicted, and not measured.

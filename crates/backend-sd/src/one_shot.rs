@@ -10,7 +10,7 @@ use loadmaster_supervise::{Child, Exit, ExitStatus, Supervisor};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use crate::{
-    arguments::{self, Files},
+    arguments::{self, Files, INIT, MASK},
     diagnose::{disk_full, failed, of_exit},
     launch,
     log::Mark,
@@ -96,8 +96,9 @@ impl OneShot {
     async fn start(&self, order: &Order, turn: OwnedMutexGuard<()>) -> Result<Running, ImageError> {
         let folder = WorkFolder::new(&self.folder).await.map_err(|error| system(&error))?;
         let files = Files::new(folder.path().to_owned(), order.format);
-        for (path, bytes) in [(files.init(), &order.init), (files.mask(), &order.mask)] {
+        for (name, bytes) in [(INIT, &order.init), (MASK, &order.mask)] {
             if let Some(bytes) = bytes {
+                let path = files.brought(name, bytes);
                 tokio::fs::write(&path, bytes).await.map_err(|error| not_written(&error))?;
             }
         }

@@ -25,7 +25,7 @@ use crate::{
     log::Mark,
     loras,
     one_shot::not_written,
-    order::Order,
+    order::{COMPRESSION, Order},
     studio::{Follower, Studio},
 };
 
@@ -231,10 +231,8 @@ fn body(order: &Order) -> Value {
         "sample_params": sample,
         "lora": loras,
         "output_format": order.format.name(),
+        "output_compression": order.compression.unwrap_or(COMPRESSION),
     });
-    if let Some(compression) = order.compression {
-        body["output_compression"] = json!(compression);
-    }
     if let Some(skip) = order.clip_skip {
         body["clip_skip"] = json!(skip);
     }

@@ -164,7 +164,7 @@ impl Studio {
         };
         capabilities.check(&request)?;
         let seed = u64::from(u32::from_ne_bytes(random));
-        let order = Order::of(request, &self.settings, &capabilities.defaults, &loras, seed)?;
+        let order = Order::of(request, &self.settings, &capabilities, &loras, seed)?;
         capabilities.limits.check_size(order.size)?;
         Ok(order)
     }

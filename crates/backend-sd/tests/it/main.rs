@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod edits;
 mod estimates;
 mod faults;
 mod loras;

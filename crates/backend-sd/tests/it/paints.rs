@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loadmaster_core::{EstimateSource, Health};
-use loadmaster_images::{Answer, ErrorCode, ImageFormat, Stage, StreamEvent, png};
+use loadmaster_images::{Answer, ErrorCode, ImageFormat, Picture, Size, Stage, StreamEvent, png};
 use loadmaster_upstream::Method;
 use serde_json::{Value, json};
 
@@ -45,13 +45,18 @@ async fn both_ways_paint_the_same_bytes() {
 #[tokio::test]
 async fn formats_edits_and_random_seeds() {
     let place = Place::new();
-    let mut edits = Vec::new();
+    let (mut edits, mut all) = (Vec::new(), Vec::new());
     for mode in ["resident", "one-shot"] {
         let running = place.start(&micro(mode)).await;
         for format in ImageFormat::ALL {
             let answer = running.paint(&cat_with(&json!({"output_format": format.name()}))).await.unwrap();
             assert_eq!(answer.output_format, format);
-            assert!(format.is_whole(&files(&answer)[0]), "{format}");
+            let file = &files(&answer)[0];
+            assert!(format.is_whole(file), "{format}");
+            assert_eq!(Picture::of(file).unwrap().size, Size::new(64, 64));
+            let told: Value = serde_json::from_str(&format.parameters(file).unwrap()).unwrap();
+            assert_eq!(told, Value::Object(answer.parameters.clone()));
+            edits.push(vec![file.clone()]);
         }
         let anyhow = running.paint(&cat_with(&json!({"seed": -1}))).await.unwrap();
         let again = running.paint(&cat_with(&json!({"seed": anyhow.data[0].seed}))).await.unwrap();
@@ -62,9 +67,10 @@ async fn formats_edits_and_random_seeds() {
         let edited = running.paint(&edit).await.unwrap();
         assert_eq!(edited.size.unwrap().to_string(), "64x64");
         edits.push(files(&edited));
+        all.push(std::mem::take(&mut edits));
         running.stop().await;
     }
-    assert_eq!(edits[0], edits[1]);
+    assert_eq!(all[0], all[1]);
 }
 
 #[tokio::test]
