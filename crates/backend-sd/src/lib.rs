@@ -92,6 +92,7 @@ mod instances;
 mod launch;
 mod log;
 mod loras;
+mod mask;
 mod model;
 mod one_shot;
 mod options;

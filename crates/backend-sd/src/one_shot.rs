@@ -72,7 +72,7 @@ impl Painter for OneShot {
         request: ImageRequest,
         events: mpsc::Sender<ImageEvent>,
     ) -> Result<Painting, ImageError> {
-        let order = self.studio.order(request)?;
+        let order = self.studio.order(request).await?;
         let mut turn = self.studio.turn(&order, &events).await;
         let mut starts = 1;
         loop {

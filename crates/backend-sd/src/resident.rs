@@ -84,7 +84,7 @@ impl Painter for Resident {
         request: ImageRequest,
         events: mpsc::Sender<ImageEvent>,
     ) -> Result<Painting, ImageError> {
-        let order = self.studio.order(request)?;
+        let order = self.studio.order(request).await?;
         let turn = self.studio.turn(&order, &events).await;
         if let Some(exit) = self.child.exit().now() {
             return Err(self.ended(&exit, &events).await);

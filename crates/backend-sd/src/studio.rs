@@ -22,15 +22,17 @@ use tokio::{
 
 use crate::{
     buffers::Buffers,
-    diagnose::disk_full,
+    diagnose::{disk_full, failed},
     history::{History, Peak},
     log::{Mark, mark},
     loras::{self, Applied, LoraFile},
+    mask::white_where_transparent,
     order::{GUIDANCE, Order, STRENGTH},
     process,
     programs::Build,
     progress::{Tracker, Work},
     settings::{MOST_STEPS, MOST_STEPS_OF_THE_SERVER, Mode, Settings},
+    work_folder::off_thread,
 };
 
 /// How often it is told that it goes on, where nothing happens.
@@ -150,11 +152,13 @@ impl Studio {
     }
 
     /// The request with everything resolved.
-    pub(crate) fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
+    pub(crate) async fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
         let mut random = [0_u8; 4];
         // Without randomness one seed is as good as another.
         let _ = getrandom::fill(&mut random);
-        let loras = loras::found(&self.settings);
+        let settings = self.settings.clone();
+        let found = off_thread(move || Ok(loras::found(&settings))).await;
+        let loras = found.unwrap_or_default();
         let capabilities = self.capabilities_with(&loras);
         // What the plan says is checked like the rest: `sd-server` would silently take something else.
         let request = ImageRequest {
@@ -164,8 +168,13 @@ impl Studio {
         };
         capabilities.check(&request)?;
         let seed = u64::from(u32::from_ne_bytes(random));
-        let order = Order::of(request, &self.settings, &capabilities, &loras, seed)?;
+        let mut order = Order::of(request, &self.settings, &capabilities, &loras, seed)?;
         capabilities.limits.check_size(order.size)?;
+        if let Some(mask) = order.mask.take() {
+            let whiter = off_thread(move || Ok(white_where_transparent(mask))).await;
+            order.mask =
+                Some(whiter.map_err(|error| failed(&error.to_string(), "Send the request again."))??);
+        }
         Ok(order)
     }
 

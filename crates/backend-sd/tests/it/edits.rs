@@ -50,6 +50,36 @@ async fn pictures_and_masks_of_any_size_and_format_come_out_alike() {
     }
 }
 
+/// A mask of 64 x 64 pixels whose left half is painted, written with that many channels.
+fn left_half(colours: png::ColorType) -> String {
+    let pixel = |x: u32| match colours {
+        // As `OpenAI` has it: nothing is painted where it is opaque, whatever the colour.
+        png::ColorType::Rgba => vec![[0, 0, 0, 0], [255, 255, 255, 255]][usize::from(x >= 32)].to_vec(),
+        _ => vec![if x < 32 { 255 } else { 0 }],
+    };
+    let pixels: Vec<u8> = (0..64 * 64).flat_map(|at| pixel(at % 64)).collect();
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 64, 64);
+    encoder.set_color(colours);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    encode_base64(&file)
+}
+
+#[tokio::test]
+async fn what_is_transparent_in_a_mask_is_painted() {
+    let place = Place::new();
+    let running = place.start(&micro("resident")).await;
+    let image = painted(&running, &json!({})).await;
+    let edit = async |mask: Value| {
+        let edit = cat_with(&json!({"image": image, "mask": mask, "strength": 0.9, "steps": 4}));
+        running.paint(&edit).await.unwrap().data[0].bytes().unwrap()
+    };
+    let transparent = edit(json!(left_half(png::ColorType::Rgba))).await;
+    assert_eq!(transparent, edit(json!(left_half(png::ColorType::Grayscale))).await);
+    assert_ne!(transparent, edit(Value::Null).await);
+    running.stop().await;
+}
+
 /// A grey PNG of one pixel: what no program edits, and would only fail at.
 const GREY: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0aIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82";
 
