@@ -122,8 +122,6 @@ pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Ve
     if let Some(method) = preview.filter(|_| order.previews > 0) {
         pair("--preview", method.into());
         pair("--preview-path", files.preview().into());
-        let every = (order.steps / (order.previews + 1)).max(1);
-        pair("--preview-interval", every.to_string().into());
     }
     // One name for each image, also for a single one.
     pair("--output", files.folder.join(format!("image_%d.{}", order.format.name())).into());

@@ -68,10 +68,11 @@
 //! - Other users of the machine can read prompts on `sd-cli`'s command line, which has no other way in.
 //! - `sd-cli` writes JPEG and WebP at 90 always, and so does `sd-server` where nobody says; another
 //!   `output_compression` is refused of a model that runs one-shot.
-//! - Previews are shown by `sd-cli` alone: `sd-server` of this build has no option and no callback for them. They are
-//!   projections of the latent image (`--preview proj`), an eighth of its size, which cost nothing to speak of and need
-//!   no weights; for families whose projection the build does not know there are none. Decoded ones (`tae`, `vae`)
-//!   would take the decoder's memory and time again at each, beside the denoiser, and are not asked for.
+//! - Previews are shown by `sd-cli` alone: `sd-server` has no option for them, and hands none out. They are projections
+//!   of the latent image (`--preview proj`), an eighth of its size, which need no weights and cost nothing that could be
+//!   measured; for families whose projection the build does not know there are none. Decoded ones (`tae`, `vae`) are as
+//!   large as the image, and are not asked for: the build decodes at each step, whatever the interval, so that four steps
+//!   of 256 x 256 took 145 s instead of 31 s with the full decoder, and 7.7 s instead of 3.5 s with the tiny one.
 //! - Pictures to be edited have colours and at most 4096 x 4096 pixels. Theirs and the mask's sides are cut to the
 //!   image's shape in the middle, and scaled, by stable-diffusion.cpp.
 //! - A `LoRA` of another size of the same family ends the program (`GGML_ASSERT`): it is told so, not prevented.
@@ -98,6 +99,7 @@ mod one_shot;
 mod options;
 mod order;
 mod planner;
+mod previews;
 mod process;
 mod programs;
 mod progress;

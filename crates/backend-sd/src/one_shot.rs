@@ -3,19 +3,16 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use loadmaster_images::{
-    Capabilities, ImageError, ImageEvent, ImageFormat, ImageRequest, Painter, Painting, Partial,
-};
+use loadmaster_images::{Capabilities, ImageError, ImageEvent, ImageRequest, Painter, Painting};
 use loadmaster_supervise::{Child, Exit, ExitStatus, Supervisor};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use crate::{
     arguments::{self, Files, INIT, MASK},
     diagnose::{disk_full, failed, of_exit},
-    launch,
-    log::Mark,
-    loras,
+    launch, loras,
     order::Order,
+    previews::Previews,
     studio::{Follower, Studio},
     work_folder::WorkFolder,
 };
@@ -128,12 +125,20 @@ impl OneShot {
         };
         let files = Files::new(folder.path().to_owned(), order.format);
         let mut follower = self.studio.follow(child, order.work(true), events, true).await;
-        let mut previews = Previews { shown: Vec::new(), image: 0, index: 0, most: order.previews };
+        let wanted = if self.studio.previews() { order.previews } else { 0 };
+        let mut previews = Previews::new(wanted, order.steps);
         let ended = child.exit();
         let exit = loop {
             tokio::select! {
                 exit = ended.wait() => break exit,
-                mark = follower.next() => previews.look(mark, &files, &follower).await,
+                mark = follower.next() => {
+                    if mark.is_some_and(|mark| previews.due(mark))
+                        && let Ok(bytes) = tokio::fs::read(files.preview()).await
+                        && let Some(partial) = previews.show(bytes)
+                    {
+                        follower.show(partial);
+                    }
+                }
             }
         };
         follower.rest().await;
@@ -181,34 +186,4 @@ pub(crate) fn not_written(error: &std::io::Error) -> ImageError {
     }
     let remedy = "Check the state folder of Loadmaster, and the files of the LoRAs.";
     failed(&format!("The files of the request could not be laid out: {error}"), remedy)
-}
-
-/// The previews of a request, which is shown each at most once.
-struct Previews {
-    /// The bytes that were shown last.
-    shown: Vec<u8>,
-    image: u32,
-    index: u32,
-    most: u32,
-}
-
-impl Previews {
-    /// Shows the file, if it is a new one and whole: it is written over in place.
-    async fn look(&mut self, mark: Option<Mark>, files: &Files, follower: &Follower<'_>) {
-        if self.most == 0 {
-            return;
-        }
-        if let Some(Mark::Samples { image, .. }) = mark {
-            (self.image, self.index) = (image.saturating_sub(1), 0);
-        }
-        if self.index >= self.most {
-            return;
-        }
-        let Ok(bytes) = tokio::fs::read(files.preview()).await else { return };
-        if bytes != self.shown && ImageFormat::Png.is_whole(&bytes) {
-            self.shown.clone_from(&bytes);
-            follower.show(Partial { bytes, format: ImageFormat::Png, index: self.index, image: self.image });
-            self.index += 1;
-        }
-    }
 }
