@@ -4,7 +4,7 @@ use loadmaster_core::EstimateSource;
 use loadmaster_images::{Answer, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::place::{Place, asked, cat_with, fixture, micro, model_file};
+use crate::place::{Place, asked, cat_with, fixture, micro};
 
 fn lora(name: &str) -> std::path::PathBuf {
     fixture("LOADMASTER_TEST_SD_LORAS").join(name)
@@ -152,7 +152,7 @@ async fn a_lora_of_another_size_is_blamed_for_the_crash() {
 #[tokio::test]
 async fn what_a_lora_takes_is_within_what_is_reserved_for_it() {
     let place = Place::new();
-    let components = json!({"taesd": model_file("micro-tae.safetensors")});
+    let components = json!({"taesd": crate::place::model_file("micro-tae.safetensors")});
     let model = asked("big-ovis.safetensors", &components).with("mode", "resident").with("pixels", 128 * 128);
     let bytes = std::fs::metadata(lora("big-style.safetensors")).unwrap().len();
     let running = place.start(&model.with("loras", json!([lora("big-style.safetensors")]))).await;
