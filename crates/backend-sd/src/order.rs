@@ -55,6 +55,13 @@ impl Order {
             let message = "Only one image can be edited at a time";
             return Err(ImageError::invalid("image", message, "Send one image."));
         }
+        for (field, text) in [("prompt", &request.prompt), ("negative_prompt", &request.negative_prompt)] {
+            // A command line ends there.
+            if text.contains('\0') {
+                let message = format!("{field} has a zero byte");
+                return Err(ImageError::invalid(field, message, "Leave it out."));
+            }
+        }
         let (prompt, tagged) = without_tags(&request.prompt)?;
         let wanted = request.loras.iter().map(|lora| (lora.name.clone(), lora.scale)).chain(tagged);
         let init = request.images.into_iter().next();
@@ -273,9 +280,15 @@ pub(crate) mod tests {
     fn loras_are_known_by_name_alone() {
         let tagged = order(ImageRequest::new("a <lora:style:0.5>cat")).unwrap();
         assert_eq!((tagged.prompt.as_str(), tagged.loras[0].scale), ("a cat", 0.5));
-        for prompt in
-            ["<lora:../../etc/passwd:1>", "<lora:style", "<lora:style:x>", "<lo<lora:style:1>ra:b:1>"]
-        {
+        for prompt in [
+            "<lora:../../etc/passwd:1>",
+            "<lora:style",
+            "<lora:style:x>",
+            "<lora:style:nan>",
+            "<lora:style:101>",
+            "<lo<lora:style:1>ra:b:1>",
+            "a\0b",
+        ] {
             assert!(order(ImageRequest::new(prompt)).is_err(), "{prompt}");
         }
     }
