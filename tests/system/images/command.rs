@@ -107,7 +107,7 @@ fn started(home: &Path) -> Option<Pid> {
     entry["child"]["pid"].as_u64().and_then(process_id)
 }
 
-/// A LoRA that was imported with its model is named by its file, and changes the image in both ways alike.
+/// A `LoRA` that was imported with its model is named by its file, and changes the image in both ways alike.
 #[test]
 fn a_lora_of_the_library_is_applied() {
     let home = folder();
