@@ -14,10 +14,12 @@ use crate::{
     components::Components,
     history::{self, History, Peak},
     instances::Instances,
+    loras,
     model::ModelFiles,
     options::Options,
     planner, programs,
     settings::{Asked, Mode, Settings},
+    work_folder::off_thread,
 };
 
 /// Runs image models with `sd-server` and `sd-cli`.
@@ -129,6 +131,11 @@ impl Backend for SdBackend {
 
     async fn plan(&self, request: &LoadRequest, machine: &Machine) -> Result<LaunchPlan, BackendError> {
         let mut asked = Asked::read(&request.settings)?;
+        if asked.lora_bytes.is_none() {
+            let (named, folder) = (asked.loras.clone(), asked.lora_dir.clone());
+            let bytes = off_thread(move || Ok(loras::usual_bytes(&named, folder.as_deref()))).await;
+            asked.lora_bytes = bytes.ok();
+        }
         let model = absolute(&request.model);
         let files = read_files(&model, &asked.components).await?;
         let device = if machine.hypothetical {

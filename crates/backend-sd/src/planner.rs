@@ -22,6 +22,8 @@ pub(crate) fn plan(asked: Asked, model: &ModelFiles, machine: &Machine, device: 
         weight_type: asked.weight_type,
         threads: asked.threads.unwrap_or_else(|| threads(machine)),
         device,
+        lora_bytes: asked.lora_bytes.unwrap_or_default(),
+        loras: asked.loras,
         lora_dir: asked.lora_dir,
         steps: asked.steps.unwrap_or(defaults.steps),
         cfg_scale: asked.cfg_scale.unwrap_or(defaults.cfg_scale),

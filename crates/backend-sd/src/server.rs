@@ -64,10 +64,8 @@ impl Post {
         settings: &Settings,
         folder: &Path,
     ) -> Result<Spec, BackendError> {
-        let empty = folder.join("loras");
-        let loras = settings.lora_dir.as_ref().unwrap_or(&empty);
         Ok(launch::spec(plan, folder)?
-            .args(arguments::context(plan, settings, loras))
+            .args(arguments::context(plan, settings))
             .args(["--listen-ip", "127.0.0.1", "--listen-port"])
             .arg(self.address.port().to_string())
             .arg("--seed")

@@ -70,6 +70,7 @@ impl SdBackend {
             upstream: upstream.clone(),
             child: Arc::new(child),
             largest: AtomicU64::new(0),
+            folder: folder.path().to_owned(),
         });
         let pid = Some(painter.child.pid());
         let way = Way::Resident { painter: Arc::clone(&painter), upstream };

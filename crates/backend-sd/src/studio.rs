@@ -22,18 +22,24 @@ use tokio::{
 
 use crate::{
     buffers::Buffers,
-    diagnose::disk_full,
+    diagnose::{disk_full, failed},
     history::{History, Peak},
     log::{Mark, mark},
-    order::{GUIDANCE, Order, STRENGTH, loras_in},
+    loras::{self, Applied, LoraFile},
+    mask::white_where_transparent,
+    order::{GUIDANCE, Order, STRENGTH},
     process,
     programs::Build,
     progress::{Tracker, Work},
-    settings::{MOST_STEPS, Settings},
+    settings::{MOST_STEPS, MOST_STEPS_OF_THE_SERVER, Mode, Settings},
+    work_folder::off_thread,
 };
 
 /// How often it is told that it goes on, where nothing happens.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How long the lines of a job may be behind its images.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// An instance, apart from how it paints.
 #[derive(Debug)]
@@ -96,13 +102,18 @@ impl Studio {
         let _ = self.buffers.set(buffers);
     }
 
-    /// What the instance can do. `previews`: this way of painting has them, if the build does.
-    pub(crate) fn capabilities(&self, previews: bool) -> Capabilities {
+    /// What the instance can do.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities_with(&loras::found(&self.settings))
+    }
+
+    fn capabilities_with(&self, loras: &[LoraFile]) -> Capabilities {
+        let one_shot = self.settings.mode == Mode::OneShot;
         let facts = self.family.defaults();
         let limits = Limits {
             max_pixels: self.settings.pixels,
             multiple: facts.multiple,
-            max_steps: MOST_STEPS,
+            max_steps: if one_shot { MOST_STEPS } else { MOST_STEPS_OF_THE_SERVER },
             ..Limits::default()
         };
         Capabilities {
@@ -110,9 +121,9 @@ impl Studio {
             mode: self.settings.mode.name().to_owned(),
             samplers: self.build.samplers.clone(),
             schedulers: self.build.schedulers.clone(),
-            loras: self.loras().into_iter().map(|(name, _)| name).collect(),
+            loras: loras.iter().map(|lora| lora.name.clone()).collect(),
             edits: true,
-            previews: previews && self.build.previews,
+            previews: self.previews(),
             limits,
             defaults: self.defaults(limits),
         }
@@ -135,20 +146,35 @@ impl Studio {
         }
     }
 
-    fn loras(&self) -> Vec<(String, String)> {
-        loras_in(self.settings.lora_dir.as_deref())
+    /// Whether images are shown while they are painted: `sd-server` has no way to.
+    pub(crate) fn previews(&self) -> bool {
+        self.settings.mode == Mode::OneShot && self.build.previews
     }
 
     /// The request with everything resolved.
-    pub(crate) fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
+    pub(crate) async fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
         let mut random = [0_u8; 4];
         // Without randomness one seed is as good as another.
         let _ = getrandom::fill(&mut random);
-        let capabilities = self.capabilities(true);
+        let settings = self.settings.clone();
+        let found = off_thread(move || Ok(loras::found(&settings))).await;
+        let loras = found.unwrap_or_default();
+        let capabilities = self.capabilities_with(&loras);
+        // What the plan says is checked like the rest: `sd-server` would silently take something else.
+        let request = ImageRequest {
+            steps: request.steps.or(Some(self.settings.steps)),
+            sampler: request.sampler.or_else(|| self.settings.sampler.clone()),
+            ..request
+        };
         capabilities.check(&request)?;
         let seed = u64::from(u32::from_ne_bytes(random));
-        let order = Order::of(request, &self.settings, &capabilities.defaults, &self.loras(), seed)?;
+        let mut order = Order::of(request, &self.settings, &capabilities, &loras, seed)?;
         capabilities.limits.check_size(order.size)?;
+        if let Some(mask) = order.mask.take() {
+            let whiter = off_thread(move || Ok(white_where_transparent(mask))).await;
+            order.mask =
+                Some(whiter.map_err(|error| failed(&error.to_string(), "Send the request again."))??);
+        }
         Ok(order)
     }
 
@@ -207,6 +233,8 @@ impl Studio {
             peak: None,
             buffers: self.buffers.get().copied().unwrap_or_default(),
             said: Vec::new(),
+            applied: Applied::default(),
+            done: false,
         }
     }
 
@@ -222,8 +250,10 @@ impl Studio {
         if files.iter().any(|file| !order.format.is_whole(file)) {
             return Err(disk_full());
         }
+        follower.applied.check(&order.loras)?;
         let pixels = order.size.pixels();
-        let peak = follower.peak().filter(|_| counts);
+        // What LoRAs take is added to what an image took without.
+        let peak = follower.peak().filter(|_| counts && order.loras.is_empty());
         drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
@@ -253,6 +283,10 @@ pub(crate) struct Follower<'a> {
     buffers: Buffers,
     /// What it printed that is not progress: why it failed, if it fails.
     pub(crate) said: Vec<String>,
+    /// What it said of `LoRAs`.
+    applied: Applied,
+    /// Whether it said that it is done.
+    done: bool,
 }
 
 impl Follower<'_> {
@@ -266,8 +300,7 @@ impl Follower<'_> {
             }
         });
         let mark = told.await.ok().and_then(|line| {
-            let mark = mark(&line.text);
-            self.buffers.take(&line.text, mark);
+            let mark = self.hear(&line.text);
             if mark.is_none() && self.said.len() < 200 {
                 self.said.push(line.text.to_string());
             }
@@ -285,12 +318,26 @@ impl Follower<'_> {
     /// Takes in what it printed before it ended.
     pub(crate) async fn rest(&mut self) {
         while let Some(line) = self.lines.next().await {
-            let mark = mark(&line.text);
-            self.buffers.take(&line.text, mark);
-            if let Some(mark) = mark {
+            if let Some(mark) = self.hear(&line.text) {
                 self.tracker.take(mark, self.began.elapsed());
             }
         }
+    }
+
+    /// Takes in the lines up to the one that says that the work is done: a server that is asked may say so sooner.
+    pub(crate) async fn end(&mut self) {
+        let deadline = Instant::now() + LAST_LINES;
+        while !self.done && Instant::now() < deadline {
+            self.next().await;
+        }
+    }
+
+    fn hear(&mut self, line: &str) -> Option<Mark> {
+        let mark = mark(line);
+        self.buffers.take(line, mark);
+        self.applied.take(line);
+        self.done |= mark == Some(Mark::Done);
+        mark
     }
 
     /// The most memory so far, where the system tells.
