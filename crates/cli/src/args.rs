@@ -7,6 +7,8 @@ mod library;
 mod load;
 mod network;
 mod reload;
+mod running;
+mod watching;
 mod ways;
 
 use std::path::PathBuf;
@@ -14,7 +16,6 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::styling};
 use loadmaster_core::Bytes;
 use loadmaster_orchestrator::Budget;
-use reqwest::header::HeaderValue;
 
 pub(crate) use self::{
     builds::{
@@ -27,6 +28,8 @@ pub(crate) use self::{
     load::{LoadArgs, PlanArgs},
     network::NetworkArgs,
     reload::{ReloadArgs, ResumeArgs},
+    running::{ListenArgs, PlanOfArgs, PsArgs, StartArgs, StopArgs},
+    watching::{LogsArgs, SettingsArgs},
 };
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -89,14 +92,6 @@ pub(crate) struct GlobalArgs {
         hide_short_help = true
     )]
     pub(crate) log: Option<String>,
-}
-
-/// Where `serve` listens, and where the commands find it that speak to it.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub(crate) struct ListenArgs {
-    /// The address that `loadmaster serve` listens on [default: 127.0.0.1:11611]
-    #[arg(long, env = "LOADMASTER_LISTEN", value_name = "ADDRESS:PORT", hide_env_values = true)]
-    pub(crate) listen: Option<String>,
 }
 
 /// What servers may take, and how they are run.
@@ -208,12 +203,16 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// List the models of a running `loadmaster serve`
     Ps(PsArgs),
-    /// Load a model of a running `loadmaster serve`
+    /// Load a model of a running `loadmaster serve`, as it is configured or in another way
     Start(StartArgs),
     /// Show what loading a model would take, and who would make room
     Plan(PlanOfArgs),
     /// Stop a model of a running `loadmaster serve`
     Stop(StopArgs),
+    /// Show what Loadmaster or the server of a model writes down, and follow it
+    Logs(LogsArgs),
+    /// Show how a running `loadmaster serve` is set up and why, or change it
+    Settings(SettingsArgs),
     /// Show what may be taken of each device, or change it while Loadmaster serves
     Budget(BudgetArgs),
     /// Run a program that needs memory: models make room before it starts, and come back when it has ended
@@ -236,7 +235,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Where it listens or asks, if it does.
-    pub(crate) fn listen(&self) -> Option<&str> {
+    pub(crate) fn listen(&self) -> ListenArgs {
         let args = match self {
             Self::Serve(serve) => &serve.listen,
             Self::Ps(ps) => &ps.listen,
@@ -246,10 +245,12 @@ impl Command {
             Self::Reload(reload) => &reload.listen,
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
+            Self::Logs(logs) => &logs.listen,
+            Self::Settings(settings) => &settings.listen,
             Self::Doctor(doctor) => &doctor.listen,
-            _ => return None,
+            _ => return ListenArgs::default(),
         };
-        args.listen.as_deref()
+        args.clone()
     }
 
     /// How it runs servers, if it does.
@@ -280,6 +281,7 @@ impl Command {
             Self::Pull(pull) => pull.network.clone(),
             Self::Show(show) => show.network.clone(),
             Self::Run(run) => run.network.clone(),
+            Self::Serve(serve) => serve.network.clone(),
             Self::Image(image) => image.network.clone(),
             Self::Binaries(binaries) => binaries.command.network(),
             _ => NetworkArgs::default(),
@@ -290,6 +292,7 @@ impl Command {
     pub(crate) fn catalog(&self) -> CatalogArgs {
         match self {
             Self::Run(run) => run.catalog.clone(),
+            Self::Serve(serve) => serve.catalog.clone(),
             Self::Image(image) => image.catalog.clone(),
             Self::Doctor(doctor) => doctor.catalog.clone(),
             Self::Binaries(binaries) => binaries.catalog.clone(),
@@ -347,48 +350,10 @@ pub(crate) struct ServeArgs {
     pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PsArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StartArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Return at once instead of when it is ready
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Unload it after so many seconds without a request, until a request says otherwise; `forever` is never
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) keep_alive: Option<HeaderValue>,
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PlanOfArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StopArgs {
-    /// The model's name, as `loadmaster ps` shows it
-    pub(crate) model: String,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,6 +7,8 @@ mod builds;
 mod models;
 mod network;
 mod origins;
+mod settings;
+mod token;
 
 use std::{
     collections::BTreeMap,
@@ -26,10 +28,12 @@ pub(crate) use self::{
     models::Section as ModelSection,
     network::Network,
     origins::folders_of,
+    settings::Sources,
+    token::Token,
 };
 use crate::{
     Failed,
-    args::{CatalogArgs, Command, GlobalArgs, NetworkArgs, ServerArgs},
+    args::{CatalogArgs, Command, GlobalArgs, ListenArgs, NetworkArgs, ServerArgs},
     folders::Folders,
 };
 
@@ -45,6 +49,12 @@ const REMEDY: &str = "Correct the file, or name another one with --config.";
 struct File {
     /// The address that `serve` listens on.
     listen: Option<String>,
+    /// The file that has the token which clients need.
+    #[serde(rename = "token_file")]
+    token: Option<PathBuf>,
+    /// Web pages of others that may use the API, by their origins.
+    #[serde(default)]
+    allow_origins: Vec<String>,
     /// What to log.
     log: Option<String>,
     /// Seconds that a model which is told to stop may finish its answers.
@@ -78,7 +88,7 @@ struct File {
 #[derive(Debug, Clone)]
 struct Given {
     global: GlobalArgs,
-    listen: Option<String>,
+    listen: ListenArgs,
     server: ServerArgs,
     network: NetworkArgs,
     catalog: CatalogArgs,
@@ -90,6 +100,10 @@ struct Given {
 pub(crate) struct Config {
     pub(crate) folders: Folders,
     pub(crate) listen: SocketAddr,
+    /// What clients must know, if they must know anything.
+    pub(crate) token: Option<Token>,
+    /// Web pages of others that may use the API.
+    pub(crate) origins: Vec<String>,
     pub(crate) log: Option<String>,
     pub(crate) policy: Policy,
     /// Models, and what is kept to for single ones, by their names.
@@ -103,6 +117,7 @@ pub(crate) struct Config {
     /// The file, and whether it was there.
     pub(crate) file: PathBuf,
     pub(crate) has_file: bool,
+    pub(crate) sources: Sources,
     given: Given,
 }
 
@@ -146,6 +161,7 @@ impl Config {
         let (global, args) = (&given.global, &given.server);
         let has_file = found.is_some();
         let mut file = found.unwrap_or_default();
+        let sources = Sources::of(&given, &file);
         if let Some(name) = models::impossible_name(&file.models) {
             let cause =
                 format!("[models.{name:?}] has a name that no model can have: no commas, no ~ in front");
@@ -176,7 +192,9 @@ impl Config {
         }
         Ok(Self {
             folders,
-            listen: address(given.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            listen: address(given.listen.listen.as_deref().or(file.listen.as_deref()).unwrap_or(LISTEN))?,
+            token: Token::find(&given.listen, file.token.map(|file| path.with_file_name("").join(file))),
+            origins: file.allow_origins,
             log: global.log.clone().or(file.log),
             policy,
             models: file.models,
@@ -186,6 +204,7 @@ impl Config {
             search_path: search_path(),
             file: path,
             has_file,
+            sources,
             given,
         })
     }
@@ -195,7 +214,7 @@ impl Given {
     fn by(global: &GlobalArgs, command: &Command) -> Self {
         Self {
             global: global.clone(),
-            listen: command.listen().map(str::to_owned),
+            listen: command.listen(),
             server: command.server(),
             network: command.network(),
             catalog: command.catalog(),

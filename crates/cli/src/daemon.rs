@@ -1,26 +1,30 @@
 //! How to talk to a running `loadmaster serve`.
 
+mod events;
+
 use std::{fmt::Write as _, net::SocketAddr};
 
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use self::events::Events;
 use crate::{Failed, config::Config};
 
 /// Asks the Loadmaster that listens where the configuration says; returns the body of its answer.
 pub(crate) async fn ask(config: &Config, method: Method, path: &str) -> Result<String, Failed> {
-    ask_with(config, method, path, HeaderMap::new()).await
+    ask_with(config, method, path, HeaderMap::new(), None).await
 }
 
-/// The same with headers.
+/// The same with headers, and a body if there is one.
 pub(crate) async fn ask_with(
     config: &Config,
     method: Method,
     path: &str,
     headers: HeaderMap,
+    body: Option<&Value>,
 ) -> Result<String, Failed> {
-    whole(config, send(config, method, path, headers, None).await?).await
+    whole(config, send(config, method, path, headers, body).await?).await
 }
 
 /// The same, with a body.
@@ -59,6 +63,9 @@ async fn send(
     // A proxy for the outside world has no business on this machine, nor have its certificates.
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(failed)?;
     let mut request = client.request(method, format!("http://{address}{path}")).headers(headers);
+    if let Some(token) = &config.token {
+        request = request.bearer_auth(token.read()?);
+    }
     if let Some(body) = body {
         request = request.json(body);
     }

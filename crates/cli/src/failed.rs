@@ -2,7 +2,9 @@
 
 use std::{path::Path, process::ExitCode};
 
+use axum::http::StatusCode;
 use loadmaster_binaries::BinariesError;
+use loadmaster_control::ApiError;
 use loadmaster_core::{BackendError, FailureReason, RegistryError, Remedy};
 use loadmaster_gguf::GgufError;
 use loadmaster_orchestrator::OrchestratorError;
@@ -89,6 +91,20 @@ impl Failed {
             eprintln!("  help: {remedy}");
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// As the control API tells it.
+impl From<Failed> for ApiError {
+    fn from(failed: Failed) -> Self {
+        let (status, code) = match failed.code {
+            USAGE => (StatusCode::BAD_REQUEST, "invalid_request"),
+            MEMORY => (StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory"),
+            NOT_FOUND => (StatusCode::NOT_FOUND, "not_found"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        };
+        let (cause, remedy) = failed.told();
+        Self::new(status, code, cause, remedy)
     }
 }
 

@@ -22,6 +22,8 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
+use loadmaster_control::DaemonLog;
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{
     args::{Args, Command},
@@ -37,8 +39,11 @@ fn main() -> ExitCode {
         Err(error) => return usage::report(&error),
     };
     let outcome = match Config::load(&args.global, &args.command) {
-        Ok(config) => log_to_stderr(args.global.verbose, config.log.as_deref())
-            .and_then(|()| execute(args.command, &config)),
+        Ok(config) => {
+            let kept = matches!(args.command, Command::Serve(_)).then(DaemonLog::default);
+            log_to_stderr(args.global.verbose, config.log.as_deref(), kept.as_ref())
+                .and_then(|()| execute(args.command, &config, &kept.unwrap_or_default()))
+        }
         Err(failed) => without_configuration(args, failed),
     };
     match outcome {
@@ -58,11 +63,11 @@ fn without_configuration(args: Args, failed: Failed) -> Result<ExitCode, Failed>
     }
 }
 
-fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
+fn execute(command: Command, config: &Config, log: &DaemonLog) -> Result<ExitCode, Failed> {
     match command {
         Command::Run(run) => on_runtime(commands::run::execute(run, config)),
         Command::Image(image) => on_runtime(commands::image::execute(image, config)),
-        Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config)),
+        Command::Serve(serve) => on_runtime(commands::serve::execute(serve, config, log)),
         Command::Pull(pull) => on_runtime(commands::pull::execute(pull, config)),
         Command::Import(import) => on_runtime(commands::import::execute(import, config)),
         Command::List(list) => on_runtime(commands::list::execute(list, config)),
@@ -77,6 +82,8 @@ fn execute(command: Command, config: &Config) -> Result<ExitCode, Failed> {
         Command::Plan(plan) => on_runtime(commands::plan::execute(plan, config)),
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
+        Command::Logs(logs) => on_runtime(commands::until_interrupted(commands::logs::execute(logs, config))),
+        Command::Settings(settings) => on_runtime(commands::settings::execute(settings, config)),
         Command::Budget(budget) => on_runtime(commands::budget::execute(budget, config)),
         Command::Hold(hold) => on_runtime(commands::hold::execute(hold, config)),
         Command::Binaries(binaries) => {
@@ -115,8 +122,9 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, Failed>>) -> Result
     outcome
 }
 
-/// Warnings by default; `-v` and `-vv` for more; `LOADMASTER_LOG` for what `tracing` can filter.
-fn log_to_stderr(verbose: u8, filter: Option<&str>) -> Result<(), Failed> {
+/// Warnings by default; `-v` and `-vv` for more; `LOADMASTER_LOG` for what `tracing` can filter. What is `kept` for
+/// whoever asks the API does not depend on that.
+fn log_to_stderr(verbose: u8, filter: Option<&str>, kept: Option<&DaemonLog>) -> Result<(), Failed> {
     let level = match verbose {
         // A certificate that is refused is told as the command's failure.
         0 => "warn,rustls_platform_verifier=off",
@@ -127,6 +135,7 @@ fn log_to_stderr(verbose: u8, filter: Option<&str>) -> Result<(), Failed> {
         Failed::usage(format!("'{}' is no filter of the log: {error}", filter.unwrap_or(level)))
             .remedy("Write it like 'info' or 'info,loadmaster_orchestrator=debug'.")
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter);
+    tracing_subscriber::registry().with(printed).with(kept.map(DaemonLog::layer)).init();
     Ok(())
 }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode},
 };
+use bytes::Bytes;
 use loadmaster_orchestrator::{ModelStatus, OrchestratorError, Status, Wish};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Gateway, models, wish};
+use crate::{ApiError, Gateway, models, settings, wish};
 
 /// `GET /healthz`: answers while the program lives.
 pub(crate) async fn healthz() -> Json<Value> {
@@ -51,12 +55,14 @@ pub(crate) struct Start {
 }
 
 /// `POST /api/v1/instances/{model}`: starts a model, as a request for it would; answers at once with 202, or
-/// with `?wait=true` when it is ready. Ends with an error's answer where it cannot be started.
+/// with `?wait=true` when it is ready. Ends with an error's answer where it cannot be started. With settings in its body
+/// the model is changed first, until the configuration is read again.
 pub(crate) async fn start(
     State(gateway): State<Arc<Gateway>>,
     Path(model): Path<String>,
     headers: HeaderMap,
     query: Result<Query<Start>, QueryRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ModelStatus>), ApiError> {
     let Query(Start { wait }) = query.map_err(|rejection| {
         let remedy = "Send ?wait=true or ?wait=false, or leave it out.";
@@ -64,6 +70,9 @@ pub(crate) async fn start(
     })?;
     // Told at once, also where nobody waits.
     models::find(&gateway, &model).await?;
+    if let Some(settings) = settings::asked(body)? {
+        settings::change(&gateway, &model, settings).await?;
+    }
     let wish = Wish { keep: true, ..wish::of(&headers)? };
     if wait {
         drop(gateway.lease(&model, wish).await?);

@@ -27,7 +27,8 @@ pub struct ApiError {
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl ApiError {
-    pub(crate) fn new(
+    /// What went wrong and what the user can do; `code` is for programs.
+    pub fn new(
         status: StatusCode,
         code: &'static str,
         message: impl Into<String>,
@@ -43,12 +44,19 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
+    /// The same with one more field of the error object.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
         // A value that cannot be shown is left out: the message has it in words.
         if let Ok(value) = serde_json::to_value(value) {
             self.details.insert(name.to_owned(), value);
         }
         self
+    }
+
+    /// What this program cannot do.
+    pub fn not_implemented(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", message, "Ask `loadmaster serve`.")
     }
 
     /// The same with another status.

@@ -1,31 +1,50 @@
-//! `GET /api/v1/events`: what happens, as server-sent events.
+//! `GET /api/v1/events`: what happens, as server-sent events; with `?topics=` also states that change.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_util::stream;
+use futures_util::{
+    StreamExt,
+    stream::{self, SelectAll},
+};
 use loadmaster_orchestrator::Status;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::{ApiError, Gateway};
+use crate::{ApiError, Gateway, News, Topics};
 
 /// How often a silent stream says that it lives: less than the shortest timeout of common proxies, a minute.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// What else is told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Names of topics, with commas between them.
+    #[serde(default)]
+    topics: String,
+}
+
 /// A snapshot of the status, then each event. `Last-Event-ID` goes on after that event, without a snapshot
-/// if all that followed is still kept.
+/// if all that followed is still kept. Each topic tells its whole state first, whenever somebody connects.
 pub(crate) async fn events(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
+    let Query(asked) = query.map_err(|rejection| {
+        let remedy = "Send ?topics= with names and commas between them, or leave it out.";
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
+    })?;
+    let topics = listen(&gateway.topics, &asked.topics)?;
     let status = gateway.orchestrator.status().await?;
     let asked = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse::<u64>().ok());
     // An id of an earlier run of this program is less than all of this one.
@@ -35,13 +54,35 @@ pub(crate) async fn events(
     if last.is_none() {
         listener.show(&status);
     }
-    let stream = stream::unfold(listener, |mut listener| async move {
+    let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
-        Some((Ok::<_, Infallible>(event), listener))
+        Some((Some(event), listener))
     });
+    let topics =
+        topics.map(|News { event, data }| Some(Event::default().event(event).data(data.to_string())));
+    // The end of the events is the end of all: topics would go on for ever.
+    let events = events.chain(stream::once(async { None }));
+    let both = stream::select(events, topics);
+    let stream = both.take_while(|event| std::future::ready(event.is_some())).filter_map(std::future::ready);
+    let stream = stream.map(Ok::<_, Infallible>);
     let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Listens to the topics that `asked` names.
+fn listen(topics: &Topics, asked: &str) -> Result<SelectAll<stream::BoxStream<'static, News>>, ApiError> {
+    let mut states = SelectAll::new();
+    for name in asked.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let topic = topics.get(name).ok_or_else(|| {
+            let message = format!("There is no topic '{name}'");
+            let known: Vec<_> = topics.names().collect();
+            let remedy = format!("There are: {}.", known.join(", "));
+            ApiError::new(StatusCode::BAD_REQUEST, "unknown_topic", message, remedy).with("known", known)
+        })?;
+        states.push(topic.listen());
+    }
+    Ok(states)
 }
 
 struct Listener {

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use crate::ApiError;
 
 /// Reads a body; `shape` is what it should look like.
-pub(crate) fn read<T: DeserializeOwned>(
-    body: Result<Bytes, BytesRejection>,
-    shape: &str,
-) -> Result<T, ApiError> {
+///
+/// # Errors
+/// The body is too large, or is not JSON of that shape.
+pub fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>, shape: &str) -> Result<T, ApiError> {
     let body = body.map_err(|rejection| {
         ApiError::new(rejection.status(), "unreadable_body", rejection.body_text(), "Send a smaller body.")
     })?;

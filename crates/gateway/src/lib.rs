@@ -14,9 +14,9 @@
 //! | `GET /api/v1/images/capabilities?model=` | what a model of images can do; loads it |
 //! | `/upstream/{model}/...` | whatever else the model's server offers |
 //! | `GET /api/v1/instances` | everything that runs, ran last, or crashed and why |
-//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready |
+//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready, with `{"settings"}` in this way from now on |
 //! | `DELETE /api/v1/instances/{model}` | stops a model |
-//! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room |
+//! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room; `POST` with `{"settings"}` asks what if |
 //! | `POST /api/v1/reload` | reads the configuration again, where the program has one ([`router_with`]) |
 //! | `GET /api/v1/events` | what happens, as server-sent events |
 //! | `GET /api/v1/budgets` | what may be taken of each device; `PUT` replaces it |
@@ -50,7 +50,6 @@
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 
 mod attempts;
-mod browser_guard;
 mod budgets;
 mod compat;
 mod control;
@@ -59,21 +58,24 @@ mod error;
 mod events;
 mod exchange;
 mod forward;
+mod guard;
 mod holds;
 mod images;
 mod jobs;
 mod journal;
-mod json_body;
+pub mod json_body;
 mod metrics;
 mod models;
 mod plan;
 mod reload;
+mod settings;
 mod stream;
+mod topics;
 mod upstreams;
 mod waiting;
 mod wish;
 
-use std::{io, sync::Arc, time::SystemTime};
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
@@ -83,14 +85,20 @@ use axum::{
 };
 use loadmaster_images::Task;
 use loadmaster_orchestrator::{Lease, Orchestrator, Wish};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 
 pub use self::{
     error::ApiError,
+    guard::Guard,
     jobs::{JobsError, JobsOptions},
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
+    topics::{Board, News, Topic, Topics},
 };
-use self::{images::Raises, jobs::Jobs, journal::Journal, upstreams::Upstreams};
+use self::{
+    jobs::{Jobs, JobsTopic},
+    journal::Journal,
+    upstreams::Upstreams,
+};
 
 /// The largest request body, in bytes: a long conversation with a few images in base64.
 pub const BODY_LIMIT: usize = 64 << 20;
@@ -110,7 +118,10 @@ struct Gateway {
     reloads: Option<Reloads>,
     /// The jobs, if there is a folder for them.
     jobs: Option<Arc<Jobs>>,
-    raises: Raises,
+    /// One model is changed at a time: two that read and write at once would undo each other.
+    changes: Mutex<()>,
+    /// What events tell of on request.
+    topics: Topics,
 }
 
 /// What a program may have beside its orchestrator.
@@ -121,6 +132,12 @@ pub struct Options {
     pub reloads: Option<Reloads>,
     /// Where jobs are kept; without, they are refused, and so is `"response_format": "url"`.
     pub jobs: Option<JobsOptions>,
+    /// What `GET /api/v1/events?topics=` tells beside events.
+    pub topics: Topics,
+    /// More routes, behind the same guard and with the same limit of bodies.
+    pub routes: Router,
+    /// Who may use the API.
+    pub guard: Guard,
 }
 
 impl Options {
@@ -135,6 +152,24 @@ impl Options {
     pub fn with_jobs(self, jobs: JobsOptions) -> Self {
         Self { jobs: Some(jobs), ..self }
     }
+
+    /// The same, with states that events tell of on request.
+    #[must_use]
+    pub fn with_topics(self, topics: Topics) -> Self {
+        Self { topics, ..self }
+    }
+
+    /// The same, for those that `guard` lets in.
+    #[must_use]
+    pub fn with_guard(self, guard: Guard) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// The same, with more routes.
+    #[must_use]
+    pub fn with_routes(self, routes: Router) -> Self {
+        Self { routes: self.routes.merge(routes), ..self }
+    }
 }
 
 impl Gateway {
@@ -146,7 +181,7 @@ impl Gateway {
 
 /// All routes over `orchestrator`, without a configuration and without jobs. Must be called within a tokio runtime.
 pub fn router(orchestrator: Orchestrator) -> Router {
-    routes(orchestrator, None, None)
+    routes(orchestrator, Options::default(), None)
 }
 
 /// All routes, for a program that has what `options` say. Must be called within a tokio runtime.
@@ -154,11 +189,15 @@ pub fn router(orchestrator: Orchestrator) -> Router {
 /// # Errors
 /// The folder of the jobs cannot be used.
 pub fn router_with(orchestrator: Orchestrator, options: Options) -> Result<Router, JobsError> {
-    let jobs = options.jobs.map(Jobs::open).transpose()?;
-    Ok(routes(orchestrator, options.reloads, jobs))
+    let jobs = options.jobs.clone().map(Jobs::open).transpose()?;
+    Ok(routes(orchestrator, options, jobs))
 }
 
-fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc<Jobs>>) -> Router {
+fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>) -> Router {
+    let mut topics = options.topics;
+    if let Some(jobs) = &jobs {
+        topics.add("jobs", Arc::new(JobsTopic::new(jobs)));
+    }
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let gateway = Arc::new(Gateway {
         journal: Journal::of(&orchestrator),
@@ -166,9 +205,10 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc
         upstreams: Upstreams::default(),
         created: since.as_secs(),
         first_event: u64::try_from(since.as_micros()).unwrap_or(0),
-        reloads,
+        reloads: options.reloads,
         jobs,
-        raises: Raises::default(),
+        changes: Mutex::default(),
+        topics,
     });
     Router::new()
         .route("/v1/models", get(models::list))
@@ -186,7 +226,7 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc
         .route("/upstream/{model}/{*path}", any(forward::upstream))
         .route("/api/v1/instances", get(control::instances))
         .route("/api/v1/instances/{model}", post(control::start).delete(control::stop))
-        .route("/api/v1/plan/{model}", get(plan::plan))
+        .route("/api/v1/plan/{model}", get(plan::plan).post(plan::what_if))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/budgets", get(budgets::get).put(budgets::put))
@@ -195,11 +235,12 @@ fn routes(orchestrator: Orchestrator, reloads: Option<Reloads>, jobs: Option<Arc
         .route("/healthz", get(control::healthz))
         .route("/readyz", get(control::readyz))
         .route("/metrics", get(metrics::metrics))
+        .with_state(gateway)
+        .merge(options.routes)
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(browser_guard::check))
-        .with_state(gateway)
+        .layer(middleware::from_fn_with_state(options.guard, guard::check))
 }
 
 /// Serves `router` until `shutdown` completes, then lets open requests finish.
@@ -211,5 +252,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    // Who asks is told apart: some things are for this machine alone.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }

@@ -1,16 +1,18 @@
-//! `GET /api/v1/plan/{model}`: what loading a model would take, before it is done.
+//! `/api/v1/plan/{model}`: what loading a model would take, before it is done; and what if it were loaded in another
+//! way.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::BytesRejection},
 };
+use bytes::Bytes;
 use loadmaster_core::InstanceId;
-use loadmaster_orchestrator::Status;
+use loadmaster_orchestrator::{Preview, Status};
 use serde_json::{Value, json};
 
-use crate::{ApiError, Gateway, models};
+use crate::{ApiError, Gateway, models, settings};
 
 /// In the form of `loadmaster estimate --json`, and who would make room.
 pub(crate) async fn plan(
@@ -18,6 +20,23 @@ pub(crate) async fn plan(
     Path(model): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let preview = gateway.orchestrator.preview(&model).await?;
+    told(&gateway, &model, &preview).await
+}
+
+/// The same for other settings than those that the model has. Nothing is changed.
+pub(crate) async fn what_if(
+    State(gateway): State<Arc<Gateway>>,
+    Path(model): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let asked = settings::asked(body)?;
+    let configured = gateway.orchestrator.configured(&model).await?;
+    let request = settings::laid_over(configured.request, asked.unwrap_or_default());
+    let preview = gateway.orchestrator.preview_of(request).await?;
+    told(&gateway, &model, &preview).await
+}
+
+async fn told(gateway: &Gateway, model: &str, preview: &Preview) -> Result<Json<Value>, ApiError> {
     let status = gateway.orchestrator.status().await?;
     let state = status.models.iter().find(|entry| entry.id == model).map(models::state);
     let leaving: Vec<Value> = preview.leaving.iter().map(|id| who(&status, id)).collect();

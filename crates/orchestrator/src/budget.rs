@@ -84,7 +84,7 @@ impl Budgets {
     }
 
     /// The budget of `device` in bytes, if it has one.
-    pub(crate) fn of(&self, device: &Device) -> Option<u64> {
+    pub fn of(&self, device: &Device) -> Option<u64> {
         self.0
             .iter()
             .filter(|(name, _)| device.is_called(name))

@@ -159,6 +159,8 @@ pub struct Configured {
     pub rules: ModelRules,
     /// What runs, if it runs and is not about to end.
     pub plan: Option<Arc<LaunchPlan>>,
+    /// Whether it was changed, and it is not known yet whether what runs has to end for that.
+    pub comparing: bool,
 }
 
 /// A model that is loaded, or was unloaded to make room and comes back.

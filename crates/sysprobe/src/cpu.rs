@@ -29,6 +29,29 @@ pub struct Cpu {
     pub instruction_sets: Vec<String>,
 }
 
+/// Says how busy the processor is.
+#[derive(Debug)]
+pub struct CpuMeter(System);
+
+impl CpuMeter {
+    /// Begins to count now.
+    ///
+    /// # Errors
+    /// [`Error::System`] if the system does not tell.
+    pub fn begin() -> Result<Self, Error> {
+        let mut system = System::new().map_err(|error| Error::System(format!("{error:?}")))?;
+        system.refresh_cpu_usage();
+        Ok(Self(system))
+    }
+
+    /// How busy all logical cores together were since this was last asked, from 0 to 100. Less than a fifth of a second
+    /// after the last time the answer is the same as then.
+    pub fn percent(&mut self) -> f32 {
+        self.0.refresh_cpu_usage();
+        self.0.global_cpu_usage()
+    }
+}
+
 /// Reads it.
 pub(crate) fn read() -> Result<Cpu, Error> {
     let mut system = System::new().map_err(|error| Error::System(format!("{error:?}")))?;

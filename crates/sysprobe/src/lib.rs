@@ -61,7 +61,7 @@ mod vulkan;
 pub use self::{
     answer::{CHILD_VARIABLE, answer_if_asked},
     cgroup::{CgroupBound, CgroupLevel, cgroup_bound, cgroup_levels},
-    cpu::Cpu,
+    cpu::{Cpu, CpuMeter},
     drm::{DrmCard, drm_cards},
     error::Error,
     facts::{Facts, Note},

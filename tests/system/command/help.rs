@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 25] = [
     "run",
     "image",
     "serve",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 23] = [
     "start",
     "plan",
     "stop",
+    "logs",
+    "settings",
     "budget",
     "hold",
     "probe",

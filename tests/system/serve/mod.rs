@@ -4,7 +4,9 @@ mod admission;
 pub(crate) mod client;
 mod control;
 pub(crate) mod openai_client;
+mod panel_api;
 mod requests;
+mod token;
 mod upstream;
 
 // These send signals, which Windows does not have.

@@ -6,6 +6,7 @@ use loadmaster_core::{DeviceEstimate, Estimate, EstimateSource, HoldId, Instance
 use loadmaster_orchestrator::Shortage;
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::ps;
 use crate::{Failed, args::PlanOfArgs, config::Config, daemon, printed::print};
@@ -36,7 +37,12 @@ struct Leaving {
 
 pub(crate) async fn execute(args: PlanOfArgs, config: &Config) -> Result<ExitCode, Failed> {
     let path = format!("/api/v1/plan/{}", daemon::escaped(&args.model));
-    let body = daemon::ask(config, Method::GET, &path).await?;
+    let settings = args.load.settings();
+    let body = if settings.is_empty() {
+        daemon::ask(config, Method::GET, &path).await?
+    } else {
+        daemon::tell(config, Method::POST, &path, &json!({ "settings": settings })).await?
+    };
     if args.json {
         print(&format!("{body}\n"))?;
     } else {
@@ -84,7 +90,7 @@ fn named(leaving: &Leaving) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

@@ -11,9 +11,9 @@ use crate::args::CatalogArgs;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Section {
     /// What is fetched from instead of <https://github.com/>.
-    mirror: Option<String>,
+    pub(super) mirror: Option<String>,
     /// A catalog of the user's own: of a path that is not absolute, from the folder of the configuration file on.
-    catalog: Option<PathBuf>,
+    pub(super) catalog: Option<PathBuf>,
     /// A Python with pip.
     python: Option<PathBuf>,
     install: Install,

@@ -17,9 +17,9 @@ const STALL_TIMEOUT: u64 = 30;
 #[serde(deny_unknown_fields)]
 pub(super) struct Section {
     /// Certificates to trust beside the system's.
-    ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
     /// Seconds that a server may send nothing.
-    stall_timeout: Option<u64>,
+    pub(super) stall_timeout: Option<u64>,
 }
 
 /// How servers in the network are reached.

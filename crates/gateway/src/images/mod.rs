@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     asked::{Asked, read_json},
-    pixels::{Raises, outgrown},
+    pixels::outgrown,
 };
 use crate::{
     ApiError, Gateway,

@@ -6,16 +6,11 @@
 use loadmaster_core::{LaunchPlan, LoadRequest, ModelKind};
 use loadmaster_images::{ErrorCode, ImageError, ImageRequest, Limits, Size};
 use loadmaster_orchestrator::{Configured, Lease};
-use tokio::sync::Mutex;
 
 use crate::{ApiError, Gateway};
 
 /// The setting's name, in requests and in plans.
 const PIXELS: &str = "pixels";
-
-/// One model is changed at a time: two that read and write at once would undo each other.
-#[derive(Debug, Default)]
-pub(crate) struct Raises(Mutex<()>);
 
 /// Refuses models that make no images, and raises the model's `pixels` where `request` needs more. Tells how many
 /// an instance must have been started with, if it may have been started with less.
@@ -31,7 +26,7 @@ pub(crate) async fn raised_for(
     if now.plan.as_deref().and_then(planned).is_some_and(|pixels| pixels >= wanted) {
         return Ok(None);
     }
-    let _alone = gateway.raises.0.lock().await;
+    let _alone = gateway.changes.lock().await;
     // Somebody else may have raised it meanwhile.
     let now = configured(gateway, model).await?;
     if asked(&now.request).is_some_and(|pixels| pixels >= wanted) {

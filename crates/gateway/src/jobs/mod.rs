@@ -27,6 +27,7 @@ mod road;
 mod routes;
 mod store;
 mod submit;
+mod topic;
 
 use std::{
     collections::BTreeMap,
@@ -36,6 +37,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use tokio::sync::watch;
 
 use self::store::Store;
 pub(crate) use self::{
@@ -44,6 +46,7 @@ pub(crate) use self::{
     result::{answered_with_urls, images},
     routes::routes,
     submit::{Submission, submit},
+    topic::JobsTopic,
 };
 use crate::{ApiError, Gateway};
 
@@ -103,6 +106,8 @@ pub(crate) struct Jobs {
     store: Store,
     /// By id. Locked for an instant at a time, never across an await.
     live: Mutex<BTreeMap<String, Arc<Job>>>,
+    /// Tells that one came or was forgotten.
+    listed: watch::Sender<()>,
 }
 
 impl Jobs {
@@ -120,10 +125,16 @@ impl Jobs {
             }
             live.insert(record.id.clone(), Job::ended(record));
         }
-        let jobs = Arc::new(Self { options, store, live: Mutex::new(live) });
+        let jobs =
+            Arc::new(Self { options, store, live: Mutex::new(live), listed: watch::Sender::default() });
         jobs.sweep();
         tokio::spawn(sweeps(Arc::downgrade(&jobs)));
         Ok(jobs)
+    }
+
+    /// Tells that a job came or was forgotten.
+    fn listed(&self) -> watch::Receiver<()> {
+        self.listed.subscribe()
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Job>>> {
@@ -153,6 +164,7 @@ impl Jobs {
     fn forget(&self, id: &str) {
         self.live().remove(id);
         self.store.remove(id);
+        self.listed.send_replace(());
     }
 
     /// Forgets what has been kept long enough, and the oldest beyond what may be kept.

@@ -67,6 +67,7 @@ impl Jobs {
         }
         let job = Job::new(record, request_bytes);
         live.insert(job.id(), Arc::clone(&job));
+        self.listed.send_replace(());
         Ok(job)
     }
 }

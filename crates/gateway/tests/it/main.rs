@@ -5,6 +5,7 @@ mod again;
 mod control;
 mod fake;
 mod genai_electron;
+mod guard;
 mod holds;
 mod images;
 mod jobs;
@@ -12,6 +13,8 @@ mod painters;
 #[path = "../../../images/tests/it/plain_colour.rs"]
 mod plain_colour;
 mod reload;
+mod settings;
+mod topics;
 mod upstream;
 mod waiting;
 

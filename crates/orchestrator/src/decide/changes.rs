@@ -176,7 +176,8 @@ impl State {
         let entry = self.known(model).ok_or_else(|| self.unknown(model))?;
         let runs = self.living_of(entry).filter(|instance| instance.stays());
         let plan = runs.map(|instance| Arc::clone(&instance.plan));
-        Ok(Configured { request: entry.request.clone(), rules: entry.rules, plan })
+        let comparing = matches!(entry.progress, Progress::Comparing);
+        Ok(Configured { request: entry.request.clone(), rules: entry.rules, plan, comparing })
     }
 
     /// What is loaded or comes back, the latest used first, then what makes room for others.

@@ -23,7 +23,8 @@ fn check(text: &str, cause: &str, remedy: &str) {
 #[test]
 fn a_key_that_there_is_not() {
     let cause = "The configuration {file} is wrong: in line 2, unknown field `lisen`, expected one of `listen`, \
-                 `log`, `drain`, `turn`, `wait`, `hang`, `network`, `binaries`, `budgets`, `models`, `backends`, `resume`";
+                 `token_file`, `allow_origins`, `log`, `drain`, `turn`, `wait`, `hang`, `network`, `binaries`, `budgets`, \
+                 `models`, `backends`, `resume`";
     check("# A comment.\nlisen = 1\n", cause, CORRECT);
 }
 

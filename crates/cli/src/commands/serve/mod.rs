@@ -1,13 +1,20 @@
 //! `loadmaster serve`
 
+mod control;
 mod reload;
 mod resume;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use loadmaster_binaries::Program;
-use loadmaster_gateway::{JobsOptions, Options};
+use loadmaster_control::DaemonLog;
+use loadmaster_gateway::JobsOptions;
+use loadmaster_orchestrator::ThisMachine;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch as latest},
@@ -23,7 +30,8 @@ use crate::{
 /// would hold up the end for ever.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
-pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode, Failed> {
+pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -> Result<ExitCode, Failed> {
+    control::guard(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failed::because(format!("{} cannot be listened on: {error}", config.listen)).remedy(
             if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -37,7 +45,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     for program in Program::ALL {
         builds::ready(config, program, false).await?;
     }
-    let orchestrator = engine::start(config)?;
+    let machine = Arc::new(ThisMachine::new());
+    let orchestrator = engine::start_on(config, machine.clone())?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
     // A mistake is told now, and not to the first client.
@@ -49,17 +58,22 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config) -> Result<ExitCode
     let recorder = resume::begin(&orchestrator, config).await?;
     // Heard before anybody knows that there is somebody to interrupt.
     let (mut interrupts, hangups) = (Interrupts::listen()?, Hangups::listen()?);
-    println!("listening on http://{address}");
+    // At once: whoever reads the first line may read no other.
+    let link = control::link(address, config)?.map_or_else(String::new, |link| format!("\nopen {link}"));
+    println!("listening on http://{address}{link}");
 
-    let options = Options::default().with_jobs(JobsOptions::new(config.folders.state.join("jobs")));
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
+    let current = Arc::new(Mutex::new(config.clone()));
+    let options = control::options(&orchestrator, machine, &reloads, log, &current)?
+        .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
+        .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
     let reloader =
-        Reloader { orchestrator: orchestrator.clone(), begun, config, offered, holds, files, flags };
+        Reloader { orchestrator: orchestrator.clone(), begun, config, current, offered, holds, files, flags };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
-    let router = loadmaster_gateway::router_with(orchestrator.clone(), options.with_reloads(reloads))
+    let router = loadmaster_gateway::router_with(orchestrator.clone(), options)
         .map_err(|error| Failed::because(error.to_string()))?;
     let served = tokio::spawn(loadmaster_gateway::serve(listener, router, async move {
         // The sender lives as long as this function.

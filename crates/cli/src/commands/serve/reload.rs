@@ -1,6 +1,6 @@
 //! The configuration while `serve` runs: read again when it changed and when somebody asks for it.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::PoisonError};
 
 use loadmaster_core::{Event, Settings};
 use loadmaster_gateway::{ReloadCall, ReloadRefused, Reloaded};
@@ -8,7 +8,7 @@ use loadmaster_models::Hold;
 use loadmaster_orchestrator::Orchestrator;
 use tokio::sync::{mpsc, oneshot};
 
-use super::watch::FileWatch;
+use super::{control::Current, watch::FileWatch};
 use crate::{
     Failed,
     commands::{Hangup, hangups::Hangups},
@@ -24,6 +24,8 @@ pub(super) struct Reloader {
     pub(super) begun: Config,
     /// As it holds now.
     pub(super) config: Config,
+    /// The same for whoever shows and changes it.
+    pub(super) current: Current,
     /// The models that hold now.
     pub(super) offered: Offered,
     /// Keep those of the library from being removed.
@@ -116,6 +118,7 @@ impl Reloader {
             kept: names(kept),
             needs_restart: needs_restart(&self.begun, &config),
         };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
         (self.config, self.offered, self.holds) = (config, offered, holds);
         Ok(reloaded)
     }
@@ -179,6 +182,8 @@ pub(super) async fn checked(
 fn needs_restart(begun: &Config, now: &Config) -> Vec<String> {
     [
         ("listen", begun.listen != now.listen),
+        ("token_file", begun.token != now.token),
+        ("allow_origins", begun.origins != now.origins),
         ("log", begun.log != now.log),
         ("resume", begun.policy.resume != now.policy.resume),
         ("[backends]", begun.backends != now.backends),
