@@ -3,6 +3,7 @@
 
 mod beside;
 mod gpus;
+mod loads;
 mod toy;
 
 use std::time::Duration;
