@@ -4,6 +4,7 @@
 mod at_work;
 mod beside;
 mod gpus;
+mod loads;
 mod toy;
 
 use std::time::Duration;
