@@ -21,6 +21,9 @@ pub(crate) const TEST_SD_SERVER: &str = "LOADMASTER_TEST_SD_SERVER";
 /// Hands on: the folder of image models with random weights.
 pub(crate) const TEST_SD_MODELS: &str = "LOADMASTER_TEST_SD_MODELS";
 
+/// Hands on: the folder of `LoRAs` for them.
+pub(crate) const TEST_SD_LORAS: &str = "LOADMASTER_TEST_SD_LORAS";
+
 /// Hands on: a Python that can import the OpenAI client.
 pub(crate) const TEST_PYTHON: &str = "LOADMASTER_TEST_PYTHON";
 

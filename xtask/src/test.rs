@@ -107,7 +107,7 @@ fn run_tests(steps: &mut Steps, nextest: &mut Command) -> Result<()> {
 }
 
 /// What the tests find their real servers, models and clients by.
-fn variables(paths: &Paths, binary: PathBuf) -> [(&'static str, PathBuf); 7] {
+fn variables(paths: &Paths, binary: PathBuf) -> [(&'static str, PathBuf); 8] {
     [
         (environment::TEST_LLAMA_SERVER, paths.llama_server.clone()),
         (environment::TEST_SMOLLM2, paths.smollm2.clone()),
@@ -115,6 +115,7 @@ fn variables(paths: &Paths, binary: PathBuf) -> [(&'static str, PathBuf); 7] {
         (environment::TEST_SD_CLI, paths.images.cli.clone()),
         (environment::TEST_SD_SERVER, paths.images.server.clone()),
         (environment::TEST_SD_MODELS, paths.images.models.clone()),
+        (environment::TEST_SD_LORAS, paths.images.loras.clone()),
         (environment::TEST_BIN, binary),
     ]
 }

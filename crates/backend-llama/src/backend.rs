@@ -13,7 +13,7 @@ use loadmaster_core::{
     Backend, BackendContext, BackendError, DeviceKind, Estimate, ExitSender, ExitSignal, Failure, Health,
     Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
 };
-use loadmaster_supervise::{Child, ExitStatus, ExitWatch, Journal, LogFile, Supervisor};
+use loadmaster_supervise::{Child, ExitStatus, ExitWatch, LogFile, Supervisor, settled};
 use loadmaster_upstream::Upstream;
 
 use crate::{
@@ -74,21 +74,13 @@ impl LlamaBackend {
     /// The backend's section of the configuration is wrong, or a folder cannot be used.
     pub fn make(context: &BackendContext) -> Result<Arc<dyn Backend>, BackendError> {
         let options = Options::read(context.options.get(Self::ID))?;
-        let journal = Journal::open(&context.state_dir.join("children").join(Self::ID))
+        let supervisor = Supervisor::open(&context.state_dir.join("children").join(Self::ID))
             .map_err(|error| BackendError::system("opening the journal of children", error))?;
-        match journal.reap_orphans() {
-            Ok(reaped) => {
-                for orphan in reaped {
-                    tracing::info!(?orphan, "found a child of an earlier run");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "orphans of an earlier run could not be looked for"),
-        }
         Ok(Arc::new(Self {
             context: context.clone(),
             conversations: Conversations::new(&context.state_dir, options.conversations),
             options,
-            supervisor: Supervisor::new(Some(journal)),
+            supervisor,
             children: Arc::default(),
             devices: Mutex::default(),
             asked: Mutex::default(),
@@ -283,6 +275,10 @@ impl Backend for LlamaBackend {
             let _ = server.ended_for.set(failure);
         }
         self.stop(instance, Duration::ZERO).await
+    }
+
+    async fn settled(&self) {
+        settled().await;
     }
 
     async fn health(&self, instance: &Instance) -> Health {

@@ -9,10 +9,12 @@ use std::{
 use loadmaster_core::LaunchPlan;
 use loadmaster_images::ImageFormat;
 
-use crate::{components::flag, extra, order::Order, settings::Settings};
+use crate::{components::flag, extra, loras, order::Order, settings::Settings};
 
 /// What both programs are given: the model and how it lies in memory.
-pub(crate) fn context(plan: &LaunchPlan, settings: &Settings, loras: &Path) -> Vec<OsString> {
+///
+/// Both work in a folder of their own, in which the links to `LoRAs` are: paths within it are the same for both.
+pub(crate) fn context(plan: &LaunchPlan, settings: &Settings) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut file = |flag: &str, path: &Path| arguments.extend([OsString::from(flag), path.into()]);
     file(flag(&settings.model_role).unwrap_or("-m"), &plan.model.path);
@@ -21,7 +23,7 @@ pub(crate) fn context(plan: &LaunchPlan, settings: &Settings, loras: &Path) -> V
             file(flag, path);
         }
     }
-    file("--lora-model-dir", loras);
+    file("--lora-model-dir", Path::new(loras::FOLDER));
     let savings = &settings.savings;
     for (on, flag) in [
         (savings.flash_attention, "--diffusion-fa"),
@@ -47,6 +49,10 @@ pub(crate) fn context(plan: &LaunchPlan, settings: &Settings, loras: &Path) -> V
     arguments
 }
 
+/// The names of pictures that are brought.
+pub(crate) const INIT: &str = "init";
+pub(crate) const MASK: &str = "mask";
+
 /// The files of one request of `sd-cli`, in a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -64,12 +70,10 @@ impl Files {
         self.folder.join(format!("image_{index}.{}", self.format.name()))
     }
 
-    pub(crate) fn init(&self) -> PathBuf {
-        self.folder.join("init")
-    }
-
-    pub(crate) fn mask(&self) -> PathBuf {
-        self.folder.join("mask")
+    /// Where a picture that is brought lies: `sd-cli` tells WebP by the name.
+    pub(crate) fn brought(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let format = ImageFormat::of(bytes).unwrap_or_default();
+        self.folder.join(format!("{name}.{format}"))
     }
 
     pub(crate) fn preview(&self) -> PathBuf {
@@ -82,9 +86,9 @@ pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Ve
     let mut arguments: Vec<OsString> = Vec::new();
     let mut pair = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
     let mut prompt = order.prompt.clone();
-    for lora in &order.loras {
+    for (index, lora) in order.loras.iter().enumerate() {
         // Writing to a text does not fail.
-        let _ = write!(prompt, "<lora:{}:{}>", lora.name, lora.scale);
+        let _ = write!(prompt, "<lora:{}:{}>", loras::link_name(index, lora), lora.scale);
     }
     pair("--prompt", prompt.into());
     pair("--negative-prompt", order.negative_prompt.clone().into());
@@ -108,18 +112,16 @@ pub(crate) fn request(order: &Order, files: &Files, preview: Option<&str>) -> Ve
     if let Some(skip) = order.clip_skip {
         pair("--clip-skip", skip.to_string().into());
     }
-    if order.init.is_some() {
-        pair("--init-img", files.init().into());
+    if let Some(init) = &order.init {
+        pair("--init-img", files.brought(INIT, init).into());
         pair("--strength", order.strength.to_string().into());
     }
-    if order.mask.is_some() {
-        pair("--mask", files.mask().into());
+    if let Some(mask) = &order.mask {
+        pair("--mask", files.brought(MASK, mask).into());
     }
     if let Some(method) = preview.filter(|_| order.previews > 0) {
         pair("--preview", method.into());
         pair("--preview-path", files.preview().into());
-        let every = (order.steps / (order.previews + 1)).max(1);
-        pair("--preview-interval", every.to_string().into());
     }
     // One name for each image, also for a single one.
     pair("--output", files.folder.join(format!("image_%d.{}", order.format.name())).into());

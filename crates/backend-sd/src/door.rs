@@ -78,10 +78,14 @@ impl Door {
         self.closing.send_if_modified(|closing| {
             std::mem::replace(closing, (*closing).max(Closing::Finishing)) == Closing::Open
         });
+        self.closed().await;
+        self.cut();
+    }
+
+    /// Waits until there is no connection left, for a bounded time.
+    pub(crate) async fn closed(&self) {
         let mut connections = self.connections.lock().await;
         let _ = tokio::time::timeout(LAST_WORDS, connections.recv()).await;
-        drop(connections);
-        self.cut();
     }
 
     /// Cuts all connections: whoever has no answer yet can ask again.

@@ -12,7 +12,8 @@
 //!   because it frees weights phase by phase. Its files lie in a folder of their own that is deleted, and count only
 //!   when they are whole: it says success on a full disk too.
 //!
-//! Both make the same bytes of the same request. Each PNG has what it was made with in its text `parameters`.
+//! Both make the same bytes of the same request. Each file has what it was made with in it: a PNG in its text `parameters`,
+//! JPEG and WebP in the user's comment of their Exif.
 //!
 //! # Settings
 //!
@@ -28,7 +29,9 @@
 //! | `clip_on_cpu`, `vae_on_cpu` | GPU builds: text encoders or decoder on the host | false |
 //! | `weight_type` | a type of ggml that weights are converted to: `"q8_0"` | the file's |
 //! | `threads` | a number | physical cores, within what the process may use |
-//! | `lora_dir` | a folder; its `.safetensors` and `.gguf` files can be named by requests | none |
+//! | `loras` | files that requests can name, by the files' names without their extensions | none |
+//! | `lora_dir` | a folder; its `.safetensors` and `.gguf` files can be named by requests too | none |
+//! | `lora_bytes` | bytes of the `LoRA` files that one request may name together, for which memory is reserved | all of `loras`, or the largest one of `lora_dir` if that is more |
 //! | `steps`, `cfg_scale`, `sampler` | for requests that do not say | the family's |
 //! | `extra` | flags of both programs by name, with their values (`null` for none) | none |
 //! | `start_timeout` | seconds | 300 |
@@ -63,31 +66,50 @@
 //! # Limitations
 //!
 //! - Other users of the machine can read prompts on `sd-cli`'s command line, which has no other way in.
-//! - `output_compression` is heeded by `sd-server` alone, previews are shown by `sd-cli` alone.
+//! - `sd-cli` writes JPEG and WebP at 90 always, and so does `sd-server` where nobody says; another
+//!   `output_compression` is refused of a model that runs one-shot.
+//! - Previews are shown by `sd-cli` alone: `sd-server` has no option for them, and hands none out. They are projections
+//!   of the latent image (`--preview proj`), an eighth of its size, which need no weights and cost nothing that could be
+//!   measured; for families whose projection the build does not know there are none. Decoded ones (`tae`, `vae`) are as
+//!   large as the image, and are not asked for: the build decodes at each step, whatever the interval, so that four steps
+//!   of 256 x 256 took 145 s instead of 31 s with the full decoder, and 7.7 s instead of 3.5 s with the tiny one.
+//! - Pictures to be edited have colours and at most 4096 x 4096 pixels. Theirs and the mask's sides are cut to the
+//!   image's shape in the middle, and scaled, by stable-diffusion.cpp.
+//! - A `LoRA` of another size of the same family ends the program (`GGML_ASSERT`): it is told so, not prevented.
+//! - `sd-server` takes at most 100 steps; more are refused, where it would make them 100 without a word.
 //! - A request edits one image. No control networks, no upscaling, no video.
 //! - GPU builds compute on the first device that they name; their memory is predicted, and not measured.
 
 mod arguments;
 mod backend;
+mod buffers;
+mod builds;
 mod components;
 mod diagnose;
 mod door;
 mod extra;
 mod history;
+mod instances;
 mod launch;
 mod log;
+mod loras;
+mod mask;
 mod model;
 mod one_shot;
 mod options;
 mod order;
 mod planner;
+mod previews;
 mod process;
 mod programs;
 mod progress;
 mod resident;
 mod server;
 mod settings;
+mod stamp;
+mod start;
 mod studio;
+mod work_folder;
 
 use loadmaster_core::{BackendFactory, submit_backend};
 

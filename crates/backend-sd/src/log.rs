@@ -1,5 +1,8 @@
 //! What a line of `sd-server` and `sd-cli` tells. Both print the same ones, INFO and progress to standard output and
-//! errors to the other stream.
+//! errors to the other stream. With `--verbose` they tell of their buffers, and of what they were asked for: that is
+//! their users' own, and kept nowhere.
+
+use crate::buffers::tells_of_a_buffer;
 
 /// What one line tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,32 @@ pub(crate) enum Mark {
     Decoded { image: u32 },
     /// All is done but for writing it down.
     Done,
+}
+
+/// Keeps what the programs say without `--verbose`, and what they say of buffers. All else of `--verbose` is dropped: the
+/// prompt and its tokens, with the lines that they go on in. (What looks like a line of the programs within a prompt
+/// of several lines cannot be told from one.)
+pub(crate) fn without_what_users_say() -> Box<dyn FnMut(&str) -> bool + Send> {
+    let mut kept = true;
+    Box::new(move |line| {
+        if bar(line).is_some() {
+            return true;
+        }
+        if let Some(level) = level(line) {
+            kept = level != "DEBUG" || tells_of_a_buffer(line);
+        }
+        kept
+    })
+}
+
+/// The level of a line that begins as the programs' own do: `[INFO ] model.cpp:219  - text`.
+fn level(line: &str) -> Option<&str> {
+    let (level, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let (place, _) = rest.split_once(" - ")?;
+    let (file, number) = place.trim_end().split_once(':')?;
+    let is_source = matches!(file.rsplit_once('.'), Some((_, "cpp" | "hpp" | "h")));
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_source && is_number && !file.contains(char::is_whitespace)).then_some(level.trim_end())
 }
 
 /// What `line` tells, if anything.
@@ -118,6 +147,29 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(mark(line), told, "{line}");
+        }
+    }
+
+    /// What a real run says of its prompt, between lines that are kept.
+    #[test]
+    fn what_users_say_is_dropped() {
+        let lines = [
+            ("ggml_vulkan: 0 = AMD", true),
+            ("[DEBUG] main.cpp:554  - SDGenerationParams {", false),
+            ("  prompt: \"a cat", false),
+            ("and [INFO ] x - more", false),
+            ("  seed: 42,", false),
+            ("[INFO ] stable-diffusion.cpp:3367 - generate_image 64x64", true),
+            ("[DEBUG] conditioner.hpp:1742 - parse '<|im_start|>user", false),
+            ("a cat", false),
+            ("  |=========================>                        | 1/2 - 81.07it/s", true),
+            ("a cat", false),
+            ("[DEBUG] ggml_extend.hpp:1921 - qwen3 compute buffer size: 22.38 MB(RAM)", true),
+            ("[ERROR] stable-diffusion.cpp:300  - get sd version from file failed: '/m/x'", true),
+        ];
+        let mut keep = without_what_users_say();
+        for (line, kept) in lines {
+            assert_eq!(keep(line), kept, "{line}");
         }
     }
 }

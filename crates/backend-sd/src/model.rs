@@ -11,7 +11,8 @@ use loadmaster_gguf::TensorType;
 
 use crate::{
     components::Components,
-    settings::{Mode, Savings, Settings},
+    history::Peak,
+    settings::{Mode, Settings},
 };
 
 /// How far above a prediction the truth may lie, in percent, where the family was compared with the engine
@@ -89,14 +90,9 @@ impl ModelFiles {
     }
 
     /// What a plan takes, by phase.
-    pub(crate) fn memory(
-        &self,
-        pixels: u64,
-        savings: Savings,
-        weight_type: Option<&str>,
-        on_gpu: bool,
-    ) -> Result<PhaseMemory, BackendError> {
-        let gpu = on_gpu.then_some(Gpu {
+    fn memory(&self, settings: &Settings) -> Result<PhaseMemory, BackendError> {
+        let savings = settings.savings;
+        let gpu = settings.device.is_some().then_some(Gpu {
             offload_to_cpu: savings.offload_to_cpu,
             clip_on_cpu: savings.clip_on_cpu,
             vae_on_cpu: savings.vae_on_cpu,
@@ -106,9 +102,10 @@ impl ModelFiles {
             flash_attention: savings.flash_attention,
             vae_tiling: savings.vae_tiling,
             vae_conv_direct: savings.vae_conv_direct,
-            weight_type: weight_type.and_then(tensor_type),
+            weight_type: settings.weight_type.as_deref().and_then(tensor_type),
+            loras: settings.lora_bytes,
             gpu,
-            ..Ask::of_pixels(pixels)
+            ..Ask::of_pixels(settings.pixels)
         };
         memory::peak(&self.parts, &ask).map_err(|error| unreadable(&self.parts.main().path, &error))
     }
@@ -117,18 +114,21 @@ impl ModelFiles {
     pub(crate) fn estimate(
         &self,
         settings: &Settings,
-        measured: Option<u64>,
+        measured: Option<Peak>,
     ) -> Result<Estimate, BackendError> {
         let on_gpu = settings.device.is_some();
-        let memory =
-            self.memory(settings.pixels, settings.savings, settings.weight_type.as_deref(), on_gpu)?;
+        let memory = self.memory(settings)?;
         let peak = memory.peak(runs(settings.mode));
         let idle = match settings.mode {
             Mode::Resident => memory.idle,
             Mode::OneShot => memory::Usage::default(),
         };
         let weights = [memory.text, memory.denoiser, memory.decoder].map(|phase| phase.weights);
-        let host = measured.unwrap_or(peak.host);
+        // What was measured was without LoRAs: those of one request come on top, at twice their files' size, as they
+        // do in the prediction.
+        let loras = settings.lora_bytes.saturating_mul(2);
+        let (on_host, on_card) = if on_gpu { (0, loras) } else { (loras, 0) };
+        let host = measured.map_or(peak.host, |measured| measured.host.saturating_add(on_host));
         let mut devices = vec![part(
             DeviceId::host(),
             host,
@@ -136,14 +136,18 @@ impl ModelFiles {
             weights.iter().map(|w| w.host).sum(),
             memory.program.host,
         )];
+        // What the programs print of a GPU's buffers, and what its driver takes beside them.
+        let on_device = measured
+            .and_then(|measured| measured.device)
+            .map(|buffers| buffers.saturating_add(memory.program.device).saturating_add(on_card));
         if let Some(device) = &settings.device {
             let weights = weights.iter().map(|w| w.device).sum();
             let device = DeviceId::from(device.as_str());
-            devices.push(part(device, peak.device, idle.device, weights, memory.program.device));
+            let most = on_device.unwrap_or(peak.device);
+            devices.push(part(device, most, idle.device.min(most), weights, memory.program.device));
         }
         let (source, margin_percent) = match (measured, memory.basis) {
-            // A GPU's memory is not measured.
-            (Some(_), _) if !on_gpu => (EstimateSource::Measured, 1),
+            (Some(_), _) if !on_gpu || on_device.is_some() => (EstimateSource::Measured, 1),
             (_, Basis::Measured) => (EstimateSource::Computed, MARGIN),
             _ => (EstimateSource::Computed, MARGIN_OF_THE_UNKNOWN),
         };

@@ -3,19 +3,18 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use loadmaster_images::{
-    Capabilities, ImageError, ImageEvent, ImageFormat, ImageRequest, Painter, Painting, Partial,
-};
+use loadmaster_images::{Capabilities, ImageError, ImageEvent, ImageRequest, Painter, Painting};
 use loadmaster_supervise::{Child, Exit, ExitStatus, Supervisor};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use crate::{
-    arguments::{self, Files},
+    arguments::{self, Files, INIT, MASK},
     diagnose::{disk_full, failed, of_exit},
-    launch,
-    log::Mark,
+    launch, loras,
     order::Order,
-    studio::{Follower, Studio, WorkFolder},
+    previews::Previews,
+    studio::{Follower, Studio},
+    work_folder::WorkFolder,
 };
 
 /// Shows a latent image without decoding it: costs no memory to speak of.
@@ -62,7 +61,7 @@ impl Drop for Running {
 #[async_trait]
 impl Painter for OneShot {
     fn capabilities(&self) -> Capabilities {
-        self.studio.capabilities(true)
+        self.studio.capabilities()
     }
 
     async fn paint(
@@ -70,7 +69,7 @@ impl Painter for OneShot {
         request: ImageRequest,
         events: mpsc::Sender<ImageEvent>,
     ) -> Result<Painting, ImageError> {
-        let order = self.studio.order(request)?;
+        let order = self.studio.order(request).await?;
         let mut turn = self.studio.turn(&order, &events).await;
         let mut starts = 1;
         loop {
@@ -92,34 +91,23 @@ impl Painter for OneShot {
 
 impl OneShot {
     async fn start(&self, order: &Order, turn: OwnedMutexGuard<()>) -> Result<Running, ImageError> {
-        let system = |error: loadmaster_core::BackendError| {
-            let remedy = loadmaster_core::Remedy::remedy(&error);
-            if error.to_string().contains("No space left") {
-                disk_full()
-            } else {
-                failed(&error.to_string(), &remedy)
-            }
-        };
-        let folder = WorkFolder::new(&self.folder).map_err(system)?;
-        let files = Files::new(folder.0.clone(), order.format);
-        for (path, bytes) in [(files.init(), &order.init), (files.mask(), &order.mask)] {
+        let folder = WorkFolder::new(&self.folder).await.map_err(|error| system(&error))?;
+        let files = Files::new(folder.path().to_owned(), order.format);
+        for (name, bytes) in [(INIT, &order.init), (MASK, &order.mask)] {
             if let Some(bytes) = bytes {
-                tokio::fs::write(&path, bytes).await.map_err(|_| disk_full())?;
+                let path = files.brought(name, bytes);
+                tokio::fs::write(&path, bytes).await.map_err(|error| not_written(&error))?;
             }
         }
-        let empty = folder.0.join("loras");
-        let loras = match &self.studio.settings.lora_dir {
-            Some(loras) => loras,
-            None => &empty,
-        };
+        loras::lay_out(folder.path(), &order.loras).await.map_err(|error| not_written(&error))?;
         let plan = &self.studio.plan;
-        let preview = self.studio.capabilities(true).previews.then_some(PREVIEW);
-        let spec = launch::spec(plan, &folder.0)
-            .map_err(system)?
-            .args(arguments::context(plan, &self.studio.settings, loras))
+        let preview = self.studio.previews().then_some(PREVIEW);
+        let spec = launch::spec(plan, folder.path())
+            .map_err(|error| system(&error))?
+            .args(arguments::context(plan, &self.studio.settings))
             .args(arguments::request(order, &files, preview));
         let child = launch::spawn(&self.supervisor, spec, self.log.clone(), self.parent_death_signal);
-        let child = child.await.map_err(system)?;
+        let child = child.await.map_err(|error| system(&error))?;
         self.pid.store(child.pid(), std::sync::atomic::Ordering::Relaxed);
         Ok(Running { child: Some(child), folder: Some(folder), turn: Some(turn), pid: Arc::clone(&self.pid) })
     }
@@ -135,14 +123,22 @@ impl OneShot {
             let exit = Exit { status: ExitStatus::Unknown, last_lines: Vec::new(), asked: true };
             return (exit, Err(failed("sd-cli was not started", "Send the request again.")));
         };
-        let files = Files::new(folder.0.clone(), order.format);
+        let files = Files::new(folder.path().to_owned(), order.format);
         let mut follower = self.studio.follow(child, order.work(true), events, true).await;
-        let mut previews = Previews { shown: Vec::new(), image: 0, index: 0, most: order.previews };
+        let wanted = if self.studio.previews() { order.previews } else { 0 };
+        let mut previews = Previews::new(wanted, order.steps);
         let ended = child.exit();
         let exit = loop {
             tokio::select! {
                 exit = ended.wait() => break exit,
-                mark = follower.next() => previews.look(mark, &files, &follower).await,
+                mark = follower.next() => {
+                    if mark.is_some_and(|mark| previews.due(mark))
+                        && let Ok(bytes) = tokio::fs::read(files.preview()).await
+                        && let Some(partial) = previews.show(bytes)
+                    {
+                        follower.show(partial);
+                    }
+                }
             }
         };
         follower.rest().await;
@@ -158,47 +154,36 @@ impl OneShot {
         files: &Files,
         follower: &mut Follower<'_>,
     ) -> Result<Painting, ImageError> {
+        let died = |exit| loras::blamed(of_exit(exit, "sd-cli"), &order.loras);
         let mut images = Vec::new();
         for index in 0..order.images {
             match tokio::fs::read(files.image(index)).await {
                 Ok(bytes) => images.push(bytes),
                 Err(_) if exit.status.success() => return Err(disk_full()),
-                Err(_) => return Err(of_exit(exit, "sd-cli")),
+                Err(_) => return Err(died(exit)),
             }
         }
         if !exit.status.success() {
-            return Err(of_exit(exit, "sd-cli"));
+            return Err(died(exit));
         }
         self.studio.painting(order, images, follower, true)
     }
 }
 
-/// The previews of a request, which is shown each at most once.
-struct Previews {
-    /// The bytes that were shown last.
-    shown: Vec<u8>,
-    image: u32,
-    index: u32,
-    most: u32,
+/// Why there is no image where `sd-cli` could not be started.
+fn system(error: &loadmaster_core::BackendError) -> ImageError {
+    let remedy = loadmaster_core::Remedy::remedy(error);
+    if error.to_string().contains("No space left") {
+        return disk_full();
+    }
+    failed(&error.to_string(), &remedy)
 }
 
-impl Previews {
-    /// Shows the file, if it is a new one and whole: it is written over in place.
-    async fn look(&mut self, mark: Option<Mark>, files: &Files, follower: &Follower<'_>) {
-        if self.most == 0 {
-            return;
-        }
-        if let Some(Mark::Samples { image, .. }) = mark {
-            (self.image, self.index) = (image.saturating_sub(1), 0);
-        }
-        if self.index >= self.most {
-            return;
-        }
-        let Ok(bytes) = tokio::fs::read(files.preview()).await else { return };
-        if bytes != self.shown && ImageFormat::Png.is_whole(&bytes) {
-            self.shown.clone_from(&bytes);
-            follower.show(Partial { bytes, format: ImageFormat::Png, index: self.index, image: self.image });
-            self.index += 1;
-        }
+/// Why there is no image where the files of a request could not be written.
+pub(crate) fn not_written(error: &std::io::Error) -> ImageError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return disk_full();
     }
+    let remedy = "Check the state folder of Loadmaster, and the files of the LoRAs.";
+    failed(&format!("The files of the request could not be laid out: {error}"), remedy)
 }

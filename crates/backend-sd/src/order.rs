@@ -1,26 +1,21 @@
 //! A request with everything resolved: a pure function of the request, the plan and a random number.
 
-use std::path::{Path, PathBuf};
-
-use loadmaster_images::{Defaults, ErrorCode, ImageError, ImageFormat, ImageRequest, Size, png};
+use loadmaster_images::{
+    Capabilities, ErrorCode, ImageError, ImageFormat, ImageRequest, Limits, Picture, Size,
+};
 use serde_json::{Map, Value, json};
 
-use crate::{progress::Work, settings::Settings};
+use crate::{
+    loras::{LoraFile, UsedLora, used},
+    progress::Work,
+    settings::{Mode, Settings},
+};
 
 /// What sd.cpp repaints of a given image, where nobody says.
 pub(crate) const STRENGTH: f32 = 0.75;
 
 /// What Flux and its kin are guided with, where nobody says: sd.cpp's own default.
 pub(crate) const GUIDANCE: f32 = 3.5;
-
-/// A `LoRA` that is used.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct UsedLora {
-    pub(crate) name: String,
-    /// Its file's name within the folder.
-    pub(crate) file: String,
-    pub(crate) scale: f32,
-}
 
 /// A request with everything resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,42 +42,40 @@ pub(crate) struct Order {
     pub(crate) previews: u32,
 }
 
-/// The files of `LoRAs` in a folder, by name.
-pub(crate) fn loras_in(folder: Option<&Path>) -> Vec<(String, String)> {
-    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut files: Vec<(String, String)> = entries
-        .filter_map(|entry| {
-            let path = PathBuf::from(entry.file_name());
-            let known = path.extension().is_some_and(|kind| kind == "safetensors" || kind == "gguf");
-            let name = path.file_stem()?.to_str()?.to_owned();
-            // The name becomes part of a prompt, in which these have a meaning.
-            let plain = !name.contains([':', '<', '>']) && entry.path().is_file();
-            (known && plain).then_some((name, path.to_str()?.to_owned()))
-        })
-        .collect();
-    files.sort();
-    files.dedup_by(|one, other| one.0 == other.0);
-    files
-}
-
 impl Order {
     /// Resolves `request`; `random` is the seed of one that brings none.
     pub(crate) fn of(
         request: ImageRequest,
         settings: &Settings,
-        defaults: &Defaults,
-        loras: &[(String, String)],
+        capabilities: &Capabilities,
+        loras: &[LoraFile],
         random: u64,
     ) -> Result<Self, ImageError> {
         if request.images.len() > 1 {
             let message = "Only one image can be edited at a time";
             return Err(ImageError::invalid("image", message, "Send one image."));
         }
+        for (field, text) in [("prompt", &request.prompt), ("negative_prompt", &request.negative_prompt)] {
+            // A command line ends there.
+            if text.contains('\0') {
+                let message = format!("{field} has a zero byte");
+                return Err(ImageError::invalid(field, message, "Leave it out."));
+            }
+        }
         let (prompt, tagged) = without_tags(&request.prompt)?;
         let wanted = request.loras.iter().map(|lora| (lora.name.clone(), lora.scale)).chain(tagged);
         let init = request.images.into_iter().next();
-        let own = init.as_deref().and_then(|image| png::check(image).ok());
-        let own = own.map(|info| Size::new(info.width, info.height)).filter(|size| fits(*size, settings));
+        let own = init.as_deref().map(|image| picture("image", image)).transpose()?;
+        if own.is_some_and(|own| own.grey) {
+            let message = "A picture in shades of grey cannot be edited: stable-diffusion.cpp wants colours";
+            return Err(ImageError::invalid("image", message, "Convert it to RGB."));
+        }
+        request.mask.as_deref().map(|mask| picture("mask", mask)).transpose()?;
+        let limits = &capabilities.limits;
+        // One that is long and thin may not fit at all.
+        let own = own.map(|own| fitted(own.size, limits)).filter(|own| own.pixels() <= limits.max_pixels);
+        check_compression(settings.mode, request.format, request.output_compression)?;
+        let defaults = &capabilities.defaults;
         let native = defaults.size.unwrap_or_else(|| Size::new(512, 512));
         let seed = request.seed.unwrap_or(random);
         // The programs count with 64 bits and a sign, and up with each image.
@@ -106,7 +99,7 @@ impl Order {
             seed,
             clip_skip: request.clip_skip,
             strength: request.strength.unwrap_or(STRENGTH),
-            loras: wanted.map(|(name, scale)| used(name, scale, loras)).collect::<Result<_, _>>()?,
+            loras: used(wanted, loras, settings.lora_bytes)?,
             format: request.format,
             compression: request.output_compression,
             init,
@@ -149,37 +142,69 @@ impl Order {
 
     /// The image's file with what it was made with in it, where the format has a place for it.
     pub(crate) fn signed(&self, bytes: Vec<u8>, parameters: &Map<String, Value>) -> Vec<u8> {
-        if self.format != ImageFormat::Png {
-            return bytes;
-        }
-        let text = Value::Object(parameters.clone()).to_string();
-        png::with_text(&bytes, "parameters", &text).unwrap_or(bytes)
+        self.format.with_parameters(bytes, &Value::Object(parameters.clone()).to_string())
     }
 }
 
-/// Whether an image that is edited can keep its size.
-fn fits(size: Size, settings: &Settings) -> bool {
-    let sides = [size.width, size.height];
-    size.pixels() <= settings.pixels && sides.iter().all(|side| (64..=4096).contains(side) && side % 8 == 0)
+/// What `sd-cli` writes JPEG and WebP with, and `sd-server` too where nobody says: files of both are the same.
+pub(crate) const COMPRESSION: u8 = 90;
+
+/// Refuses what `sd-cli` has no way to heed. A PNG is kept whole always.
+fn check_compression(mode: Mode, format: ImageFormat, asked: Option<u8>) -> Result<(), ImageError> {
+    match asked {
+        Some(asked) if mode == Mode::OneShot && format != ImageFormat::Png && asked != COMPRESSION => {
+            let message = format!(
+                "output_compression is {asked}; this model runs one-shot, where it is always {COMPRESSION}"
+            );
+            let remedy = "Leave it out, ask for a PNG, or set the model's mode to resident.";
+            Err(ImageError::invalid("output_compression", message, remedy))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn used(name: String, scale: f32, loras: &[(String, String)]) -> Result<UsedLora, ImageError> {
-    let found = loras.iter().find(|(known, _)| *known == name);
-    let Some((_, file)) = found else {
-        let message = format!("There is no LoRA '{name}'");
-        let known: Vec<&str> = loras.iter().map(|(name, _)| name.as_str()).collect();
-        let remedy = if known.is_empty() {
-            "There are none: set the model's lora_dir, or leave it out.".to_owned()
-        } else {
-            format!("Take one of: {}.", known.join(", "))
-        };
-        return Err(ImageError::invalid("loras", message, remedy));
+/// The most pixels of a picture that is brought: it is decoded as a whole before it is made smaller.
+const MOST_BROUGHT: u64 = 4096 * 4096;
+
+/// What a picture is that was brought as `field`.
+fn picture(field: &str, bytes: &[u8]) -> Result<Picture, ImageError> {
+    let Some(picture) = Picture::of(bytes).filter(|picture| picture.size.pixels() > 0) else {
+        let message = format!("{field} has no size that can be read");
+        return Err(ImageError::invalid(field, message, "Send it as a PNG file."));
     };
-    Ok(UsedLora { name, file: file.clone(), scale })
+    if picture.size.pixels() > MOST_BROUGHT {
+        let message = format!("{field} has {} pixels, and may have {MOST_BROUGHT}", picture.size);
+        let error = ImageError::new(ErrorCode::ImageTooLarge, message, "Send a smaller one.");
+        return Err(ImageError { field: Some(field.to_owned()), ..error });
+    }
+    Ok(picture)
+}
+
+/// The size that a picture of `size` is edited in: its own, or the largest one of about its shape that is possible.
+fn fitted(size: Size, limits: &Limits) -> Size {
+    let multiple = limits.multiple.max(1);
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
+    #[expect(clippy::cast_precision_loss, reason = "pixels of one image are far below 2^52")]
+    let room = limits.max_pixels as f64;
+    let longest = f64::from(limits.max_side);
+    let shrunk = (room / (width * height)).sqrt().min(longest / width).min(longest / height).min(1.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most the picture's own side, and positive"
+    )]
+    let scaled = |length: f64| {
+        let whole = (length * shrunk) as u32 / multiple * multiple;
+        whole.max(limits.min_side.next_multiple_of(multiple))
+    };
+    Size::new(scaled(width), scaled(height))
 }
 
 /// A name, and how much of it.
 type Tagged = Vec<(String, f32)>;
+
+/// How much of a `LoRA` can be asked for, as in the field `loras`.
+const MAX_SCALE: f32 = 100.0;
 
 /// Takes `<lora:NAME:SCALE>` out of a prompt: `sd-cli` would look the name up itself, wherever a path in it leads.
 fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
@@ -187,7 +212,7 @@ fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
     while let Some((before, tag)) = rest.split_once("<lora:") {
         let parsed = tag.split_once('>').and_then(|(tag, after)| {
             let (name, scale) = tag.split_once(':').unwrap_or((tag, "1"));
-            let scale = scale.trim().parse::<f32>().ok().filter(|scale| scale.is_finite())?;
+            let scale = scale.trim().parse::<f32>().ok().filter(|scale| scale.abs() <= MAX_SCALE)?;
             Some((name.to_owned(), scale, after))
         });
         let Some((name, scale, after)) = parsed else {
@@ -213,7 +238,7 @@ fn without_tags(prompt: &str) -> Result<(String, Tagged), ImageError> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::settings::{Mode, Savings};
+    use crate::settings::Savings;
 
     pub(crate) fn settings() -> Settings {
         Settings {
@@ -226,7 +251,9 @@ pub(crate) mod tests {
             weight_type: None,
             threads: 2,
             device: None,
+            loras: Vec::new(),
             lora_dir: None,
+            lora_bytes: 1 << 20,
             steps: 20,
             cfg_scale: 5.0,
             sampler: Some("euler".into()),
@@ -236,8 +263,8 @@ pub(crate) mod tests {
     }
 
     fn order(request: ImageRequest) -> Result<Order, ImageError> {
-        let loras = [("style".to_owned(), "style.gguf".to_owned())];
-        Order::of(request, &settings(), &Defaults::default(), &loras, 77)
+        let loras = [LoraFile { name: "style".into(), path: "/l/style.gguf".into(), bytes: 1 }];
+        Order::of(request, &settings(), &Capabilities::default(), &loras, 77)
     }
 
     #[test]
@@ -253,11 +280,47 @@ pub(crate) mod tests {
     fn loras_are_known_by_name_alone() {
         let tagged = order(ImageRequest::new("a <lora:style:0.5>cat")).unwrap();
         assert_eq!((tagged.prompt.as_str(), tagged.loras[0].scale), ("a cat", 0.5));
-        for prompt in
-            ["<lora:../../etc/passwd:1>", "<lora:style", "<lora:style:x>", "<lo<lora:style:1>ra:b:1>"]
-        {
+        for prompt in [
+            "<lora:../../etc/passwd:1>",
+            "<lora:style",
+            "<lora:style:x>",
+            "<lora:style:nan>",
+            "<lora:style:101>",
+            "<lo<lora:style:1>ra:b:1>",
+            "a\0b",
+        ] {
             assert!(order(ImageRequest::new(prompt)).is_err(), "{prompt}");
         }
+    }
+
+    #[test]
+    fn a_picture_keeps_its_shape_as_far_as_there_is_room() {
+        let limits = Limits { max_pixels: 512 * 512, multiple: 16, ..Limits::default() };
+        for ((width, height), fits) in [
+            ((512, 512), (512, 512)),
+            ((100, 75), (96, 64)),
+            ((1024, 512), (720, 352)),
+            ((4000, 3000), (576, 432)),
+            ((4000, 10), (4000, 64)),
+            ((1, 1), (64, 64)),
+        ] {
+            let size = fitted(Size::new(width, height), &limits);
+            assert_eq!((size.width, size.height), fits, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn what_sd_cli_cannot_heed_is_refused() {
+        let check = |mode, format, asked| check_compression(mode, format, asked).is_ok();
+        assert!(
+            check(Mode::OneShot, ImageFormat::Jpeg, Some(90))
+                && check(Mode::OneShot, ImageFormat::Webp, None)
+        );
+        assert!(
+            check(Mode::OneShot, ImageFormat::Png, Some(5))
+                && check(Mode::Resident, ImageFormat::Jpeg, Some(5))
+        );
+        assert!(!check(Mode::OneShot, ImageFormat::Jpeg, Some(5)));
     }
 
     #[test]

@@ -3,20 +3,16 @@
 use loadmaster_core::{BackendError, Machine};
 
 use crate::{
+    history::Peak,
     model::ModelFiles,
     settings::{Asked, Mode, Settings},
 };
 
-/// Resolves every setting. `device` is the GPU that the build computes on.
-pub(crate) fn plan(
-    asked: Asked,
-    model: &ModelFiles,
-    machine: &Machine,
-    device: Option<String>,
-) -> Result<Settings, BackendError> {
+/// Resolves every setting; the mode is resident where none was asked for. `device` is the GPU that the build computes on.
+pub(crate) fn plan(asked: Asked, model: &ModelFiles, machine: &Machine, device: Option<String>) -> Settings {
     let defaults = model.family.defaults();
     let native = u64::from(defaults.side) * u64::from(defaults.side);
-    let mut settings = Settings {
+    Settings {
         components: asked.components,
         model_role: model.role.clone(),
         family: model.family.name().to_owned(),
@@ -26,26 +22,29 @@ pub(crate) fn plan(
         weight_type: asked.weight_type,
         threads: asked.threads.unwrap_or_else(|| threads(machine)),
         device,
+        lora_bytes: asked.lora_bytes.unwrap_or_default(),
+        loras: asked.loras,
         lora_dir: asked.lora_dir,
         steps: asked.steps.unwrap_or(defaults.steps),
         cfg_scale: asked.cfg_scale.unwrap_or(defaults.cfg_scale),
         sampler: asked.sampler.or_else(|| Some(defaults.sampler.to_owned())),
         extra: asked.extra,
         start_timeout: asked.start_timeout.unwrap_or(300),
-    };
-    if asked.mode.is_none() {
-        settings.mode = choose(&settings, model, machine)?;
     }
-    model.complete(settings.mode)?;
-    Ok(settings)
 }
 
-/// Resident where all of it fits into what the plan may have, and where nothing is missing for that alone.
-fn choose(settings: &Settings, model: &ModelFiles, machine: &Machine) -> Result<Mode, BackendError> {
+/// Resident where all of it fits into what the plan may have, and where nothing is missing for that alone. `settings`
+/// are those of the resident way, and `measured` is what it took here before.
+pub(crate) fn choose(
+    settings: &Settings,
+    model: &ModelFiles,
+    machine: &Machine,
+    measured: Option<Peak>,
+) -> Result<Mode, BackendError> {
     if model.complete(Mode::Resident).is_err() {
         return Ok(Mode::OneShot);
     }
-    let resident = model.estimate(settings, None)?;
+    let resident = model.estimate(settings, measured)?;
     let fits = resident.devices.iter().all(|part| {
         let device = machine.device(part.device.as_str());
         let room = device.map_or(0, |device| device.free.unwrap_or(device.total));

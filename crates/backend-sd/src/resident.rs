@@ -2,6 +2,7 @@
 //! threads for each request, and keep memory for each thread.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,7 +23,9 @@ use tokio::sync::{OwnedMutexGuard, mpsc};
 use crate::{
     diagnose::{failed, of_exit, of_job},
     log::Mark,
-    order::Order,
+    loras,
+    one_shot::not_written,
+    order::{COMPRESSION, Order},
     studio::{Follower, Studio},
 };
 
@@ -43,6 +46,8 @@ pub(crate) struct Resident {
     pub(crate) child: Arc<Child>,
     /// The pixels of the largest image so far: the process's peak is that image's.
     pub(crate) largest: AtomicU64,
+    /// Where the server works.
+    pub(crate) folder: PathBuf,
 }
 
 /// A job of the server. It cannot be called off while it is painted: when this is dropped before it is done, the server
@@ -71,7 +76,7 @@ impl Drop for Job {
 #[async_trait]
 impl Painter for Resident {
     fn capabilities(&self) -> Capabilities {
-        self.studio.capabilities(false)
+        self.studio.capabilities()
     }
 
     async fn paint(
@@ -79,23 +84,27 @@ impl Painter for Resident {
         request: ImageRequest,
         events: mpsc::Sender<ImageEvent>,
     ) -> Result<Painting, ImageError> {
-        let order = self.studio.order(request)?;
+        let order = self.studio.order(request).await?;
         let turn = self.studio.turn(&order, &events).await;
         if let Some(exit) = self.child.exit().now() {
             return Err(self.ended(&exit, &events).await);
         }
+        loras::lay_out(&self.folder, &order.loras).await.map_err(|error| not_written(&error))?;
         let mut follower = self.studio.follow(&self.child, order.work(false), &events, false).await;
         let mut job = Job { child: Arc::clone(&self.child), turn: Some(turn), done: false };
         let ended = self.child.exit();
         let outcome = tokio::select! {
             biased;
             outcome = self.work(&order, &mut follower) => outcome,
-            exit = ended.wait() => Err(self.ended(&exit, &events).await),
+            exit = ended.wait() => Err(loras::blamed(self.ended(&exit, &events).await, &order.loras)),
         };
         // A server that cannot be asked is not to be trusted with the next request.
         job.done = !matches!(&outcome, Err(error) if error.code == ErrorCode::Other(BROKEN.to_owned()));
         match outcome? {
             files if files.len() == usize::try_from(order.images).unwrap_or(usize::MAX) => {
+                if !order.loras.is_empty() {
+                    follower.end().await;
+                }
                 let pixels = order.size.pixels();
                 let largest = self.largest.fetch_max(pixels, Ordering::Relaxed) <= pixels;
                 self.studio.painting(&order, files, &mut follower, largest)
@@ -210,8 +219,8 @@ fn body(order: &Order) -> Value {
     if let Some(scheduler) = &order.scheduler {
         sample["scheduler"] = json!(scheduler);
     }
-    let loras: Vec<Value> =
-        order.loras.iter().map(|lora| json!({ "path": lora.file, "multiplier": lora.scale })).collect();
+    let link = |(index, lora)| json!({ "path": loras::link_name(index, lora), "multiplier": lora.scale });
+    let loras: Vec<Value> = order.loras.iter().enumerate().map(link).collect();
     let mut body = json!({
         "prompt": order.prompt,
         "negative_prompt": order.negative_prompt,
@@ -222,10 +231,8 @@ fn body(order: &Order) -> Value {
         "sample_params": sample,
         "lora": loras,
         "output_format": order.format.name(),
+        "output_compression": order.compression.unwrap_or(COMPRESSION),
     });
-    if let Some(compression) = order.compression {
-        body["output_compression"] = json!(compression);
-    }
     if let Some(skip) = order.clip_skip {
         body["clip_skip"] = json!(skip);
     }

@@ -1,6 +1,11 @@
 //! One start of `sd-server`: its port, its proof of identity, its readiness.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use loadmaster_core::{BackendError, Endpoint, LaunchPlan};
 use loadmaster_supervise::{Child, NotReady, Spec};
@@ -59,10 +64,8 @@ impl Post {
         settings: &Settings,
         folder: &Path,
     ) -> Result<Spec, BackendError> {
-        let empty = folder.join("loras");
-        let loras = settings.lora_dir.as_ref().unwrap_or(&empty);
         Ok(launch::spec(plan, folder)?
-            .args(arguments::context(plan, settings, loras))
+            .args(arguments::context(plan, settings))
             .args(["--listen-ip", "127.0.0.1", "--listen-port"])
             .arg(self.address.port().to_string())
             .arg("--seed")
@@ -78,13 +81,19 @@ impl Post {
         deadline: Duration,
     ) -> Result<(), BackendError> {
         let model = || plan.model.id.clone();
-        // A stranger at this port answers long before ours has loaded: ours has to listen there.
+        let ours = AtomicBool::new(false);
         let probe = || async {
-            process::listens(child.pid(), self.address) != Some(Listens::Not) && answers(upstream).await
+            // A stranger at this port answers long before ours has loaded: ours has to listen there.
+            if process::listens(child.pid(), self.address) == Some(Listens::Not) {
+                return false;
+            }
+            // One that dies now, or is slow, has not said whose it is: it is asked again, or its end is told.
+            let Some(whose) = self.whose(child, upstream).await else { return false };
+            ours.store(whose == Whose::Ours, Ordering::Relaxed);
+            true
         };
-        let waited = child.ready(probe, PROBE_EVERY, deadline).await;
-        match waited {
-            Ok(()) if self.is_ours(child, upstream).await => Ok(()),
+        match child.ready(probe, PROBE_EVERY, deadline).await {
+            Ok(()) if ours.load(Ordering::Relaxed) => Ok(()),
             Ok(()) => Err(BackendError::NotOurs { model: model() }),
             Err(NotReady::Exited(exit)) => {
                 Err(BackendError::StartFailed { model: model(), failure: Box::new(diagnose(&exit)) })
@@ -95,14 +104,23 @@ impl Post {
         }
     }
 
-    /// Whether the server that answers was started with our number, and nobody else listens at its port.
-    async fn is_ours(&self, child: &Child, upstream: &Upstream) -> bool {
-        let asked = upstream.request(Method::GET, "/sdcpp/v1/capabilities").timeout(PATIENCE).send().await;
-        let Ok(answer) = asked else { return false };
-        let Ok(told) = answer.json::<serde_json::Value>().await else { return false };
-        told["defaults"]["seed"].as_u64() == Some(self.nonce)
-            && matches!(process::listens(child.pid(), self.address), None | Some(Listens::Alone))
+    /// Whose the server is that answers: ours was started with our number, and nobody else listens at its port. `None`
+    /// if there was no whole answer.
+    async fn whose(&self, child: &Child, upstream: &Upstream) -> Option<Whose> {
+        let asked = upstream.request(Method::GET, "/sdcpp/v1/capabilities").timeout(PATIENCE);
+        let answer = asked.send().await.ok()?.bytes().await.ok()?;
+        let told: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let alone = matches!(process::listens(child.pid(), self.address), None | Some(Listens::Alone));
+        let ours = alone && told["defaults"]["seed"].as_u64() == Some(self.nonce);
+        Some(if ours { Whose::Ours } else { Whose::Strangers })
     }
+}
+
+/// Whose a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Strangers,
 }
 
 /// Whether it lists its model.

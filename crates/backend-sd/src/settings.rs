@@ -1,7 +1,7 @@
 //! The settings of a plan, and what may be asked of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use loadmaster_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{components::Components, extra::extra, model::tensor_type};
+use crate::{components::Components, extra::extra, loras::name_of, model::tensor_type};
 
 /// How images are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +77,14 @@ pub struct Settings {
     pub threads: u32,
     /// The GPU that the build computes on, by this machine's id; `None` on the host.
     pub device: Option<String>,
-    /// Where `LoRAs` lie; there are none if absent.
+    /// Files of `LoRAs` that requests can name.
+    #[serde(default)]
+    pub loras: Vec<PathBuf>,
+    /// Where more of them lie, if anywhere.
     pub lora_dir: Option<PathBuf>,
+    /// Bytes of the `LoRA` files that one request may name together: memory is reserved for them.
+    #[serde(default)]
+    pub lora_bytes: u64,
     /// Steps of a request that does not say.
     pub steps: u32,
     /// The guidance scale of a request that does not say.
@@ -109,7 +115,9 @@ pub(crate) struct Asked {
     pub(crate) savings: Savings,
     pub(crate) weight_type: Option<String>,
     pub(crate) threads: Option<u32>,
+    pub(crate) loras: Vec<PathBuf>,
     pub(crate) lora_dir: Option<PathBuf>,
+    pub(crate) lora_bytes: Option<u64>,
     pub(crate) steps: Option<u32>,
     pub(crate) cfg_scale: Option<f32>,
     pub(crate) sampler: Option<String>,
@@ -117,7 +125,7 @@ pub(crate) struct Asked {
     pub(crate) start_timeout: Option<u64>,
 }
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 19] = [
     "components",
     "mode",
     "pixels",
@@ -129,7 +137,9 @@ const KNOWN: [&str; 17] = [
     "vae_on_cpu",
     "weight_type",
     "threads",
+    "loras",
     "lora_dir",
+    "lora_bytes",
     "steps",
     "cfg_scale",
     "sampler",
@@ -139,6 +149,12 @@ const KNOWN: [&str; 17] = [
 
 /// The most pixels that memory can be reserved for: both sides at the programs' own limit of 4096.
 const MOST_PIXELS: u64 = 4096 * 4096;
+
+/// The most that `LoRAs` can have: far more than any has.
+const MOST_LORA_BYTES: u64 = 1 << 40;
+
+/// The most steps that `sd-server` takes: of more it makes these, without a word (`SDGenerationParams::resolve`, `strict`).
+pub(crate) const MOST_STEPS_OF_THE_SERVER: u32 = 100;
 
 /// The most steps that a request may ask for.
 pub(crate) const MOST_STEPS: u32 = 1000;
@@ -154,6 +170,8 @@ impl Asked {
                 "pixels" => asked.pixels = Some(count(name, value, MOST_PIXELS)?),
                 "weight_type" => asked.weight_type = Some(weight_type(name, value)?),
                 "threads" => asked.threads = Some(small(name, value, 4096)?),
+                "loras" => asked.loras = loras(name, value)?,
+                "lora_bytes" => asked.lora_bytes = Some(count(name, value, MOST_LORA_BYTES)?),
                 "lora_dir" => asked.lora_dir = Some(folder(name, value)?),
                 "steps" => asked.steps = Some(small(name, value, MOST_STEPS)?),
                 "cfg_scale" => asked.cfg_scale = Some(scale(name, value)?),
@@ -235,6 +253,24 @@ fn folder(name: &str, value: &Value) -> Result<PathBuf, BackendError> {
     if Path::is_dir(&absolute) { Ok(absolute) } else { Err(refusal(name, value, "there is no such folder")) }
 }
 
+/// Files of `LoRAs`, whose names differ.
+fn loras(name: &str, value: &Value) -> Result<Vec<PathBuf>, BackendError> {
+    let files: Vec<PathBuf> = read(name, value, "it takes a list of files")?;
+    let mut taken = BTreeSet::new();
+    let absolute = |path: PathBuf| {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let refused = |why: &str| refusal(name, &Value::from(path.to_string_lossy()), why);
+        if !path.is_file() {
+            return Err(refused("there is no such file"));
+        }
+        match name_of(&path) {
+            Some(named) if taken.insert(named.to_owned()) => Ok(path),
+            _ => Err(refused("requests name it by its file's name, which another one has too")),
+        }
+    };
+    files.into_iter().map(absolute).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -268,6 +304,7 @@ mod tests {
             (json!({"vae_tiling": 1}), "'1' is no value for vae_tiling"),
             (json!({"weight_type": "--rng"}), "is no value for weight_type"),
             (json!({"lora_dir": "/nowhere/at/all"}), "there is no such folder"),
+            (json!({"loras": ["/nowhere/at/all.gguf"]}), "there is no such file"),
             (json!({"components": {"brain": "/x"}}), "'brain' is no value for components"),
             (json!({"extra": {"--steps": 3}}), "take its own setting"),
         ] {

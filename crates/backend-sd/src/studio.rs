@@ -1,16 +1,15 @@
 //! What both ways of painting share: what an instance can do, who is next, and how far it is.
 
 use std::{
-    path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use loadmaster_checkpoint::Family;
-use loadmaster_core::{BackendError, LaunchPlan};
+use loadmaster_core::LaunchPlan;
 use loadmaster_images::{
     Capabilities, Defaults, ImageError, ImageEvent, ImageRequest, Limits, Painted, Painting, Partial,
     Progress, Size, Stage,
@@ -22,18 +21,25 @@ use tokio::{
 };
 
 use crate::{
-    diagnose::disk_full,
-    history::{self, History},
+    buffers::Buffers,
+    diagnose::{disk_full, failed},
+    history::{History, Peak},
     log::{Mark, mark},
-    order::{GUIDANCE, Order, STRENGTH, loras_in},
+    loras::{self, Applied, LoraFile},
+    mask::white_where_transparent,
+    order::{GUIDANCE, Order, STRENGTH},
     process,
     programs::Build,
     progress::{Tracker, Work},
-    settings::{MOST_STEPS, Settings},
+    settings::{MOST_STEPS, MOST_STEPS_OF_THE_SERVER, Mode, Settings},
+    work_folder::off_thread,
 };
 
 /// How often it is told that it goes on, where nothing happens.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How long the lines of a job may be behind its images.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// An instance, apart from how it paints.
 #[derive(Debug)]
@@ -50,6 +56,8 @@ pub(crate) struct Studio {
     busy: AtomicU64,
     /// Changes whenever a line tells something.
     pulse: AtomicU64,
+    /// What the process said of its weights when it started; nothing where one is started for each request.
+    buffers: OnceLock<Buffers>,
 }
 
 /// Counts a request as long as it is there.
@@ -68,8 +76,8 @@ impl Studio {
         family: Family,
         build: Build,
         history: History,
+        key: String,
     ) -> Self {
-        let key = history::key(&plan);
         Self {
             plan,
             settings,
@@ -80,16 +88,32 @@ impl Studio {
             turn: Arc::default(),
             busy: AtomicU64::new(0),
             pulse: AtomicU64::new(0),
+            buffers: OnceLock::new(),
         }
     }
 
-    /// What the instance can do. `previews`: this way of painting has them, if the build does.
-    pub(crate) fn capabilities(&self, previews: bool) -> Capabilities {
+    /// Takes in what the process printed until it was ready.
+    pub(crate) fn loaded(&self, lines: &[String]) {
+        let mut buffers = Buffers::default();
+        for line in lines {
+            buffers.take(line, mark(line));
+        }
+        // It is ready once.
+        let _ = self.buffers.set(buffers);
+    }
+
+    /// What the instance can do.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities_with(&loras::found(&self.settings))
+    }
+
+    fn capabilities_with(&self, loras: &[LoraFile]) -> Capabilities {
+        let one_shot = self.settings.mode == Mode::OneShot;
         let facts = self.family.defaults();
         let limits = Limits {
             max_pixels: self.settings.pixels,
             multiple: facts.multiple,
-            max_steps: MOST_STEPS,
+            max_steps: if one_shot { MOST_STEPS } else { MOST_STEPS_OF_THE_SERVER },
             ..Limits::default()
         };
         Capabilities {
@@ -97,9 +121,9 @@ impl Studio {
             mode: self.settings.mode.name().to_owned(),
             samplers: self.build.samplers.clone(),
             schedulers: self.build.schedulers.clone(),
-            loras: self.loras().into_iter().map(|(name, _)| name).collect(),
+            loras: loras.iter().map(|lora| lora.name.clone()).collect(),
             edits: true,
-            previews: previews && self.build.previews,
+            previews: self.previews(),
             limits,
             defaults: self.defaults(limits),
         }
@@ -122,20 +146,35 @@ impl Studio {
         }
     }
 
-    fn loras(&self) -> Vec<(String, String)> {
-        loras_in(self.settings.lora_dir.as_deref())
+    /// Whether images are shown while they are painted: `sd-server` has no way to.
+    pub(crate) fn previews(&self) -> bool {
+        self.settings.mode == Mode::OneShot && self.build.previews
     }
 
     /// The request with everything resolved.
-    pub(crate) fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
+    pub(crate) async fn order(&self, request: ImageRequest) -> Result<Order, ImageError> {
         let mut random = [0_u8; 4];
         // Without randomness one seed is as good as another.
         let _ = getrandom::fill(&mut random);
-        let capabilities = self.capabilities(true);
+        let settings = self.settings.clone();
+        let found = off_thread(move || Ok(loras::found(&settings))).await;
+        let loras = found.unwrap_or_default();
+        let capabilities = self.capabilities_with(&loras);
+        // What the plan says is checked like the rest: `sd-server` would silently take something else.
+        let request = ImageRequest {
+            steps: request.steps.or(Some(self.settings.steps)),
+            sampler: request.sampler.or_else(|| self.settings.sampler.clone()),
+            ..request
+        };
         capabilities.check(&request)?;
         let seed = u64::from(u32::from_ne_bytes(random));
-        let order = Order::of(request, &self.settings, &capabilities.defaults, &self.loras(), seed)?;
+        let mut order = Order::of(request, &self.settings, &capabilities, &loras, seed)?;
         capabilities.limits.check_size(order.size)?;
+        if let Some(mask) = order.mask.take() {
+            let whiter = off_thread(move || Ok(white_where_transparent(mask))).await;
+            order.mask =
+                Some(whiter.map_err(|error| failed(&error.to_string(), "Send the request again."))??);
+        }
         Ok(order)
     }
 
@@ -155,12 +194,16 @@ impl Studio {
         drop(self.turn.lock().await);
     }
 
+    /// Whether something is painted.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
     /// A number that changes while work gets on, if there is work: of the process `pid` too, for much of the work
     /// prints nothing.
     pub(crate) fn pulse(&self, pid: Option<u32>) -> Option<u64> {
-        let works = self.busy.load(Ordering::Relaxed) > 0;
         let work = pid.and_then(process::work).unwrap_or_default();
-        works.then(|| self.pulse.load(Ordering::Relaxed).wrapping_add(work))
+        self.is_busy().then(|| self.pulse.load(Ordering::Relaxed).wrapping_add(work))
     }
 
     /// Follows `child` at the work on `order`. Lines that it printed before do not count.
@@ -188,7 +231,10 @@ impl Studio {
             began,
             work,
             peak: None,
+            buffers: self.buffers.get().copied().unwrap_or_default(),
             said: Vec::new(),
+            applied: Applied::default(),
+            done: false,
         }
     }
 
@@ -204,8 +250,10 @@ impl Studio {
         if files.iter().any(|file| !order.format.is_whole(file)) {
             return Err(disk_full());
         }
+        follower.applied.check(&order.loras)?;
         let pixels = order.size.pixels();
-        let peak = follower.peak.filter(|_| counts);
+        // What LoRAs take is added to what an image took without.
+        let peak = follower.peak().filter(|_| counts && order.loras.is_empty());
         drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);
@@ -230,10 +278,15 @@ pub(crate) struct Follower<'a> {
     events: &'a mpsc::Sender<ImageEvent>,
     began: Instant,
     work: Work,
-    /// The most memory of the process so far.
+    /// The most host memory of the process so far, in bytes.
     peak: Option<u64>,
+    buffers: Buffers,
     /// What it printed that is not progress: why it failed, if it fails.
     pub(crate) said: Vec<String>,
+    /// What it said of `LoRAs`.
+    applied: Applied,
+    /// Whether it said that it is done.
+    done: bool,
 }
 
 impl Follower<'_> {
@@ -247,7 +300,7 @@ impl Follower<'_> {
             }
         });
         let mark = told.await.ok().and_then(|line| {
-            let mark = mark(&line.text);
+            let mark = self.hear(&line.text);
             if mark.is_none() && self.said.len() < 200 {
                 self.said.push(line.text.to_string());
             }
@@ -265,10 +318,35 @@ impl Follower<'_> {
     /// Takes in what it printed before it ended.
     pub(crate) async fn rest(&mut self) {
         while let Some(line) = self.lines.next().await {
-            if let Some(mark) = mark(&line.text) {
+            if let Some(mark) = self.hear(&line.text) {
                 self.tracker.take(mark, self.began.elapsed());
             }
         }
+    }
+
+    /// Takes in the lines up to the one that says that the work is done: a server that is asked may say so sooner.
+    pub(crate) async fn end(&mut self) {
+        let deadline = Instant::now() + LAST_LINES;
+        while !self.done && Instant::now() < deadline {
+            self.next().await;
+        }
+    }
+
+    fn hear(&mut self, line: &str) -> Option<Mark> {
+        let mark = mark(line);
+        self.buffers.take(line, mark);
+        self.applied.take(line);
+        self.done |= mark == Some(Mark::Done);
+        mark
+    }
+
+    /// The most memory so far, where the system tells.
+    fn peak(&self) -> Option<Peak> {
+        let settings = &self.studio.settings;
+        // Weights that are copied to the GPU when they are needed are not told of.
+        let told = settings.device.is_some() && !settings.savings.offload_to_cpu;
+        let device = told.then(|| self.buffers.peak(settings.mode)).flatten();
+        self.peak.map(|host| Peak { host, device })
     }
 
     fn tell(&mut self) {
@@ -292,31 +370,6 @@ async fn skip(lines: &mut Lines) {
             biased;
             line = lines.next() => if line.is_none() { return },
             () = std::future::ready(()) => return,
-        }
-    }
-}
-
-/// A folder that is deleted with everything in it.
-#[derive(Debug)]
-pub(crate) struct WorkFolder(pub(crate) PathBuf);
-
-impl WorkFolder {
-    /// A new folder for the user alone, within `parent`.
-    pub(crate) fn new(parent: &std::path::Path) -> Result<Self, BackendError> {
-        let path = parent.join(format!("work-{}", &loadmaster_upstream::random_hex()?[..16]));
-        let refused = |error| BackendError::system(format!("making the folder {}", path.display()), error);
-        std::fs::create_dir_all(&path).map_err(refused)?;
-        #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .map_err(refused)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, folder = %self.0.display(), "a working folder could not be deleted");
         }
     }
 }

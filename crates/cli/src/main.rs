@@ -114,7 +114,12 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, Failed>>) -> Result
         .enable_all()
         .build()
         .map_err(|error| Failed::because(format!("The asynchronous runtime could not start: {error}")))?;
-    let outcome = runtime.block_on(command);
+    let outcome = runtime.block_on(async {
+        let outcome = command.await;
+        // What was called off is killed: its entry in the journal goes when it has gone.
+        loadmaster_supervise::settled().await;
+        outcome
+    });
     // A thread may still read the terminal: it is not waited for.
     runtime.shutdown_background();
     outcome

@@ -107,6 +107,18 @@ pub trait Backend: Debug + Send + Sync {
         self.stop(instance, Duration::ZERO).await
     }
 
+    /// Returns when nothing is left of calls that were dropped halfway: a process that was killed gives its memory back
+    /// a little later. A backend that leaves nothing behind has nothing to wait for.
+    async fn settled(&self) {}
+
+    /// The process that works for `instance` right now, where it takes memory for its work and gives it back when it
+    /// is done: that part of its estimate counts as [`mapped`](crate::DeviceEstimate::mapped), and what the process
+    /// holds of it is not missed twice. `None`, as by default, where nothing comes and goes. Fast, no I/O.
+    fn at_work(&self, instance: &Instance) -> Option<u32> {
+        let _ = instance;
+        None
+    }
+
     /// Asks the instance how it is. Answers within a few seconds, whatever the server does.
     async fn health(&self, instance: &Instance) -> Health;
 }

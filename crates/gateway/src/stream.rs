@@ -18,8 +18,9 @@ use crate::{
     exchange::{self, Answer},
 };
 
-/// A connection breaks a moment before its process is known to be dead.
-const DEATH_NOTICE: Duration = Duration::from_millis(500);
+/// A connection breaks a moment before its process is known to be dead; how long that is waited for. On a machine
+/// that is busy with other things the word may come late, and without it the request is not sent again.
+const DEATH_NOTICE: Duration = Duration::from_secs(2);
 
 /// Why the server died, if it died.
 pub(crate) async fn death(lease: &Lease) -> Option<Failure> {

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::png;
+use crate::{jpeg, png, webp};
+
+/// The key under which others look for it too.
+const PARAMETERS: &str = "parameters";
 
 /// The format of an image's file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +59,29 @@ impl ImageFormat {
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
             _ => None,
+        }
+    }
+
+    /// The same file with `text` in it, as what it was made with: in a PNG under the key `parameters`, in the others as
+    /// the user's comment of Exif. Where it does not fit (a JPEG has room for 32,000 letters), the file as it was.
+    pub fn with_parameters(self, bytes: Vec<u8>, text: &str) -> Vec<u8> {
+        let signed = match self {
+            Self::Png => png::with_text(&bytes, PARAMETERS, text).ok(),
+            Self::Jpeg => jpeg::with_comment(&bytes, text),
+            Self::Webp => webp::with_comment(&bytes, text),
+        };
+        signed.unwrap_or(bytes)
+    }
+
+    /// What [`ImageFormat::with_parameters`] wrote.
+    pub fn parameters(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Png => {
+                let texts = png::texts(bytes).ok()?;
+                texts.into_iter().find(|(key, _)| key == PARAMETERS).map(|(_, text)| text)
+            }
+            Self::Jpeg => jpeg::comment(bytes),
+            Self::Webp => webp::comment(bytes),
         }
     }
 

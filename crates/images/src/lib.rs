@@ -33,10 +33,13 @@ mod answer;
 mod base64;
 mod capabilities;
 mod error;
+mod exif;
 mod fields;
 mod form;
 mod format;
+mod jpeg;
 mod painter;
+mod picture;
 pub mod png;
 mod progress;
 mod request;
@@ -45,6 +48,7 @@ mod server;
 mod size;
 mod stream_event;
 mod stream_reader;
+mod webp;
 
 #[cfg(feature = "server")]
 pub use self::server::{REQUEST_LIMIT, guarded, router};
@@ -56,6 +60,7 @@ pub use self::{
     form::form_field,
     format::ImageFormat,
     painter::{ImageEvent, Painted, Painter, Painting, Partial},
+    picture::Picture,
     progress::{Progress, Stage, Timings},
     request::{ImageRequest, Lora, MAX_IMAGES, MAX_PARTIAL_IMAGES, Task},
     size::{BadSize, Size},

@@ -116,6 +116,19 @@ pub fn with_text(bytes: &[u8], key: &str, value: &str) -> Result<Vec<u8>, PngErr
     Ok(file)
 }
 
+/// The same file without any text: what is left differs only where the image does.
+///
+/// # Errors
+/// `bytes` is no whole PNG.
+pub fn without_texts(bytes: &[u8]) -> Result<Vec<u8>, PngError> {
+    check(bytes)?;
+    let mut file = SIGNATURE.to_vec();
+    for chunk in chunks(bytes)?.iter().filter(|chunk| text(chunk).is_none()) {
+        file.extend_from_slice(&bytes[chunk.start..chunk.end]);
+    }
+    Ok(file)
+}
+
 /// All texts that are not compressed, with their keys, in the file's order.
 ///
 /// # Errors

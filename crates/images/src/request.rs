@@ -98,7 +98,8 @@ pub struct ImageRequest {
     pub loras: Vec<Lora>,
     /// Whole files of images to begin with: `image`, one in base64 or a list of them.
     pub images: Vec<Vec<u8>>,
-    /// A whole file of an image, in base64 in JSON: where it is transparent or white, it is painted.
+    /// A whole file of an image, in base64 in JSON: where it is transparent, it is painted; where it has no transparency,
+    /// where it is white.
     pub mask: Option<Vec<u8>>,
 }
 

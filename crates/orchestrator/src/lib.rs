@@ -62,6 +62,7 @@
 
 mod actor;
 mod actual;
+mod at_work;
 mod budget;
 mod decide;
 mod error;

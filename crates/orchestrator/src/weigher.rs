@@ -7,6 +7,7 @@ use loadmaster_core::{Backend, DeviceKind, Estimate, Instance, LaunchPlan, Machi
 use crate::{
     MachineReader, OrchestratorError, Policy, ProcessMemory,
     actual::{actual, next_time},
+    at_work::AtWork,
     measurements::Measurements,
     outlook::as_good,
     steps::{Preparation, Prepared},
@@ -38,10 +39,33 @@ impl Weigher {
         Self { machine, measurements: Arc::new(Measurements::open(policy.measurements.clone())) }
     }
 
-    /// The machine now; with `settle` once two readings agree.
-    pub(crate) async fn machine(&self, settle: bool) -> Result<Machine, OrchestratorError> {
-        let machine = self.machine.read().await?;
-        if settle { self.settled(machine).await } else { Ok(machine) }
+    /// The machine now, as if those `at_work` rested; with `settle` once two readings agree.
+    pub(crate) async fn machine(
+        &self,
+        settle: bool,
+        at_work: &[AtWork],
+    ) -> Result<Machine, OrchestratorError> {
+        let machine = self.read(at_work).await?;
+        if settle { self.settled(machine, at_work).await } else { Ok(machine) }
+    }
+
+    /// Reads the machine as if those `at_work` rested.
+    async fn read(&self, at_work: &[AtWork]) -> Result<Machine, OrchestratorError> {
+        let before = self.processes(at_work).await;
+        let mut machine = self.machine.read().await?;
+        let after = self.processes(at_work).await;
+        for ((one, before), after) in at_work.iter().zip(&before).zip(&after) {
+            one.rest_in(&mut machine, before, after);
+        }
+        Ok(machine)
+    }
+
+    async fn processes(&self, at_work: &[AtWork]) -> Vec<ProcessMemory> {
+        let mut processes = Vec::new();
+        for one in at_work {
+            processes.push(self.process(one.pid).await.unwrap_or_default());
+        }
+        processes
     }
 
     /// Reads the machine, plans, and estimates: by what the same plan took before, else by the backend.
@@ -49,8 +73,9 @@ impl Weigher {
         &self,
         backend: &dyn Backend,
         preparation: &Preparation,
+        at_work: &[AtWork],
     ) -> Result<Prepared, OrchestratorError> {
-        let mut machine = self.machine.read().await?;
+        let mut machine = self.read(at_work).await?;
         if !preparation.settle {
             return self.planned(backend, preparation, machine).await;
         }
@@ -62,7 +87,7 @@ impl Weigher {
             }
             machine = prepared.machine;
         }
-        let settled = self.settled(machine).await?;
+        let settled = self.settled(machine, at_work).await?;
         self.planned(backend, preparation, settled).await
     }
 
@@ -116,11 +141,11 @@ impl Weigher {
 
     /// The machine, once two readings agree: a driver may give memory back some time after the process
     /// that had it is gone.
-    async fn settled(&self, mut last: Machine) -> Result<Machine, OrchestratorError> {
+    async fn settled(&self, mut last: Machine, at_work: &[AtWork]) -> Result<Machine, OrchestratorError> {
         let begun = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(BETWEEN_READINGS).await;
-            let next = self.machine.read().await?;
+            let next = self.read(at_work).await?;
             if agree(&last, &next) || begun.elapsed() > SETTLE_PATIENCE {
                 return Ok(next);
             }
@@ -135,9 +160,13 @@ impl Weigher {
 
     /// The machine, and what the instance's process has of it, just before it is stopped; `None` where nobody
     /// can tell.
-    pub(crate) async fn leaving(&self, instance: &Instance) -> Option<(Machine, ProcessMemory)> {
+    pub(crate) async fn leaving(
+        &self,
+        instance: &Instance,
+        at_work: &[AtWork],
+    ) -> Option<(Machine, ProcessMemory)> {
         let process = self.process(instance.pid?).await?;
-        Some((self.machine.read().await.ok()?, process))
+        Some((self.read(at_work).await.ok()?, process))
     }
 
     /// What a process takes now, if its drivers say so in time.

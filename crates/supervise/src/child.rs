@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::exit::{Exit, ExitWatch};
 use crate::group::Leash;
 use crate::keeper::Keeper;
+use crate::loose::Held;
 use crate::race::{Winner, race};
 use crate::ring::{Lines, Ring};
 
@@ -22,6 +23,8 @@ pub struct Child {
     /// Asks the monitor for a stop with this much patience; closed when the handle is dropped.
     pub(crate) stops: UnboundedSender<Duration>,
     pub(crate) exit: ExitWatch,
+    /// Tells [`settled`](crate::settled) when this is dropped; `None` for one that nobody waited for.
+    pub(crate) held: Option<Held>,
 }
 
 /// Why a child did not become ready.

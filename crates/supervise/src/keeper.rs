@@ -13,12 +13,16 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::Sleep;
 
 use crate::error::SuperviseError;
+use crate::loose::Loose;
 
 static KEEPER: Mutex<Option<Keeper>> = Mutex::new(None);
 
 /// A way to the keeper's thread; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Keeper(Handle);
+pub(crate) struct Keeper {
+    runtime: Handle,
+    loose: Loose,
+}
 
 impl Keeper {
     /// The program's one keeper, started on first use.
@@ -31,12 +35,22 @@ impl Keeper {
         Ok(keeper.insert(started).clone())
     }
 
+    /// The keeper, if anything was ever started.
+    fn existing() -> Option<Self> {
+        KEEPER.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The children that nobody holds any more.
+    pub(crate) fn loose(&self) -> &Loose {
+        &self.loose
+    }
+
     /// Runs `task` on the keeper's thread. It must not block.
     pub(crate) fn run<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.0.spawn(task)
+        self.runtime.spawn(task)
     }
 
     /// Runs `work` that may wait for a disk, on a thread beside the keeper's.
@@ -44,20 +58,32 @@ impl Keeper {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        self.0.spawn_blocking(work).await.ok()
+        self.runtime.spawn_blocking(work).await.ok()
     }
 
     /// Waits in real time, whatever the clock of the caller's runtime does: the timer belongs to
     /// the runtime in which it is made.
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
-        let _inside = self.0.enter();
+        let _inside = self.runtime.enter();
         tokio::time::sleep(duration)
+    }
+}
+
+/// Waits until every child is gone whose handle was dropped, or whose start nobody waits for any more: its processes
+/// have ended and its entry in the journal is removed. Children that somebody holds are not waited for.
+///
+/// Whoever dropped a child to use its memory for something else waits for this, and so does a program before it ends.
+/// Works on any async runtime, and is cancel-safe. It takes as long as the system takes to end what was killed: ten
+/// seconds at most, after which a child that a driver holds counts as gone.
+pub async fn settled() {
+    if let Some(keeper) = Keeper::existing() {
+        keeper.loose.none().await;
     }
 }
 
 fn start() -> std::io::Result<Keeper> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let keeper = Keeper(runtime.handle().clone());
+    let keeper = Keeper { runtime: runtime.handle().clone(), loose: Loose::new() };
     std::thread::Builder::new()
         .name("supervise-keeper".to_owned())
         // A task that panics is caught by the runtime; this future never ends.

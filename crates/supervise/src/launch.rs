@@ -14,6 +14,7 @@ use crate::group;
 use crate::journal::{Journal, Record};
 use crate::keeper::Keeper;
 use crate::log::LogQueue;
+use crate::loose::Runs;
 use crate::monitor::Monitor;
 use crate::nonce::{self, NONCE_VARIABLE};
 use crate::reader::{Sink, read_lines};
@@ -37,6 +38,27 @@ impl Supervisor {
         Self { journal }
     }
 
+    /// Opens the journal in `folder`, ends what an earlier program left behind there, and writes down in it what is
+    /// started. What was found is told in the log; that it could not be looked for is no reason not to go on.
+    ///
+    /// Blocks for up to two seconds for each child that was left ([`Journal::reap_orphans`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SuperviseError::Journal`] if the folder cannot be created.
+    pub fn open(folder: &Path) -> Result<Self, SuperviseError> {
+        let journal = Journal::open(folder)?;
+        match journal.reap_orphans() {
+            Ok(reaped) => {
+                for orphan in reaped {
+                    tracing::info!(?orphan, "found a child of an earlier run");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "children of an earlier run could not be looked for"),
+        }
+        Ok(Self::new(Some(journal)))
+    }
+
     /// Starts a child.
     ///
     /// Works on any async runtime. If the caller stops waiting, a child that was already started
@@ -50,17 +72,26 @@ impl Supervisor {
         let program = spec.program.clone();
         let keeper = Keeper::get()?;
         let (answer, answered) = oneshot::channel();
-        let task = launch(spec, self.journal.clone(), keeper.clone());
+        // Dropped together with this future, or kept by the child.
+        let (held, runs) = keeper.loose().ends();
+        let task = launch(spec, self.journal.clone(), keeper.clone(), runs);
         keeper.run(async move {
             // If nobody waits any more, the child comes back here, and dropping it kills it.
             drop(answer.send(task.await));
         });
-        answered.await.unwrap_or(Err(SuperviseError::Abandoned { program }))
+        let mut child = answered.await.unwrap_or(Err(SuperviseError::Abandoned { program }))?;
+        child.held = Some(held);
+        Ok(child)
     }
 }
 
 /// Runs on the keeper's thread.
-async fn launch(spec: Spec, journal: Option<Journal>, keeper: Keeper) -> Result<Child, SuperviseError> {
+async fn launch(
+    spec: Spec,
+    journal: Option<Journal>,
+    keeper: Keeper,
+    runs: Runs,
+) -> Result<Child, SuperviseError> {
     let nonce = nonce::fresh();
     // Written down before there is a child, so that there is no moment at which a child runs that
     // nobody would find again.
@@ -89,7 +120,7 @@ async fn launch(spec: Spec, journal: Option<Journal>, keeper: Keeper) -> Result<
         }
     }
     tracing::debug!(pid, program = %spec.program.display(), "started a child");
-    Ok(attach(&spec, process, log, record, &keeper))
+    Ok(attach(&spec, process, log, record, &keeper, runs))
 }
 
 /// Sets readers and a monitor on a child that has been started.
@@ -99,17 +130,20 @@ fn attach(
     log: Option<Log>,
     record: Option<Record>,
     keeper: &Keeper,
+    runs: Runs,
 ) -> Child {
     let (log, logged) = log.unzip();
     let ring = Ring::new(spec.ring_lines);
-    let sink = Sink { ring: ring.clone(), log };
+    let sink = || Sink { ring: ring.clone(), log: log.clone(), keep: spec.keep.map(|filter| filter()) };
     let (cut, cut_seen) = watch::channel(false);
     let stdout = process.take_stdout().map(|pipe| {
-        let read = read_lines(pipe, Stream::Stdout, sink.clone(), cut_seen.clone());
+        let read = read_lines(pipe, Stream::Stdout, sink(), cut_seen.clone());
         keeper.run(read)
     });
     let stderr =
-        process.take_stderr().map(|pipe| keeper.run(read_lines(pipe, Stream::Stderr, sink, cut_seen)));
+        process.take_stderr().map(|pipe| keeper.run(read_lines(pipe, Stream::Stderr, sink(), cut_seen)));
+    // The log ends with its last reader.
+    drop(log);
     let (exit, published) = watch::channel(None);
     let (ask, stops) = mpsc::unbounded_channel();
     let child = Child {
@@ -119,6 +153,7 @@ fn attach(
         leash: process.leash().clone(),
         stops: ask,
         exit: ExitWatch::new(published),
+        held: None,
     };
     let monitor = Monitor {
         process,
@@ -129,6 +164,7 @@ fn attach(
         cut,
         logged,
         record,
+        runs: Some(runs),
         exit,
     };
     keeper.run(monitor.run());

@@ -51,6 +51,7 @@
 //! - Dropping the [`Child`] kills the group. So does the end of the program, however it comes: on
 //!   Windows by the Job Object, on Linux by the parent-death signal (the child itself), elsewhere
 //!   and for grandchildren by [`Journal::reap_orphans`] at the next start.
+//! - [`settled`] waits until what was dropped is gone, its entry in the journal included.
 //! - Output is never lost by waiting: the pipes are always being read, memory is bounded whatever
 //!   the child prints, and a disk that is too slow loses lines of the log file, not the child's
 //!   time.
@@ -75,6 +76,7 @@ mod journal;
 mod keeper;
 mod launch;
 mod log;
+mod loose;
 mod monitor;
 mod nonce;
 mod nt_status;
@@ -89,7 +91,8 @@ pub use self::child::{Child, NotReady};
 pub use self::error::SuperviseError;
 pub use self::exit::{Exit, ExitStatus, ExitWatch};
 pub use self::journal::{Journal, Orphan, Outcome, Reaped};
+pub use self::keeper::settled;
 pub use self::launch::Supervisor;
 pub use self::nonce::NONCE_VARIABLE;
 pub use self::ring::{Line, Lines, Stream};
-pub use self::spec::{LogFile, Spec};
+pub use self::spec::{LineFilter, LogFile, Spec};

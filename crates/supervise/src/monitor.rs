@@ -13,6 +13,7 @@ use crate::exit::{Exit, ExitStatus};
 use crate::group::{self, Process};
 use crate::journal::Record;
 use crate::keeper::Keeper;
+use crate::loose::Runs;
 use crate::race::{Winner, race};
 use crate::ring::Ring;
 use crate::stopping::{Act, Stopping};
@@ -33,6 +34,8 @@ pub(crate) struct Monitor {
     /// Answers when the log file is written.
     pub(crate) logged: Option<oneshot::Receiver<()>>,
     pub(crate) record: Option<Record>,
+    /// Dropped when the child is gone, or will not go.
+    pub(crate) runs: Option<Runs>,
     pub(crate) exit: watch::Sender<Option<Arc<Exit>>>,
 }
 
@@ -65,6 +68,9 @@ impl Monitor {
                 News::Due => stopping.tick(now),
             };
             self.act(act);
+            if act == Act::GiveUp {
+                self.runs = None;
+            }
         };
         // A handle that is dropped says so and then kills, and the kill may have been quicker.
         let asked = stopping.asked() || self.stops.try_recv().is_ok();

@@ -22,15 +22,22 @@ const FEW_BYTES: usize = 4 * 1024;
 /// How long that pause is: bursts of lines are shorter, and nobody notices it at the end of a child.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Says of one line after the other whether it is kept.
+type Keep = Box<dyn FnMut(&str) -> bool + Send>;
+
 /// Where lines go.
-#[derive(Clone, Debug)]
 pub(crate) struct Sink {
     pub(crate) ring: Ring,
     pub(crate) log: Option<LogQueue>,
+    /// Whether a line is kept.
+    pub(crate) keep: Option<Keep>,
 }
 
 impl Sink {
-    fn put(&self, stream: Stream, text: String) {
+    fn put(&mut self, stream: Stream, text: String) {
+        if self.keep.as_mut().is_some_and(|keep| !keep(&text)) {
+            return;
+        }
         let text: Arc<str> = text.into();
         if let Some(log) = &self.log {
             log.push(&text);
@@ -43,7 +50,7 @@ impl Sink {
 pub(crate) async fn read_lines(
     mut pipe: impl AsyncRead + Unpin,
     stream: Stream,
-    sink: Sink,
+    mut sink: Sink,
     mut cut: watch::Receiver<bool>,
 ) {
     let mut splitter = LineSplitter::default();

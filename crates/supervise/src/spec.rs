@@ -4,6 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Makes what decides of one stream's lines, one after the other, which are kept.
+pub type LineFilter = fn() -> Box<dyn FnMut(&str) -> bool + Send>;
+
 /// A program to start and what to do with its output.
 ///
 /// `Debug` does not show the values of environment variables, so secrets are safer there than
@@ -22,6 +25,9 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// Where the child's lines are also written; nowhere if `None`.
     pub log: Option<LogFile>,
+    /// Which lines are kept; all of them if `None`. One that is not kept is in no log, no tail and no subscription: what
+    /// a program tells of its users stays out of all of them.
+    pub keep: Option<LineFilter>,
     /// How many of the last lines are kept in memory (at least 1; 500 unless set).
     pub ring_lines: usize,
     /// Linux: the child gets `SIGKILL` when this program ends, however it ends. On unless set.
@@ -40,6 +46,7 @@ impl Spec {
             env_remove: Vec::new(),
             cwd: None,
             log: None,
+            keep: None,
             ring_lines: 500,
             parent_death_signal: true,
         }
@@ -87,6 +94,13 @@ impl Spec {
         self
     }
 
+    /// Keeps only the lines that the filter says are to be kept; each stream has one of its own.
+    #[must_use]
+    pub fn keep(mut self, filter: LineFilter) -> Self {
+        self.keep = Some(filter);
+        self
+    }
+
     /// Keeps this many of the last lines in memory.
     #[must_use]
     pub fn ring_lines(mut self, lines: usize) -> Self {
@@ -112,6 +126,7 @@ impl fmt::Debug for Spec {
             .field("env_remove", &self.env_remove)
             .field("cwd", &self.cwd)
             .field("log", &self.log)
+            .field("keep", &self.keep.is_some())
             .field("ring_lines", &self.ring_lines)
             .field("parent_death_signal", &self.parent_death_signal)
             .finish()

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     command::ended,
-    support::{loadmaster, sd_cli, sd_model, sd_server, smollm2, wait_until},
+    support::{loadmaster, sd_cli, sd_lora, sd_model, sd_server, smollm2, wait_until},
 };
 
 /// The command, on a small model whose parts the configuration names, in the folder `home`.
@@ -107,10 +107,48 @@ fn started(home: &Path) -> Option<Pid> {
     entry["child"]["pid"].as_u64().and_then(process_id)
 }
 
+/// A `LoRA` that was imported with its model is named by its file, and changes the image in both ways alike.
+#[test]
+fn a_lora_of_the_library_is_applied() {
+    let home = folder();
+    let part = |role: &str, file: PathBuf| format!("{role}={}", file.display());
+    let mut import = loadmaster(home.path());
+    import.arg("import").arg(sd_model("tiny.safetensors")).args(["--name", "tiny"]);
+    import.args(["--component", &part("taesd", sd_model("micro-tae.safetensors"))]);
+    import.args(["--component", &part("lora", sd_lora("micro-style.safetensors"))]);
+    let imported = ended(&mut import);
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+    let paint = |mode: &str, more: &[&str]| {
+        let text = format!(
+            "[models.tiny]\nsettings = {{ mode = {mode:?} }}\n[backends.sd]\nserver = '{}'\ncli = '{}'\n",
+            sd_server().display(),
+            sd_cli().display(),
+        );
+        fs::write(home.path().join("config.toml"), text).expect("it is ours");
+        let mut command = loadmaster(home.path());
+        command.args(["image", "tiny", "a cat", "-o", "cat.png", "--size", "64x64", "--steps", "2"]);
+        let made = ended(command.args(["--seed", "5"]).args(more).current_dir(home.path()));
+        (made, fs::read(home.path().join("cat.png")).unwrap_or_default())
+    };
+    let [resident, one_shot] = ["resident", "one-shot"].map(|mode| {
+        let (made, plain) = paint(mode, &[]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        let (made, styled) = paint(mode, &["--lora", "micro-style:0.5"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        assert_ne!(plain, styled);
+        paint(mode, &["--lora", "oil"]).0.failed(2, "loras does not know 'oil'", "Take one of: micro-style.");
+        styled
+    });
+    assert_eq!(resident, one_shot);
+}
+
 #[test]
 fn ctrl_c_ends_it_and_leaves_no_half_file() {
     let home = folder();
-    let mut command = image(home.path(), &["a cat", "-o", "cat.png", "--size", "256x256", "--steps", "900"]);
+    let mut command = image(
+        home.path(),
+        &["a cat", "-o", "cat.png", "--size", "256x256", "--steps", "100", "--batch", "8"],
+    );
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
     let mut program = None;
     wait_until("no program was started", Duration::from_secs(30), || {

@@ -55,6 +55,11 @@ pub(crate) fn sd_model(name: &str) -> PathBuf {
     fixture("LOADMASTER_TEST_SD_MODELS").join(name)
 }
 
+/// A file of the fixtures' `LoRAs`.
+pub(crate) fn sd_lora(name: &str) -> PathBuf {
+    fixture("LOADMASTER_TEST_SD_LORAS").join(name)
+}
+
 /// A Python that has the `openai` client.
 pub(crate) fn python() -> PathBuf {
     fixture("LOADMASTER_TEST_PYTHON")

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::median::median;
-use super::server::{self, Memory, Server};
+use super::serve::Serve;
+use super::server::{Memory, Server};
 use super::{machine, page};
 use crate::fixtures::Store;
 use crate::{command, workspace};
@@ -50,23 +51,11 @@ pub(super) fn run(date: &str, repetitions: u32) -> Result<()> {
 }
 
 fn daemon(loadmaster: &Path, llama_server: &Path, model: &Path) -> Result<Sample> {
-    // A home of its own: nothing of the user's is read or changed.
-    let home = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut serve = command::new(loadmaster);
-    serve
-        .args(["serve", "--listen", "127.0.0.1:0", "--model"])
-        .arg(model)
-        .arg("--llama-server")
-        .arg(llama_server);
-    serve
-        .env("LOADMASTER_HOME", home.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut server = Server::start(&mut serve)?;
-    let mut output = server.output()?;
-    let address = server::announced_address(&mut output)?;
-    sample(&mut server, address, "/healthz")
+    let mut serve = Serve::start(loadmaster, |serve, _| {
+        serve.arg("--model").arg(model).arg("--llama-server").arg(llama_server);
+        Ok(())
+    })?;
+    sample(&mut serve.server, serve.address, "/healthz")
 }
 
 fn router(llama_server: &Path, model: &Path) -> Result<Sample> {

@@ -16,6 +16,7 @@ mod overhead;
 mod page;
 pub(crate) mod scene;
 mod scheduler;
+mod serve;
 mod server;
 mod serving;
 mod swap;

@@ -18,7 +18,6 @@ async fn both(file: &str, components: &Value, mode: &str, side: u64) -> (u64, u6
 }
 
 /// Never short by more than its margin, and not far over: the smallest model is mostly the program itself.
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn peaks_are_predicted() {
     let tae = json!({"taesd": model_file("micro-tae.safetensors")});

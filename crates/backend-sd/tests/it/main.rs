@@ -2,8 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+#[cfg(unix)]
+mod deaths;
+mod edits;
+#[cfg(target_os = "linux")]
 mod estimates;
 mod faults;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod loras;
 mod paints;
 mod place;
 mod plans;

@@ -172,17 +172,6 @@ impl Running<'_> {
         events
     }
 
-    /// The events of a stream that may break off.
-    pub(crate) async fn stream_or_break(&self, body: &Value) -> Vec<StreamEvent> {
-        let request = self.upstream.request(Method::POST, "/v1/images/generations").json(body);
-        let mut answer = request.send().await.unwrap();
-        let (mut reader, mut events) = (StreamReader::default(), Vec::new());
-        while let Ok(Some(bytes)) = answer.chunk().await {
-            events.extend(reader.feed(&bytes));
-        }
-        events
-    }
-
     pub(crate) async fn stop(self) {
         self.place.backend.stop(&self.instance, Duration::ZERO).await.unwrap();
         assert!(self.instance.exit.now().is_some());

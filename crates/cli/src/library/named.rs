@@ -60,23 +60,35 @@ impl Found {
     fn offer_images(&self, config: &Config) -> Offer {
         let name = self.manifest.name.to_string();
         let mut own = recommended::settings(ModelKind::Image, &self.manifest.recommended);
-        let parts = self.image_parts();
-        if !parts.is_empty() {
-            own.insert(COMPONENTS.to_owned(), parts.into());
-        }
+        own.extend(self.image_settings());
         let model = Model { id: name.clone(), kind: ModelKind::Image, path: self.path.clone() };
         Offer { library: Some(name), ..offered::with_section(model, own, &Settings::new(), config) }
     }
 }
 
 impl Found {
-    /// The parts that stable-diffusion.cpp is given, by their roles.
-    fn image_parts(&self) -> Settings {
+    /// The settings that name the parts of an image model, by their roles, and its `LoRAs`.
+    fn image_settings(&self) -> Settings {
         use Role::{ClipG, ClipL, DiffusionModel, Llm, T5xxl, Taesd, Vae};
         let given = [DiffusionModel, ClipL, ClipG, T5xxl, Llm, Vae, Taesd];
         let parts = self.components.iter().filter(|(role, _)| given.contains(role));
         let parts = parts.map(|(role, path)| (role.name().to_owned(), path.to_string_lossy().into()));
-        parts.collect()
+        let (parts, loras): (Settings, _) = (parts.collect(), self.loras());
+        let mut settings = Settings::new();
+        if !parts.is_empty() {
+            settings.insert(COMPONENTS.to_owned(), parts.into());
+        }
+        if !loras.is_empty() {
+            settings.insert("loras".to_owned(), loras.into());
+        }
+        settings
+    }
+
+    /// The files of `LoRAs` that belong to it: a language model is loaded with them, of an image model requests name
+    /// them by their files' names.
+    fn loras(&self) -> Vec<Value> {
+        let loras = self.components.iter().filter(|(role, _)| *role == Role::Lora);
+        loras.map(|(_, path)| path.to_string_lossy().into()).collect()
     }
 
     /// The files that are loaded with a language model, by the settings that they are for.
@@ -92,7 +104,7 @@ impl Found {
                 settings.insert(name.to_owned(), path(file));
             }
         }
-        let adapters: Vec<Value> = of(Role::Lora).map(path).collect();
+        let adapters = self.loras();
         if !adapters.is_empty() {
             settings.insert("lora".to_owned(), adapters.into());
         }
@@ -227,20 +239,19 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn files_that_belong_to_a_model_are_loaded_with_it() {
+    /// A model of that kind, with parts of `roles` in files of their numbers' names.
+    fn found(kind: Kind, roles: &[Role]) -> Found {
         let file = |name: &str| StoredFile {
             place: Place::Parts { path: RelativePath::new(name).unwrap() },
             size: 1,
             sha256: None,
             source: None,
         };
-        let roles = [Role::Mmproj, Role::Lora, Role::Draft, Role::Lora, Role::Vae];
-        let parts = roles.into_iter().enumerate();
+        let parts = roles.iter().copied().enumerate();
         let manifest = Manifest {
             schema: loadmaster_models::SCHEMA,
             name: ModelName::new("m").unwrap(),
-            kind: Kind::Llm,
+            kind,
             added: 0,
             reference: None,
             weights: vec![file("w")],
@@ -248,9 +259,24 @@ mod tests {
             facts: Facts::default(),
             recommended: std::collections::BTreeMap::new(),
         };
-        let root = Path::new("root");
-        let at = |name: &str| root.join("parts").join(name).to_string_lossy().into_owned();
+        Found::of(manifest, Path::new("root"))
+    }
+
+    fn at(name: &str) -> String {
+        Path::new("root").join("parts").join(name).to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn files_that_belong_to_a_model_are_loaded_with_it() {
+        let roles = [Role::Mmproj, Role::Lora, Role::Draft, Role::Lora, Role::Vae];
         let expected = json!({ "mmproj": at("0"), "draft": at("2"), "lora": [at("1"), at("3")] });
-        assert_eq!(Value::Object(Found::of(manifest, root).companions()), expected);
+        assert_eq!(Value::Object(found(Kind::Llm, &roles).companions()), expected);
+    }
+
+    #[test]
+    fn parts_and_loras_of_an_image_model_are_handed_on() {
+        let found = found(Kind::Diffusion, &[Role::Vae, Role::Lora, Role::Lora]);
+        let expected = json!({ "components": { "vae": at("0") }, "loras": [at("1"), at("2")] });
+        assert_eq!(Value::Object(found.image_settings()), expected);
     }
 }

@@ -5,10 +5,11 @@ use std::{fs, io, ops::Range, path::PathBuf, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use loadmaster_core::Bytes;
-use loadmaster_fetch::{Body, Client, Credential, FetchError, Options, RemoteFile, without_secrets};
+use loadmaster_fetch::{Client, Credential, FetchError, Options, without_secrets};
 use loadmaster_gguf::{
     Answer, FetchError as HeaderError, GgufError, Header, LooksLike, RangeSource, ReadOptions, shard_names,
 };
+use loadmaster_models::OnServer;
 use tempfile::TempDir;
 
 use crate::{Failed, config::Network};
@@ -125,64 +126,36 @@ async fn part(
     progress: &ProgressBar,
 ) -> Result<Part, Failed> {
     let name = file_name(url);
-    let mut file = OnServer { client, url, open: None, start: Vec::new(), progress, name: &name };
+    let mut file = Shown { file: OnServer::new(client, url), progress, name: &name };
     let header = Header::fetch(&mut file, options).await.map_err(|error| match error {
         HeaderError::Source(error) => failed(&error),
         HeaderError::Header(error) => unusable(url, &error),
         other => Failed::because(format!("{}: {other}", without_secrets(url))).remedy(other.remedy()),
     })?;
-    let start = file.start;
+    let start = file.file.into_read().map_or_else(Vec::new, |(_, start)| start);
     Ok(Part { name, header, start })
 }
 
-/// A file on a server as the reader of headers wants it, and what was read of it.
-struct OnServer<'a> {
-    client: &'a Client,
-    url: &'a str,
-    open: Option<(RemoteFile, Body)>,
-    start: Vec<u8>,
+/// A file on a server that shows how much of it was read.
+struct Shown<'a> {
+    file: OnServer<'a>,
     progress: &'a ProgressBar,
     name: &'a str,
 }
 
-impl RangeSource for OnServer<'_> {
+impl RangeSource for Shown<'_> {
     type Error = FetchError;
     type Chunk = loadmaster_fetch::Bytes;
 
     async fn request(&mut self, range: Range<u64>) -> Result<Answer, FetchError> {
-        let (file, body) = match self.open.take() {
-            Some((mut file, _)) => {
-                let body = file.stream(range).await?;
-                (file, body)
-            }
-            None => RemoteFile::open(self.client, self.url, range).await?,
-        };
-        let answer = Answer { first: body.position(), total: file.length() };
-        self.open = Some((file, body));
-        Ok(answer)
+        self.file.request(range).await
     }
 
     async fn chunk(&mut self) -> Result<Option<loadmaster_fetch::Bytes>, FetchError> {
-        let Some((_, body)) = &mut self.open else { return Ok(None) };
-        let chunk = body.chunk().await?;
-        let position = body.position();
-        if let Some(chunk) = &chunk {
-            self.keep(position - chunk.len() as u64, chunk);
-            let read = Bytes(self.start.len() as u64);
-            self.progress.set_message(format!("reading the header of {}: {read}", self.name));
-        }
+        let chunk = self.file.chunk().await?;
+        let read = Bytes(self.file.start().len() as u64);
+        self.progress.set_message(format!("reading the header of {}: {read}", self.name));
         Ok(chunk)
-    }
-}
-
-impl OnServer<'_> {
-    /// Keeps what follows the bytes that are there.
-    fn keep(&mut self, first: u64, bytes: &[u8]) {
-        let known =
-            (self.start.len() as u64).checked_sub(first).and_then(|known| usize::try_from(known).ok());
-        if let Some(new) = known.and_then(|known| bytes.get(known..)) {
-            self.start.extend_from_slice(new);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,6 +27,9 @@ use tokio::{
 
 /// The memory of the machine, in bytes.
 pub(crate) const TOTAL: u64 = 1 << 30;
+
+/// The key that instances want of the gateway.
+pub(crate) const KEY: &str = "key";
 
 /// What a start of the server does after the body of an answer.
 #[derive(Debug, Clone)]
@@ -218,6 +222,31 @@ async fn answer(mut stream: TcpStream, script: &Script, ending: &Ending, exit: &
     }
 }
 
+/// What listens at `address`, without a process.
+pub(crate) fn instance(
+    id: InstanceId,
+    plan: Arc<LaunchPlan>,
+    address: SocketAddr,
+    exit: ExitSignal,
+) -> Instance {
+    Instance {
+        id,
+        plan,
+        endpoint: Endpoint::Tcp { address, api_key: KEY.to_owned() },
+        pid: None,
+        measured: None,
+        // One request at a time: the others wait outside.
+        slots: Some(1),
+        restored: Kept::default(),
+        exit,
+    }
+}
+
+/// Ready until its end was told.
+pub(crate) fn health(instance: &Instance) -> Health {
+    if instance.exit.now().is_some() { Health::Dead } else { Health::Ready }
+}
+
 #[async_trait]
 impl Backend for Fake {
     fn id(&self) -> &'static str {
@@ -252,17 +281,7 @@ impl Backend for Fake {
         }
         let serves = tokio::spawn(serve(listener, Arc::clone(script), ending, Arc::clone(&exit)));
         self.running.lock().unwrap().insert(id.clone(), (exit, serves.abort_handle()));
-        Ok(Instance {
-            id,
-            plan,
-            endpoint: Endpoint::Tcp { address, api_key: "key".to_owned() },
-            pid: None,
-            measured: None,
-            // One request at a time: the others wait outside.
-            slots: Some(1),
-            restored: Kept::default(),
-            exit: signal,
-        })
+        Ok(instance(id, plan, address, signal))
     }
 
     async fn stop(&self, instance: &Instance, _: Duration) -> Result<(), BackendError> {
@@ -274,7 +293,7 @@ impl Backend for Fake {
     }
 
     async fn health(&self, instance: &Instance) -> Health {
-        if instance.exit.now().is_some() { Health::Dead } else { Health::Ready }
+        health(instance)
     }
 }
 

@@ -19,9 +19,9 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use loadmaster_core::{
-    Backend, BackendError, DeviceEstimate, DeviceId, Endpoint, Estimate, EstimateSource, ExitSender,
-    ExitSignal, Failure, FailureReason, Health, Instance, InstanceId, Kept, LaunchPlan, LoadRequest, Machine,
-    Model, ModelKind, Registry,
+    Backend, BackendError, DeviceEstimate, DeviceId, Estimate, EstimateSource, ExitSender, ExitSignal,
+    Failure, FailureReason, Health, Instance, InstanceId, LaunchPlan, LoadRequest, Machine, Model, ModelKind,
+    Registry,
 };
 use loadmaster_gateway::{JobsOptions, Options};
 use loadmaster_images::{Limits, guarded, router};
@@ -30,7 +30,10 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot};
 use tower::ServiceExt;
 
-use super::{fake::FixedMachine, plain_colour::PlainColour};
+use super::{
+    fake::{FixedMachine, KEY, health, instance},
+    plain_colour::PlainColour,
+};
 
 /// The largest image of a model that was given no `pixels`.
 const NATIVE: u64 = 256 * 256;
@@ -132,7 +135,7 @@ fn serve(listener: std::net::TcpListener, painter: Arc<PlainColour>, stop: onesh
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async move {
         let listener = TcpListener::from_std(listener).unwrap();
-        let router = guarded(router(painter), "key");
+        let router = guarded(router(painter), KEY);
         tokio::select! {
             _ = axum::serve(listener, router) => {}
             _ = stop => {}
@@ -175,16 +178,7 @@ impl Backend for Painters {
         thread::spawn(move || serve(listener, painter, stopped));
         let (exit, signal) = ExitSignal::new();
         self.running.lock().unwrap().insert(id.clone(), Running { exit, _stop: stop });
-        Ok(Instance {
-            id,
-            plan,
-            endpoint: Endpoint::Tcp { address, api_key: "key".to_owned() },
-            pid: None,
-            measured: None,
-            slots: Some(1),
-            restored: Kept::default(),
-            exit: signal,
-        })
+        Ok(instance(id, plan, address, signal))
     }
 
     async fn stop(&self, instance: &Instance, _: Duration) -> Result<(), BackendError> {
@@ -195,6 +189,6 @@ impl Backend for Painters {
     }
 
     async fn health(&self, instance: &Instance) -> Health {
-        if instance.exit.now().is_some() { Health::Dead } else { Health::Ready }
+        health(instance)
     }
 }

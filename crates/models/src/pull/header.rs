@@ -1,14 +1,10 @@
 //! The header of a model that is on a server.
 
-use std::ops::Range;
-
 use loadmaster_checkpoint::{Contents, SafetensorsHeader};
-use loadmaster_fetch::{Body, Bytes, Client, FetchError, RemoteFile};
-use loadmaster_gguf::{
-    Answer, FetchError as HeaderError, GgufError, Header, LooksLike, RangeSource, ReadOptions,
-};
+use loadmaster_fetch::{Body, Client, FetchError, RemoteFile};
+use loadmaster_gguf::{FetchError as HeaderError, GgufError, Header, LooksLike, ReadOptions};
 
-use super::head::Head;
+use super::{head::Head, on_server::OnServer};
 use crate::{
     error::ModelsError,
     inspect::{is_checkpoint, of_gguf, safetensors_facts},
@@ -93,7 +89,7 @@ async fn gguf(client: &Client, url: &str) -> Result<Told, ModelsError> {
 
 /// Reads the header of a GGUF file.
 pub(super) async fn gguf_header(client: &Client, url: &str) -> Result<(Header, Option<Head>), ModelsError> {
-    let mut source = OnServer { client, url, open: None, start: Vec::new() };
+    let mut source = OnServer::new(client, url);
     let header = Header::fetch(&mut source, ReadOptions::default()).await.map_err(|error| match error {
         HeaderError::Source(error) => ModelsError::Fetch(error),
         HeaderError::Header(source) => gguf_failed(url, source),
@@ -101,67 +97,10 @@ pub(super) async fn gguf_header(client: &Client, url: &str) -> Result<(Header, O
             ModelsError::BadAnswer { url: loadmaster_fetch::without_secrets(url), cause: other.to_string() }
         }
     })?;
-    let OnServer { open, start, .. } = source;
-    Ok((header, open.map(|(file, _)| Head::new(file, start))))
+    Ok((header, source.into_read().map(|(file, start)| Head::new(file, start))))
 }
 
 /// What is wrong with a GGUF header on a server.
 pub(super) fn gguf_failed(url: &str, source: GgufError) -> ModelsError {
     ModelsError::Gguf { what: loadmaster_fetch::without_secrets(url), source }
-}
-
-/// A file on a server as the reader of headers wants it, and what was read of it.
-struct OnServer<'a> {
-    client: &'a Client,
-    url: &'a str,
-    open: Option<(RemoteFile, Body)>,
-    start: Vec<u8>,
-}
-
-impl RangeSource for OnServer<'_> {
-    type Error = FetchError;
-    type Chunk = Bytes;
-
-    async fn request(&mut self, range: Range<u64>) -> Result<Answer, FetchError> {
-        let (file, body) = match self.open.take() {
-            Some((mut file, _)) => {
-                let body = file.stream(range).await?;
-                (file, body)
-            }
-            None => RemoteFile::open(self.client, self.url, range).await?,
-        };
-        let answer = Answer { first: body.position(), total: file.length() };
-        self.open = Some((file, body));
-        Ok(answer)
-    }
-
-    async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
-        let Some((_, body)) = &mut self.open else { return Ok(None) };
-        let chunk = body.chunk().await?;
-        let position = body.position();
-        if let Some(chunk) = &chunk {
-            keep(&mut self.start, position - chunk.len() as u64, chunk);
-        }
-        Ok(chunk)
-    }
-}
-
-/// Adds to `start` what of `bytes`, which begin at the offset `first`, follows it.
-fn keep(start: &mut Vec<u8>, first: u64, bytes: &[u8]) {
-    let known = (start.len() as u64).checked_sub(first).and_then(|known| usize::try_from(known).ok());
-    start.extend_from_slice(known.and_then(|known| bytes.get(known..)).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_follows_is_kept() {
-        let mut start = Vec::new();
-        for (first, bytes) in [(0, "abc"), (2, "cd"), (0, "ab"), (9, "x"), (4, "e")] {
-            keep(&mut start, first, bytes.as_bytes());
-        }
-        assert_eq!(start, b"abcde");
-    }
 }

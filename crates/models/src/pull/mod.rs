@@ -3,6 +3,7 @@
 mod fetch;
 mod head;
 mod header;
+mod on_server;
 mod plan;
 mod refresh;
 mod turn;
@@ -10,6 +11,7 @@ mod turn;
 use std::{path::PathBuf, sync::Arc};
 
 pub use self::{
+    on_server::OnServer,
     plan::{Plan, PlannedFile},
     refresh::Strategy,
 };

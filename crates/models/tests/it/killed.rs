@@ -24,8 +24,14 @@ const LIBRARY: &str = "LOADMASTER_TEST_MODELS_LIBRARY";
 /// What it takes in: a file, or the address of a hub.
 const SOURCE: &str = "LOADMASTER_TEST_MODELS_SOURCE";
 
-/// How often each is killed.
+/// How often each is killed at most.
 const ROUNDS: u32 = 30;
+
+/// Shares no factor with [`ROUNDS`]: the moments of the first rounds are spread over the whole run too.
+const STRIDE: u32 = 7;
+
+/// No round begins after this time. A machine that is busy with other things takes long for each.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 #[expect(clippy::disallowed_methods, reason = "how the killed process is told what to do")]
 fn told(name: &str) -> Option<PathBuf> {
@@ -56,9 +62,9 @@ fn kill_many(test: &str, library: &Library, source: &str) -> u32 {
     assert!(whole.success() && seen(library) == 1, "what nobody kills comes to its end");
     library.remove("big").expect("it is there");
     let mut killed = 0;
-    for round in 1..=ROUNDS {
+    for round in (0..ROUNDS).take_while(|_| started.elapsed() < PATIENCE) {
         let mut victim = victim(test, library.root(), source);
-        std::thread::sleep(time * round / ROUNDS);
+        std::thread::sleep(time * (1 + round * STRIDE % ROUNDS) / ROUNDS);
         victim.kill().expect("it is ours");
         victim.wait().expect("it was killed");
         if seen(library) == 1 {

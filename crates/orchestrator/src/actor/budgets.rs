@@ -15,8 +15,9 @@ impl Actor {
     /// Reads the machine, then takes the budgets over.
     pub(super) fn read_for_budgets(&self, budgets: Budgets, reply: Reply<Result<(), OrchestratorError>>) {
         let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
+        let at_work = self.at_work();
         tokio::spawn(async move {
-            match weigher.machine(false).await {
+            match weigher.machine(false, &at_work).await {
                 Ok(machine) => send(&messages, Message::BudgetsRead { budgets, machine, reply }),
                 // Who asked may have gone.
                 Err(error) => drop(reply.send(Err(error))),
@@ -43,7 +44,7 @@ impl Actor {
         let weigher = Arc::clone(&self.weigher);
         let known = self.state.budgets().clone();
         tokio::spawn(async move {
-            let outcome = weigher.machine(false).await.and_then(|machine| {
+            let outcome = weigher.machine(false, &[]).await.and_then(|machine| {
                 let stranger =
                     budgets.unmatched(&machine).into_iter().find(|name| !known.0.contains_key(*name));
                 stranger.map_or(Ok(()), |name| {

@@ -9,14 +9,18 @@ use crate::{Hold, OrchestratorError, message::Message, steps::Reading};
 
 impl Actor {
     pub(super) fn read_for_hold(&self, Reading { hold, settle }: Reading) {
-        let weigher = Arc::clone(&self.weigher);
-        self.later(async move { Message::HoldRead { hold, outcome: weigher.machine(settle).await } });
+        let (weigher, at_work) = (Arc::clone(&self.weigher), self.at_work());
+        self.later(
+            async move { Message::HoldRead { hold, outcome: weigher.machine(settle, &at_work).await } },
+        );
     }
 
     /// Reads the machine for memory that should have come back.
     pub(super) fn recheck(&self, changes: u64) {
-        let weigher = Arc::clone(&self.weigher);
-        self.later(async move { Message::Rechecked { machine: weigher.machine(true).await.ok(), changes } });
+        let (weigher, at_work) = (Arc::clone(&self.weigher), self.at_work());
+        self.later(async move {
+            Message::Rechecked { machine: weigher.machine(true, &at_work).await.ok(), changes }
+        });
     }
 
     /// Whether there is such a hold.

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Actor, Running};
 use crate::{
     Lease,
+    at_work::AtWork,
     message::{Message, send},
     steps::{Facts, Input, Prepared, Ticket},
 };
@@ -17,6 +18,20 @@ impl Actor {
         self.registry.get(&plan.backend).cloned().ok_or_else(|| {
             BackendError::system("finding the plan's backend", format!("there is no '{}'", plan.backend))
         })
+    }
+
+    /// The instances that work, and take memory for it that they give back.
+    pub(super) fn at_work(&self) -> Vec<AtWork> {
+        self.at_work_beside(None)
+    }
+
+    fn at_work_beside(&self, leaving: Option<&InstanceId>) -> Vec<AtWork> {
+        let instances = self.instances.iter().filter(|(id, _)| leaving != Some(id));
+        let at_work = instances.filter_map(|(_, Running { instance, prepared })| {
+            let pid = self.registry.get(&instance.plan.backend)?.at_work(instance)?;
+            Some(AtWork { pid, reserved: prepared.estimate.clone() })
+        });
+        at_work.collect()
     }
 
     pub(super) fn start(&mut self, id: InstanceId, prepared: Prepared) -> Option<Input> {
@@ -37,8 +52,11 @@ impl Actor {
             };
             tokio::select! {
                 outcome = start => Message::Started { instance: id, outcome },
-                // The start's future is dropped, and its process ends with it.
-                Ok(()) = called_off => Message::StopDone { instance: id.clone(), outcome: Ok(()) },
+                // The start's future is dropped, and its process ends with it. Its memory is nobody's until it has.
+                Ok(()) = called_off => {
+                    backend.settled().await;
+                    Message::StopDone { instance: id.clone(), outcome: Ok(()) }
+                }
             }
         });
         None
@@ -111,9 +129,12 @@ impl Actor {
         let backend = self.backend_of(&instance.plan);
         let patience = self.policy.patience;
         let (weigher, messages) = (Arc::clone(&self.weigher), self.messages.clone());
+        // All that this one has is on its way back, what it took for its work too.
+        let others = self.at_work_beside(Some(&id));
         self.later(async move {
             // Weighed once more: some of what a server takes grows while it serves.
-            let (_, leaving) = tokio::join!(weigher.after(&instance, &prepared), weigher.leaving(&instance));
+            let (_, leaving) =
+                tokio::join!(weigher.after(&instance, &prepared), weigher.leaving(&instance, &others));
             if let Some((machine, process)) = leaving {
                 send(&messages, Message::Leaving { instance: id.clone(), machine, process });
             }

@@ -360,8 +360,8 @@ impl Actor {
         preparation: Preparation,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&preparation.request);
-        let weigher = Arc::clone(&self.weigher);
-        async move { weigher.before(&*backend?, &preparation).await }
+        let (weigher, at_work) = (Arc::clone(&self.weigher), self.at_work());
+        async move { weigher.before(&*backend?, &preparation, &at_work).await }
     }
 
     /// Numbers an event and tells all listeners.

@@ -1,8 +1,10 @@
 //! The actor with a toy backend whose starts wait for the test.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
+mod at_work;
 mod beside;
 mod gpus;
+mod loads;
 mod toy;
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use loadmaster_supervise::{Child, Journal, Outcome, Spec, Supervisor};
+use loadmaster_supervise::{Child, Journal, Outcome, Spec, Supervisor, settled};
 use serde_json::{Value, json};
 
 use crate::support::{LONG, first_number, runs, sh, until_gone};
@@ -44,6 +44,11 @@ fn of_dead_owner(entry: &Value) -> Value {
     let mut entry = entry.clone();
     entry["owner"]["start"] = json!("another time");
     entry
+}
+
+/// How many entries there are.
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
 }
 
 fn sleeper() -> Spec {
@@ -169,4 +174,34 @@ async fn an_orphan_is_seen_and_left_alone() {
     assert!(runs(child.pid()), "nobody has ended it");
     child.stop(std::time::Duration::ZERO).await;
     assert_eq!(look(&of_dead_owner(&entry)), []);
+}
+
+#[tokio::test]
+async fn what_was_dropped_is_gone_and_forgotten_once_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let supervisor = Supervisor::open(folder.path()).unwrap();
+    let held = supervisor.spawn(sleeper()).await.unwrap();
+    let dropped = supervisor.spawn(sleeper()).await.unwrap();
+    let pid = dropped.pid();
+    drop(dropped);
+    // Nobody waits for this one any more: it is started nonetheless, or just about to be.
+    {
+        let mut called_off = std::pin::pin!(supervisor.spawn(sleeper()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(called_off.as_mut().poll(cx).is_pending())).await;
+    }
+    settled().await;
+    assert!(!runs(pid));
+    assert_eq!(entries(folder.path()), 1, "that of the child which is held");
+    held.stop(std::time::Duration::ZERO).await;
+    assert_eq!(entries(folder.path()), 0);
+}
+
+#[tokio::test]
+async fn opening_ends_what_an_earlier_program_left() {
+    let (child, entry) = child_and_entry(sleeper()).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("entry.json"), of_dead_owner(&entry).to_string()).unwrap();
+    Supervisor::open(folder.path()).unwrap();
+    assert_eq!(entries(folder.path()), 0);
+    assert_eq!(child.exit().wait().await.status.to_string(), "killed by SIGKILL");
 }

@@ -102,3 +102,25 @@ async fn a_full_disk_does_not_hurt_the_child() {
     assert_eq!(exit.status.to_string(), "exit code 3");
     assert_eq!(exit.last_lines.last().unwrap(), "1000");
 }
+
+/// Keeps what comes after a line `on`, and no line `off`, of each stream by itself.
+fn between() -> Box<dyn FnMut(&str) -> bool + Send> {
+    let mut on = false;
+    Box::new(move |line| {
+        on = line == "on" || on && line != "off";
+        on
+    })
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_kept_is_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("child.log");
+    let script = "echo secret; echo on; echo told; echo off; echo secret; echo secret >&2";
+    let child = spawn(sh(script).log(LogFile::new(&log)).keep(between)).await;
+    let mut lines = child.lines();
+    let exit = child.exit().wait().await;
+    assert_eq!(exit.last_lines, ["on", "told"]);
+    assert_eq!(lines.next().await.unwrap().text.as_ref(), "on");
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "on\ntold\n");
+}

@@ -10,12 +10,11 @@ mod report;
 pub(super) mod rows;
 mod section;
 pub(super) mod ways;
+mod workers;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
@@ -24,7 +23,6 @@ use crate::fixtures::Store;
 use crate::zoo::Written;
 use crate::{command, zoo};
 use compare::{Actual, Outcome, Place, Summary};
-use engine::Engine;
 use grid::{Accelerator, Settings};
 use predict::{Predictor, Subject};
 use report::Answer;
@@ -180,29 +178,11 @@ fn engine_rows(llama_server: &Path, folder: &Path, arguments: &Arguments) -> Res
         }
     }
     eprintln!("{} answers are known, {} are asked for", known.len(), open.len());
-    let file_of_rows = Mutex::new(rows::write(&file, &known)?);
-    let open = Mutex::new(open);
-    let next = || {
-        let mut open = open.lock().ok()?;
-        if open.len().is_multiple_of(100) {
-            eprintln!("{} to go", open.len());
-        }
-        open.pop_front()
-    };
-    let work = || -> Result<()> {
-        let mut engine = Engine::new(llama_server)?;
-        while let Some(Question { model, settings }) = next() {
-            let answer = engine.ask(model, &settings);
-            let answer = answer.with_context(|| format!("{} with {settings:?}", model.name))?;
-            let row = Row { build: build.clone(), model: model.name.into(), settings, answer };
-            let mut file = file_of_rows.lock().expect("no holder of this lock panics");
-            rows::append(&mut file, &row)?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    let rows = rows::write(&file, &known)?;
+    workers::ask_all(llama_server, arguments.jobs, open, rows, |engine, Question { model, settings }| {
+        let answer = engine.ask(model, &settings);
+        let answer = answer.with_context(|| format!("{} with {settings:?}", model.name))?;
+        Ok(Row { build: build.clone(), model: model.name.into(), settings, answer })
     })?;
     rows::read(&file)
 }

@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use super::process::{self, Resident};
 use super::{Case, Place};
-use crate::bench::server::{self, Server};
+use crate::bench::serve::Serve;
 use crate::command;
 
 /// What a load took.
@@ -86,30 +85,22 @@ impl Device {
 }
 
 pub(super) fn measure(loadmaster: &Path, llama_server: &Path, model: &Path, case: &Case) -> Result<Load> {
-    // A home of its own: nothing of the user's is read or changed.
-    let home = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut serve = command::new(loadmaster);
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--ctx", &case.context.to_string()]);
-    serve.arg("--model").arg(model).arg("--llama-server").arg(llama_server);
     // Software devices are left out by llama-server unless they are named.
     let (layers, visible) = match case.place {
         Place::Cpu => ("0", ""),
         Place::Llvmpipe => ("all", "0"),
     };
-    serve.args(["--gpu-layers", layers]).env("GGML_VK_VISIBLE_DEVICES", visible);
-    serve
-        .env("LOADMASTER_HOME", home.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut server = Server::start(&mut serve)?;
-    let mut output = server.output()?;
-    let address = server::announced_address(&mut output)?;
+    let serve = Serve::start(loadmaster, |serve, _| {
+        serve.args(["--ctx", &case.context.to_string(), "--gpu-layers", layers]);
+        serve.arg("--model").arg(model).arg("--llama-server").arg(llama_server);
+        serve.env("GGML_VK_VISIBLE_DEVICES", visible);
+        Ok(())
+    })?;
     let name = model.file_stem().context("the model has no name")?.to_string_lossy();
-    let prompt_tokens = ask(address, &name, case.prompt)?;
+    let prompt_tokens = ask(serve.address, &name, case.prompt)?;
 
     let mut ps = command::new(loadmaster);
-    ps.args(["ps", "--json", "--listen", &address.to_string()]).env("LOADMASTER_HOME", home.path());
+    ps.args(["ps", "--json", "--listen", &serve.address.to_string()]).env("LOADMASTER_HOME", serve.home());
     let status: Status =
         serde_json::from_str(&command::capture(&mut ps)?).context("reading `loadmaster ps`")?;
     let instance = status.models.into_iter().find_map(|model| model.instance);

@@ -1,16 +1,12 @@
 //! `loadmaster serve` with a language model and one that makes images, and memory for one of them.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::bench::http::{self, Address};
-use crate::bench::server::{self, Server};
-use crate::command;
+use crate::bench::serve::Serve;
 use crate::fixtures::Store;
 
 /// The names of the models.
@@ -75,10 +71,7 @@ pub(crate) struct Studio {
     address: Address,
     /// What may be taken of the host, in bytes; `None` is all of it.
     pub(crate) budget: Option<u64>,
-    // Stopped before its output is closed and its home is gone.
-    server: Server,
-    _output: BufReader<ChildStdout>,
-    _home: TempDir,
+    serve: Serve,
 }
 
 /// What a model would have reserved of the host, in bytes.
@@ -102,23 +95,14 @@ impl Studio {
 
     /// Starts it.
     pub(crate) fn start(parts: &Parts, budget: Option<u64>) -> Result<Self> {
-        // A home of its own: nothing of the user's is read or changed.
-        let home = tempfile::tempdir().context("cannot create a temporary folder")?;
-        write(&home.path().join("config.toml"), &parts.configuration())?;
-        let mut serve = command::new(&parts.loadmaster);
-        serve.args(["serve", "--listen", "127.0.0.1:0"]);
-        if let Some(bytes) = budget {
-            serve.arg("--budget").arg(format!("host={bytes} B"));
-        }
-        serve
-            .env("LOADMASTER_HOME", home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut server = Server::start(&mut serve)?;
-        let mut output = server.output()?;
-        let address = server::announced_address(&mut output).context("loadmaster serve")?;
-        Ok(Self { address: Address::Tcp(address), budget, server, _output: output, _home: home })
+        let serve = Serve::start(&parts.loadmaster, |serve, home| {
+            write(&home.join("config.toml"), &parts.configuration())?;
+            if let Some(bytes) = budget {
+                serve.arg("--budget").arg(format!("host={bytes} B"));
+            }
+            Ok(())
+        })?;
+        Ok(Self { address: Address::Tcp(serve.address), budget, serve })
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -127,7 +111,7 @@ impl Studio {
 
     /// The daemon's process.
     pub(crate) fn pid(&self) -> u32 {
-        self.server.id()
+        self.serve.server.id()
     }
 
     fn needs(&self, model: &str) -> Result<u64> {

@@ -1,16 +1,11 @@
 //! `loadmaster serve`.
 
-use std::io::BufReader;
-use std::process::{ChildStdout, Stdio};
-
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::{CONTEXT, MODELS, Programs, Serves};
 use crate::bench::http::{self, Address};
-use crate::bench::server::{self, Server};
-use crate::command;
+use crate::bench::serve::Serve;
 
 /// Holds one of the two models and not both; [`Daemon::start`] is followed by swaps, or this is wrong.
 const BUDGET: &str = "host=400 MiB";
@@ -18,10 +13,7 @@ const BUDGET: &str = "host=400 MiB";
 /// A running daemon.
 pub(in crate::bench) struct Daemon {
     address: Address,
-    // Stopped before its output is closed and its home is gone.
-    _server: Server,
-    _output: BufReader<ChildStdout>,
-    _home: TempDir,
+    _serve: Serve,
 }
 
 /// The server of a model that is ready.
@@ -35,26 +27,15 @@ pub(in crate::bench) struct Running {
 impl Daemon {
     /// Starts it with both models and a budget for one.
     pub(in crate::bench) fn start(programs: &Programs) -> Result<Self> {
-        // A home of its own: nothing of the user's is read or changed.
-        let home = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let mut serve = command::new(&programs.loadmaster);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--budget", BUDGET]);
-        serve
-            .args(["--ctx", CONTEXT, "--parallel", programs.slots])
-            .arg("--llama-server")
-            .arg(&programs.llama_server);
-        for name in MODELS {
-            serve.arg("--model").arg(programs.model(name));
-        }
-        serve
-            .env("LOADMASTER_HOME", home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut server = Server::start(&mut serve)?;
-        let mut output = server.output()?;
-        let address = server::announced_address(&mut output).context("loadmaster serve")?;
-        Ok(Self { address: Address::Tcp(address), _server: server, _output: output, _home: home })
+        let serve = Serve::start(&programs.loadmaster, |serve, _| {
+            serve.args(["--budget", BUDGET, "--ctx", CONTEXT, "--parallel", programs.slots]);
+            serve.arg("--llama-server").arg(&programs.llama_server);
+            for name in MODELS {
+                serve.arg("--model").arg(programs.model(name));
+            }
+            Ok(())
+        })?;
+        Ok(Self { address: Address::Tcp(serve.address), _serve: serve })
     }
 
     /// The server that is ready now.

@@ -45,14 +45,51 @@ fn array_json(array: &Array) -> serde_json::Value {
     json!({
         "array": array.element_type().name(),
         "count": array.count(),
-        "first": array.elements().map(first_json),
+        "first": array.elements().map(first::<serde_json::Value>),
     })
 }
 
-/// The first elements as what they are: numbers as numbers, texts whole.
-fn first_json(elements: &Elements) -> serde_json::Value {
-    fn of<T: serde::Serialize>(values: &[T]) -> serde_json::Value {
-        values.iter().take(ELEMENTS).map(|value| json!(value)).collect()
+/// What an element is shown as: a text for people, or JSON.
+trait Shown: Sized {
+    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self;
+    fn string(bytes: &[u8]) -> Self;
+    fn array(array: &Array) -> Self;
+}
+
+/// Strings are cut.
+impl Shown for String {
+    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self {
+        value.to_string()
+    }
+
+    fn string(bytes: &[u8]) -> Self {
+        cut(&Self::from_utf8_lossy(bytes))
+    }
+
+    fn array(array: &Array) -> Self {
+        list(array)
+    }
+}
+
+/// Numbers are numbers, and strings are whole.
+impl Shown for serde_json::Value {
+    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self {
+        json!(value)
+    }
+
+    fn string(bytes: &[u8]) -> Self {
+        json!(String::from_utf8_lossy(bytes))
+    }
+
+    fn array(array: &Array) -> Self {
+        array_json(array)
+    }
+}
+
+/// The first elements.
+fn first<S: Shown>(elements: &Elements) -> Vec<S> {
+    fn of<S: Shown>(values: &[impl ToString + serde::Serialize]) -> Vec<S> {
+        values.iter().take(ELEMENTS).map(S::scalar).collect()
     }
     match elements {
         Elements::U8(values) => of(values),
@@ -66,10 +103,8 @@ fn first_json(elements: &Elements) -> serde_json::Value {
         Elements::U64(values) => of(values),
         Elements::I64(values) => of(values),
         Elements::F64(values) => of(values),
-        Elements::Array(arrays) => arrays.iter().take(ELEMENTS).map(array_json).collect(),
-        Elements::String(strings) => {
-            strings.iter().take(ELEMENTS).map(|string| json!(String::from_utf8_lossy(string))).collect()
-        }
+        Elements::Array(arrays) => arrays.iter().take(ELEMENTS).map(S::array).collect(),
+        Elements::String(strings) => strings.iter().take(ELEMENTS).map(S::string).collect(),
     }
 }
 
@@ -101,33 +136,10 @@ pub(super) fn tensors_json(header: &Header) -> serde_json::Value {
 /// The first elements, and how many are left out.
 fn list(array: &Array) -> String {
     let Some(elements) = array.elements() else { return array.to_string() };
-    let shown = first(elements);
+    let shown: Vec<String> = first(elements);
     let left = elements.len() - shown.len();
     let more = if left > 0 { format!(", and {left} more") } else { String::new() };
     format!("[{}{more}]", shown.join(", "))
-}
-
-fn first(elements: &Elements) -> Vec<String> {
-    fn of<T: ToString>(values: &[T]) -> Vec<String> {
-        values.iter().take(ELEMENTS).map(ToString::to_string).collect()
-    }
-    match elements {
-        Elements::U8(values) => of(values),
-        Elements::I8(values) => of(values),
-        Elements::U16(values) => of(values),
-        Elements::I16(values) => of(values),
-        Elements::U32(values) => of(values),
-        Elements::I32(values) => of(values),
-        Elements::F32(values) => of(values),
-        Elements::Bool(values) => of(values),
-        Elements::U64(values) => of(values),
-        Elements::I64(values) => of(values),
-        Elements::F64(values) => of(values),
-        Elements::Array(arrays) => arrays.iter().take(ELEMENTS).map(list).collect(),
-        Elements::String(strings) => {
-            strings.iter().take(ELEMENTS).map(|string| cut(&String::from_utf8_lossy(string))).collect()
-        }
-    }
 }
 
 /// The beginning of a text on one line, and how much is left out.
@@ -157,8 +169,9 @@ mod tests {
 
     #[test]
     fn long_lists_and_texts_say_what_is_left_out() {
-        assert_eq!(first(&Elements::U32((0..20).collect())).len(), ELEMENTS);
-        assert_eq!(first_json(&Elements::U32((0..20).collect())), json!([0, 1, 2, 3, 4, 5, 6, 7]));
+        let numbers = Elements::U32((0..20).collect());
+        assert_eq!(first::<String>(&numbers).len(), ELEMENTS);
+        assert_eq!(json!(first::<serde_json::Value>(&numbers)), json!([0, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(cut("it's\n\u{1b}[2J"), "it's\\n\\u{1b}[2J");
         assert!(cut(&"x".repeat(CHARACTERS + 7)).ends_with("xx ... and 7 more characters"));
     }

@@ -5,19 +5,16 @@ mod grid;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result};
 use loadmaster_gguf::memory::MemoryModel;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Actual, Outcome, Place, Summary};
-use super::engine::Engine;
 use super::grid::Settings;
 use super::predict::Subject;
 use super::report::{Answer, Report};
-use super::{Arguments, build, ours, rows};
+use super::{Arguments, build, ours, rows, workers};
 use crate::bench::{machine, page};
 use crate::fixtures::Store;
 use crate::zoo::{self, Written};
@@ -167,31 +164,18 @@ fn engine_rows(llama_server: &Path, folder: &Path, arguments: &Arguments) -> Res
         }
     }
     eprintln!("{} answers are known, {} are asked for", known.len(), open.len());
-    let file_of_rows = Mutex::new(rows::write(&file, &known)?);
-    let open = Mutex::new(open);
-    let work = || -> Result<()> {
-        let mut engine = Engine::new(llama_server)?;
-        while let Some(Question { model, way, settings }) =
-            open.lock().ok().and_then(|mut open| open.pop_front())
-        {
+    let rows = rows::write(&file, &known)?;
+    workers::ask_all(
+        llama_server,
+        arguments.jobs,
+        open,
+        rows,
+        |engine, Question { model, way, settings }| {
             let answer = engine.ask_in_a_way(model, &settings, way.devices(), &way.flags());
             let answer = answer.with_context(|| format!("{} {} with {settings:?}", model.name, way.name))?;
-            let row = Row {
-                build: build.clone(),
-                model: model.name.into(),
-                way: way.name.into(),
-                settings,
-                answer,
-            };
-            let mut file = file_of_rows.lock().expect("no holder of this lock panics");
-            rows::append(&mut file, &row)?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
-    })?;
+            Ok(Row { build: build.clone(), model: model.name.into(), way: way.name.into(), settings, answer })
+        },
+    )?;
     rows::read(&file)
 }
 
