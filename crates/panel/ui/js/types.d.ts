@@ -50,7 +50,7 @@ export interface LibraryModel {
   parameters: number | null; context_length: number | null; features: string[]; configured: boolean; error: ApiProblem | null; fit: Fit | null;
 }
 export interface Task {
-  id: string; model: string; state: string; kind?: string; bytes: number; total: number | null; bytes_per_second: number | null; eta_ms: number | null;
+  id: string; model: string | null; source?: string; state: string; kind?: string; step?: string | null; bytes: number; total: number | null; bytes_per_second: number | null; eta_ms: number | null;
   parts: { name: string; bytes: number; total: number | null }[]; error: ApiProblem | null;
 }
 export interface Job {
@@ -69,6 +69,6 @@ export interface Plan {
   devices: DeviceEstimate[]; shortages: Shortage[]; leaving: { instance: string; model: string | null; requests: number | null }[];
   lacking: Shortage[]; holds: string[];
 }
-export interface Build { id: string; version: string; variant: string; origin: string; proven: any; rejected: { why: string; remedy: string } | null }
-export interface Server { server: string; active: Build | null; builds: Build[] }
+export interface Build { id: string; version: string | null; variant: any; origin: any; installed?: boolean; proven: any; rejected: { why: string; remedy: string | null } | null }
+export interface Server { server: string; active: string | Build | null; builds: Build[] }
 export interface LogLine { source: string; model: string | null; level: "error" | "warn" | "info" | "debug"; at_ms: number; line: string; n?: number }

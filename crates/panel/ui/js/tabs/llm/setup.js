@@ -12,7 +12,7 @@ export function Setup() {
   if (tasks.length === 0) return null;
   return html`<${Card} title="Setting up the server">
     <ul class="stack">${tasks.map((task) => html`<li key=${task.id} class="stack tight">
-      <div class="row between small"><b>${task.build ?? task.server ?? task.id}</b><span class="muted num">${task.stage ?? task.state}${task.total ? `, ${bytes(task.bytes)} of ${bytes(task.total)}` : ""}</span></div>
+      <div class="row between small"><b>${task.source ?? task.id}</b><span class="muted num">${task.step ?? task.state}${task.total ? `, ${bytes(task.bytes)} of ${bytes(task.total)}` : ""}</span></div>
       ${task.state !== "failed" && html`<${Progress} label="Set-up" share=${task.total ? task.bytes / task.total : null} />`}
       <${ErrorNote} problem=${task.error} />
     </li>`)}</ul>

@@ -38,13 +38,13 @@ function OneTask({ task }) {
     downloads.value = next;
   };
   return html`<li class="stack tight inner">
-    <div class="row between"><span class="row"><b>${task.model}</b><${Badge} tone=${tone}>${word}<//></span>
+    <div class="row between"><span class="row"><b class="wrap">${task.model ?? task.source}</b><${Badge} tone=${tone}>${word}<//></span>
       <span class="row">
         ${task.state === "running" || task.state === "queued" ? html`<${Action} class="slim ghost" icon="pause" run=${() => act("POST", `${path}/pause`)} onError=${failed}>Pause<//>` : null}
         ${task.state === "paused" || task.state === "failed" ? html`<${Action} class="slim" icon="play" run=${() => act("POST", `${path}/resume`)} onError=${failed}>Resume<//>` : null}
         <${Action} class="slim ghost" icon="close" run=${() => act("DELETE", path)} onError=${failed}>${over ? "Dismiss" : "Cancel"}<//>
       </span></div>
-    ${!over && html`<${Progress} label=${`Download of ${task.model}`} share=${share} tone=${task.state === "verifying" ? "c-good" : "c-new"} />`}
+    ${!over && html`<${Progress} label=${`Download of ${task.model ?? task.source}`} share=${share} tone=${task.state === "verifying" ? "c-good" : "c-new"} />`}
     <p class="small muted num">${figures.filter(Boolean).join(" · ")}</p>
     ${task.parts.length > 1 && !over && html`<details><summary>${task.parts.length} parts</summary><ul class="stack tight">${task.parts.map((part) => html`<li key=${part.name} class="part">
       <span class="small clip">${part.name}</span><${Progress} slim label=${part.name} share=${part.total ? part.bytes / part.total : null} /><span class="small muted num">${bytes(part.bytes)}${part.total ? ` of ${bytes(part.total)}` : ""}</span></li>`)}</ul></details>`}

@@ -42,35 +42,49 @@ export function Builds() {
 /** @param {{ server: Server, act: (method: string, path: string, body?: unknown) => Promise<void>, onError: (error: unknown) => void }} props */
 function OneServer({ server, act, onError }) {
   const running = [...installs.value.values()].filter((task) => (task.server ?? server.server) === server.server && ["queued", "running", "verifying", "proving", "unpacking"].includes(task.state));
+  const active = inUse(server);
   const rejected = server.builds.filter((build) => build.rejected);
   return html`<div class="stack inner">
     <div class="row between">
-      <div><h3>${NAMES[server.server] ?? server.server}</h3><p class="small muted">${server.active ? `In use: ${server.active.version} (${server.active.variant})` : "None is installed yet."}</p></div>
-      <${Action} icon="download" class="slim" run=${() => act("POST", "/api/v1/binaries/install", { server: server.server })} onError=${onError}>${server.active ? "Look for a newer one" : "Install"}<//>
+      <div><h3>${NAMES[server.server] ?? server.server}</h3><p class="small muted">${active ? `In use: ${named(active)}` : "None is installed yet."}</p></div>
+      <${Action} icon="download" class="slim" run=${() => act("POST", "/api/v1/binaries/install", { server: server.server })} onError=${onError}>${active ? "Look for a newer one" : "Install"}<//>
     </div>
-    ${running.map((task) => html`<div key=${task.id} class="stack tight"><span class="small">${task.stage ?? task.state}: ${task.build ?? ""}</span><${Progress} label="Installation" share=${task.total ? task.bytes / task.total : null} /></div>`)}
+    ${running.map((task) => html`<div key=${task.id} class="stack tight"><span class="small">${task.step ?? task.state}: ${task.source ?? ""}</span><${Progress} label="Installation" share=${task.total ? task.bytes / task.total : null} /></div>`)}
     ${server.builds.length > 0 && html`<div class="scroll-x" tabindex="0" role="region" aria-label=${`Builds of ${server.server}`}><table>
       <thead><tr><th>Version</th><th>Variant</th><th>Origin</th><th>State</th><th class="r"><span class="sr">Actions</span></th></tr></thead>
       <tbody>${server.builds.map((build) => html`<tr key=${build.id}>
-        <td><b>${build.version}</b></td><td>${build.variant}</td><td class="muted">${text(build.origin)}</td><td>${state(build, server)}</td>
+        <td><b>${build.version ?? build.id}</b></td><td>${text(build.variant)}</td><td class="muted">${text(build.origin)}</td><td>${state(build, server)}</td>
         <td class="r"><span class="row end">
-          <${Action} icon="shield" class="slim ghost icon-only" label=${`Verify ${build.version}`} run=${() => act("POST", `/api/v1/binaries/${segment(build.id)}/verify`)} onError=${onError} />
-          ${server.active?.id !== build.id && html`<${Action} icon="trash" class="slim ghost danger icon-only" label=${`Remove ${build.version}`} run=${() => act("DELETE", `/api/v1/binaries/${segment(build.id)}`)} onError=${onError} />`}
+          ${build.installed === false && html`<${Action} icon="download" class="slim ghost icon-only" label=${`Install ${named(build)}`} run=${() => act("POST", "/api/v1/binaries/install", { server: server.server, build: build.id })} onError=${onError} />`}
+          ${build.installed !== false && html`<${Action} icon="shield" class="slim ghost icon-only" label=${`Verify ${named(build)}`} run=${() => act("POST", `/api/v1/binaries/${segment(build.id)}/verify`)} onError=${onError} />`}
+          ${build.installed !== false && active?.id !== build.id && html`<${Action} icon="trash" class="slim ghost danger icon-only" label=${`Remove ${named(build)}`} run=${() => act("DELETE", `/api/v1/binaries/${segment(build.id)}`)} onError=${onError} />`}
         </span></td>
       </tr>`)}</tbody>
     </table></div>`}
-    ${rejected.map((build) => html`<${Note} key=${build.id} tone="warn"><p>${build.version} (${build.variant}) was rejected: ${build.rejected?.why}</p><p>${build.rejected?.remedy}</p><//>`)}
+    ${rejected.map((build) => html`<${Note} key=${build.id} tone="warn"><p>${named(build)} was rejected: ${build.rejected?.why}</p>${build.rejected?.remedy && html`<p>${build.rejected.remedy}</p>`}<//>`)}
   </div>`;
 }
 
 /** @param {Build} build @param {Server} server */
 function state(build, server) {
   if (build.rejected) return html`<${Badge} tone="bad">rejected<//>`;
-  if (server.active?.id === build.id) return html`<${Badge} tone="good">in use<//>`;
+  if (inUse(server)?.id === build.id) return html`<${Badge} tone="good">in use<//>`;
+  if (build.installed === false) return html`<${Badge}>not installed<//>`;
   return html`<${Badge}>${build.proven ? "proven" : "not proven yet"}<//>`;
 }
 
-/** @param {any} origin */
-function text(origin) {
-  return typeof origin === "string" ? origin : (origin?.kind ?? JSON.stringify(origin ?? ""));
+/** The build that is used. @param {Server} server */
+function inUse(server) {
+  const active = server.active;
+  return typeof active === "string" ? server.builds.find((build) => build.id === active) : active;
+}
+
+/** @param {Build} build */
+function named(build) {
+  return `${build.version ?? build.id}${build.variant ? ` (${text(build.variant)})` : ""}`;
+}
+
+/** @param {any} value a word, or an object that says what it is */
+function text(value) {
+  return typeof value === "string" ? value : (value?.kind ?? JSON.stringify(value ?? ""));
 }
