@@ -131,5 +131,6 @@ async fn killed_at_any_moment_it_is_complete_in_the_end_and_never_seen_before() 
         assert_eq!(names(folder.path()), ["model.gguf"]);
         files += 1;
     }
-    assert!(files > 1 || kills < KILLS, "{files} files came in spite of {kills} kills");
+    // A few kills may all fall upon the first file.
+    assert!(files > 1 || kills < KILLS / 2, "{files} files came in spite of {kills} kills");
 }
