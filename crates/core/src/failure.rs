@@ -92,10 +92,10 @@ impl fmt::Display for FailureReason {
 impl Remedy for FailureReason {
     fn remedy(&self) -> String {
         match self {
-            Self::OutOfMemory { .. } => "Ask for a shorter context or fewer GPU layers, or stop what else uses the memory.",
+            Self::OutOfMemory { .. } => "Ask for a shorter context, a smaller image or fewer GPU layers, or stop what else uses the memory.",
             Self::BadModel => "Check the file with `loadmaster inspect`, and fetch it again if it is damaged.",
-            Self::UnsupportedArchitecture { .. } => "Install a newer llama-server, or take another model.",
-            Self::BadFlag { .. } => "Correct the flag; `llama-server --help` lists what this build knows.",
+            Self::UnsupportedArchitecture { .. } => "Install a newer build of its server, or take another model.",
+            Self::BadFlag { .. } => "Correct the flag; the server's own `--help` lists what this build knows.",
             Self::AddressInUse => "Try again; if it stays, stop the program that listens there.",
             Self::MissingLibrary { .. } => "Install the library, or a build of the server that does not need it.",
             Self::IllegalInstruction => "Install a build of the server for this CPU.",
@@ -105,7 +105,7 @@ impl Remedy for FailureReason {
                 "Look in the system log whether the kernel ran out of memory; the next request starts it again."
             }
             Self::Hung { .. } => {
-                "The next request starts it again. If it hangs again, update the GPU driver or llama-server; if it was only slow, allow it more with --hang SECONDS."
+                "The next request starts it again. If it hangs again, update the GPU driver or the server; if it was only slow, allow it more with --hang SECONDS."
             }
             Self::Signal { .. } | Self::Exited { .. } | Self::Unknown => {
                 "Look at the server's last lines and its log; the next request starts it again."

@@ -2,16 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-#[cfg(unix)]
-mod deaths;
+mod changes;
+#[cfg(target_os = "linux")]
+mod damaged;
+#[cfg(target_os = "linux")]
+mod disk;
 mod edits;
+mod ends;
 #[cfg(target_os = "linux")]
 mod estimates;
+#[cfg(unix)]
+mod fake;
+#[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
-mod full_disk;
+mod left;
 mod loras;
 mod paints;
 mod place;
 mod plans;
+mod privacy;
 mod starts;

@@ -159,26 +159,6 @@ async fn what_cannot_be_is_refused_before_anything_runs() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_gives_its_memory_back_and_the_next_is_fine() {
-    let place = Place::new();
-    for mode in ["resident", "one-shot"] {
-        let running = place.start(&micro(mode)).await;
-        let endless = cat_with(&json!({"steps": 100, "n": 8, "size": "256x256"}));
-        let painting = running.paint(&endless);
-        let cancelled = tokio::time::timeout(Duration::from_millis(1500), painting).await;
-        assert!(cancelled.is_err(), "it was done before it could be cancelled");
-        if mode == "resident" {
-            let failure = running.instance.exit.wait().await;
-            assert_eq!(failure.reason, loadmaster_core::FailureReason::Stopped);
-            continue;
-        }
-        running.paint(&cat()).await.unwrap();
-        assert_eq!(place.backend.health(&running.instance).await, Health::Ready);
-        running.stop().await;
-    }
-}
-
-#[tokio::test]
 async fn work_is_seen_and_peaks_are_remembered() {
     let place = Place::new();
     for mode in ["resident", "one-shot"] {

@@ -49,6 +49,8 @@ pub(crate) fn machine(free: u64) -> Machine {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) home: tempfile::TempDir,
+    /// The state folder, where processes have theirs.
+    pub(crate) state: PathBuf,
     pub(crate) backend: Arc<dyn Backend>,
     count: AtomicU64,
 }
@@ -73,15 +75,16 @@ impl Place {
             unreachable!("it is an object")
         };
         options.extend(more.as_object().unwrap().clone());
+        let state = state.map_or_else(|| folder("s"), Path::to_owned);
         let context = BackendContext {
             runtime_dir: folder("r"),
             log_dir: folder("l"),
-            state_dir: state.map_or_else(|| folder("s"), Path::to_owned),
+            state_dir: state.clone(),
             search_path: None,
             options: BTreeMap::from([(SdBackend::ID.to_owned(), options)]),
         };
         let backend = SdBackend::make(&context).unwrap();
-        Self { home, backend, count: AtomicU64::new(0) }
+        Self { home, state, backend, count: AtomicU64::new(0) }
     }
 
     pub(crate) async fn plan(&self, request: &LoadRequest) -> Result<LaunchPlan, BackendError> {
@@ -97,6 +100,17 @@ impl Place {
         let plan = self.plan(request).await.unwrap();
         let instance = self.try_start(plan).await.unwrap();
         self.running(instance)
+    }
+
+    /// The same plan again, as a new instance.
+    pub(crate) async fn start_plan(&self, plan: &LaunchPlan) -> Running<'_> {
+        let instance = self.try_start(plan.clone()).await.unwrap();
+        self.running(instance)
+    }
+
+    /// The folder of the logs.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.home.path().join("l")
     }
 
     pub(crate) fn running(&self, instance: Instance) -> Running<'_> {
@@ -167,6 +181,17 @@ impl Running<'_> {
         assert!(answer.status().is_success());
         let (mut reader, mut events) = (StreamReader::default(), Vec::new());
         while let Some(bytes) = answer.chunk().await.unwrap() {
+            events.extend(reader.feed(&bytes));
+        }
+        events
+    }
+
+    /// The events of a stream that may break off.
+    pub(crate) async fn stream_or_break(&self, body: &Value) -> Vec<StreamEvent> {
+        let request = self.upstream.request(Method::POST, "/v1/images/generations").json(body);
+        let mut answer = request.send().await.unwrap();
+        let (mut reader, mut events) = (StreamReader::default(), Vec::new());
+        while let Ok(Some(bytes)) = answer.chunk().await {
             events.extend(reader.feed(&bytes));
         }
         events

@@ -1,8 +1,6 @@
 //! Plans, and what is refused before a start.
 
-use std::sync::Arc;
-
-use loadmaster_core::{BackendError, InstanceId, Remedy};
+use loadmaster_core::{BackendError, Remedy};
 use serde_json::json;
 
 use crate::place::{Place, asked, fixture, machine, micro, model_file};
@@ -64,14 +62,4 @@ async fn a_bare_diffusion_model_and_its_encoder_paint() {
     let running = place.start(&request).await;
     running.paint(&crate::place::cat()).await.unwrap();
     running.stop().await;
-}
-
-#[tokio::test]
-async fn a_start_that_is_called_off_leaves_nothing() {
-    let place = Place::new();
-    let plan = place.plan(&asked("sd1.safetensors", &json!({})).with("mode", "resident")).await.unwrap();
-    let start = place.backend.start(InstanceId::new("sd1", 1), Arc::new(plan));
-    assert!(tokio::time::timeout(std::time::Duration::from_millis(100), start).await.is_err());
-    let work = place.home.path().join("s/sd/work");
-    assert_eq!(std::fs::read_dir(work).unwrap().count(), 0);
 }

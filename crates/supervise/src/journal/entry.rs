@@ -42,8 +42,11 @@ impl Entry {
     /// the disk, which takes milliseconds: the power cut that would lose it leaves no child behind either.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         let unfinished = folder.join(&self.nonce).with_extension(UNFINISHED);
-        fs::write(&unfinished, serde_json::to_vec_pretty(self)?)?;
-        fs::rename(&unfinished, self.path(folder))
+        let entry = serde_json::to_vec_pretty(self)?;
+        fs::write(&unfinished, entry).and_then(|()| fs::rename(&unfinished, self.path(folder))).inspect_err(
+            // On a full disk the beginning of a file may be there.
+            |_| drop(fs::remove_file(&unfinished)),
+        )
     }
 
     /// Reads an entry and refuses what cannot be one.

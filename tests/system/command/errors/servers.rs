@@ -38,7 +38,7 @@ fn a_flag_that_llama_server_does_not_know() {
     ended(run_smollm2(home.path()).args(["--extra", "nonsense", "Hi"])).failed(
         2,
         &format!("The server of {} did not start: it does not accept '--nonsense'", real_name()),
-        "Correct the flag; `llama-server --help` lists what this build knows.",
+        "Correct the flag; the server's own `--help` lists what this build knows.",
     );
 }
 
