@@ -163,7 +163,7 @@ impl Attempts {
     /// Nothing was passed on: where the server is dead, another one may answer.
     async fn again(&mut self, lease: Lease, error: &RequestError) -> Result<(), ApiError> {
         let Some(failure) = stream::death(&lease).await else {
-            return Err(stream::broken(&lease, error).await);
+            return Err(stream::broken(&lease, error));
         };
         let lost = ApiError::died_unanswered(&self.exchange.model, &failure, self.sends);
         if self.sends >= SENDS {

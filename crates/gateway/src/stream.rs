@@ -27,12 +27,9 @@ pub(crate) async fn death(lease: &Lease) -> Option<Failure> {
     tokio::time::timeout(DEATH_NOTICE, lease.crashed()).await.ok()
 }
 
-/// Why the exchange with the server broke: its death, if it died.
-pub(crate) async fn broken(lease: &Lease, error: &RequestError) -> ApiError {
+/// The exchange with a server broke that lives.
+pub(crate) fn broken(lease: &Lease, error: &RequestError) -> ApiError {
     let model = &lease.instance().plan.model.id;
-    if let Some(failure) = death(lease).await {
-        return ApiError::died(model, &failure);
-    }
     let message = format!("The server of '{model}' broke the connection: {error}");
     let remedy = "Send the request again; look at the server's log if it stays.";
     ApiError::new(StatusCode::BAD_GATEWAY, "connection_broken", message, remedy)
@@ -104,7 +101,10 @@ impl Passage {
     /// A client that reads events is told in an event. Others see a body that breaks off: its status
     /// was sent long ago.
     async fn broken(self, error: &RequestError) -> Step {
-        let told = broken(&self.lease, error).await;
+        let told = match death(&self.lease).await {
+            Some(failure) => ApiError::died(&self.lease.instance().plan.model.id, &failure),
+            None => broken(&self.lease, error),
+        };
         tracing::warn!(error = ?told, "an answer broke off");
         let last = if self.is_event_stream() && self.whole {
             Ok(Bytes::from(format!("data: {}\n\n", told.body())))
