@@ -13,9 +13,6 @@ use crate::{
     support::Daemon,
 };
 
-/// An image that takes longer than anybody waits here.
-const ENDLESS: u32 = 900;
-
 #[test]
 fn the_openai_client_generates() {
     let daemon = studio("resident", &[]);
@@ -101,8 +98,10 @@ fn a_job_is_done_while_its_client_is_away_and_is_the_same_image() {
 fn a_job_that_runs_is_cancelled_and_the_next_one_is_fine() {
     for mode in ["resident", "one-shot"] {
         let daemon = studio(mode, &[]);
-        let path =
-            post(&daemon, "/api/v1/jobs", &image(ENDLESS)).body["poll_url"].as_str().unwrap().to_owned();
+        // As many steps as a resident model takes, and as many images: longer than anybody waits here.
+        let mut endless = image(100);
+        endless["n"] = 8.into();
+        let path = post(&daemon, "/api/v1/jobs", &endless).body["poll_url"].as_str().unwrap().to_owned();
         reaches(&daemon, &path, "stage", "sampling");
         let told = post(&daemon, &format!("{path}/cancel"), &json!({})).body;
         assert_eq!(told["state"], "cancelled", "{told}");
