@@ -77,6 +77,15 @@ impl Plan {
         self.header.as_ref()
     }
 
+    /// The same without its header and what was read with it, which may be megabytes: for whoever keeps a plan
+    /// for later. Fetching it fetches those bytes too, unless they are here.
+    #[must_use]
+    pub fn without_header(mut self) -> Self {
+        self.header = None;
+        self.heads = Vec::new();
+        self
+    }
+
     /// Writes what was read of the weights into `folder`, each file under its name; returns the first. So
     /// whoever reads headers of files can read these, and nothing is fetched again.
     pub fn save_heads(&self, folder: &Path) -> Result<Option<PathBuf>, ModelsError> {
