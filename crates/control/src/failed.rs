@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use axum::http::StatusCode;
 use loadmaster_binaries::BinariesError;
 use loadmaster_fetch::FetchError;
-use loadmaster_models::{ModelsError, VerifyReport};
+use loadmaster_models::{ModelsError, Outcome, VerifyReport};
 
 use crate::ApiError;
 
@@ -72,7 +72,6 @@ pub(crate) fn damaged(report: &VerifyReport) -> Option<ApiError> {
     if report.is_intact() {
         return None;
     }
-    use loadmaster_models::Outcome;
     let whole = |outcome: &Outcome| matches!(outcome, Outcome::Intact | Outcome::NoHash);
     let damaged: Vec<_> = report.files.iter().filter(|file| !whole(&file.outcome)).collect();
     let names: Vec<_> = damaged.iter().map(|file| file.path.display().to_string()).collect();

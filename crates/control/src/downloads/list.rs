@@ -55,7 +55,7 @@ pub(super) enum Left {
     /// It was over, and is not in the list any more.
     Gone,
     /// It is called off; what came under this plan is to go.
-    Cancelled(Box<Task>, Option<Plan>),
+    Cancelled(Box<Task>, Option<Box<Plan>>),
 }
 
 /// All of them, in the order in which they were asked for.
@@ -178,7 +178,7 @@ impl List {
         }
         entry.stop = None;
         entry.task.rest(TaskState::Cancelled);
-        Some(Left::Cancelled(Box::new(entry.task.clone()), entry.plan.take()))
+        Some(Left::Cancelled(Box::new(entry.task.clone()), entry.plan.take().map(Box::new)))
     }
 
     /// Whether somebody wants it, and nobody has called it off since.

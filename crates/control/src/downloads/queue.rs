@@ -133,7 +133,7 @@ impl Downloads {
             Left::Cancelled(task, plan) => {
                 self.tell(&task);
                 if let Some(plan) = plan {
-                    tokio::spawn(self.clone().discard(plan, wish));
+                    tokio::spawn(self.clone().discard(*plan, wish));
                 }
                 Some(Some(*task))
             }
@@ -328,4 +328,72 @@ fn may_go_on(error: &ModelsError) -> bool {
         error,
         F::Unreachable { .. } | F::Stalled { .. } | F::Cut { .. } | F::DiskFull { .. } | F::Disk { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::StreamExt;
+    use loadmaster_gateway::{Reloaded, Topic};
+    use loadmaster_models::{Budget, Puller};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::Setting;
+
+    /// A program that has nothing.
+    #[derive(Debug)]
+    struct Nothing;
+
+    fn nothing<T>() -> Result<T, ApiError> {
+        Err(ApiError::not_implemented("There is nothing here"))
+    }
+
+    #[async_trait::async_trait]
+    impl Program for Nothing {
+        async fn builds(&self) -> Result<loadmaster_binaries::Library, ApiError> {
+            nothing()
+        }
+
+        async fn puller(&self) -> Result<Puller, ApiError> {
+            nothing()
+        }
+
+        async fn budget(&self) -> Result<Budget, ApiError> {
+            nothing()
+        }
+
+        async fn shortage(&self, _plan: &Plan, _budget: Budget) -> Result<Option<String>, ApiError> {
+            nothing()
+        }
+
+        async fn reload(&self) -> Result<Reloaded, ApiError> {
+            nothing()
+        }
+
+        fn settings(&self) -> Vec<Setting> {
+            Vec::new()
+        }
+
+        async fn change(&self, _changes: BTreeMap<String, Value>) -> Result<(), ApiError> {
+            nothing()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_of_a_model_is_a_task_among_the_downloads() {
+        let folder = tempfile::tempdir().unwrap();
+        let downloads = Downloads::new(Arc::new(Nothing), Library::open(folder.path()).unwrap());
+        let mut listener = downloads.board().listen();
+        let task = downloads.verify("nobody").await;
+        loop {
+            let news = listener.next().await.unwrap();
+            if news.data["state"] == "failed" {
+                assert_eq!((&news.data["id"], &news.data["kind"]), (&task.id.into(), &"verify".into()));
+                assert_eq!(news.data["error"]["code"], "model_not_found");
+                return;
+            }
+        }
+    }
 }
