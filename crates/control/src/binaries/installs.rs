@@ -82,12 +82,10 @@ impl Desk {
     async fn servers(&self) -> Result<Vec<Shown>, ApiError> {
         let (library, host) = (self.program.builds().await?, self.host().await?);
         let looking = tokio::task::spawn_blocking(move || {
-            let listed = Server::ALL.into_iter().map(|server| library.list(server, &host));
-            listed.collect::<Result<Vec<_>, _>>()
+            let look = |server| Ok(shown::server(&library.list(server, &host)?, library.catalog()));
+            Server::ALL.into_iter().map(look).collect::<Result<_, _>>()
         });
-        let listings =
-            looking.await.map_err(|error| ended(&error))?.map_err(|error| failed::builds(&error))?;
-        Ok(listings.iter().map(shown::server).collect())
+        looking.await.map_err(|error| ended(&error))?.map_err(|error| failed::builds(&error))
     }
 }
 

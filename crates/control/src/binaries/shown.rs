@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loadmaster_binaries::{
-    Attempt, Available, Installed, LeftOut, Listing, Program, Proof, SourceKind, Unsuitable, Variant,
+    Attempt, Available, Catalog, Installed, LeftOut, Listing, Program, Proof, SourceKind, Unsuitable, Variant,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub(crate) struct Build {
     version: Option<String>,
     /// What it computes on: `cuda`, `vulkan`, `cpu`, ...
     variant: Option<&'static str>,
-    /// Where it is from: `archive`, `pip`, or `path` where the user named it; null of one that is left out.
+    /// Where it is from: `archive`, `pip`, or `path` where the user named it.
     #[schema(value_type = Option<String>)]
     origin: Option<SourceKind>,
     /// Whether it is here.
@@ -61,8 +61,9 @@ impl Server {
     }
 }
 
-/// Each build once: as it is installed, else as it could be, else as it cannot.
-pub(super) fn server(listing: &Listing) -> Server {
+/// Each build once: as it is installed, else as it could be, else as it cannot. The catalog knows the versions of those
+/// that are left out.
+pub(super) fn server(listing: &Listing, catalog: &Catalog) -> Server {
     let active = listing.current.as_deref();
     let failed = |id: &str| listing.attempts.iter().rfind(|attempt| attempt.build == id);
     let mut builds: Vec<Build> = listing
@@ -78,7 +79,7 @@ pub(super) fn server(listing: &Listing) -> Server {
     let of_interest =
         |one: &&LeftOut| !matches!(one.why, Unsuitable::OtherPlatform | Unsuitable::NotAskedFor);
     let left_out = listing.left_out.iter().filter(of_interest).filter(|one| known.insert(&one.build));
-    builds.extend(left_out.map(unsuitable));
+    builds.extend(left_out.map(|one| unsuitable(one, catalog)));
     Server { server: listing.program.name(), active: listing.current.clone(), pinned: listing.pinned, builds }
 }
 
@@ -109,9 +110,15 @@ fn installable(available: &Available, failed: Option<&Attempt>) -> Build {
     }
 }
 
-fn unsuitable(left_out: &LeftOut) -> Build {
+fn unsuitable(left_out: &LeftOut, catalog: &Catalog) -> Build {
     let rejected = Rejected { why: left_out.why.to_string(), remedy: left_out.why.remedy() };
-    Build { rejected: Some(rejected), ..absent(&left_out.build, left_out.variant) }
+    let build = catalog.get(&left_out.build);
+    Build {
+        version: build.map(|build| build.version.clone()),
+        origin: build.map(|build| build.from.kind()),
+        rejected: Some(rejected),
+        ..absent(&left_out.build, left_out.variant)
+    }
 }
 
 fn absent(id: &str, variant: Variant) -> Build {
@@ -184,7 +191,7 @@ mod tests {
                 left_out("mac", Variant::Metal, Unsuitable::OtherPlatform),
             ],
         };
-        let told = server(&listing);
+        let told = server(&listing, &Catalog::empty());
         let builds: Vec<_> = told
             .builds
             .iter()

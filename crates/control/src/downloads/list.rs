@@ -157,8 +157,13 @@ impl List {
     }
 
     /// Goes on with one that was paused or has failed. The state that forbids it, if it cannot.
-    pub(super) fn resume(&mut self, id: &str) -> Option<Result<(Task, Option<Attempt>), TaskState>> {
+    pub(super) fn resume(
+        &mut self,
+        id: &str,
+        anyway: bool,
+    ) -> Option<Result<(Task, Option<Attempt>), TaskState>> {
         let entry = self.get_mut(id)?;
+        entry.anyway |= anyway;
         Some(match entry.task.state {
             TaskState::Paused | TaskState::Failed => {
                 let attempt = entry.begin();
@@ -229,9 +234,9 @@ mod tests {
             matches!(list.cancel(&id), Some(Left::Cancelled(task, None)) if task.state == TaskState::Cancelled)
         );
         assert!(matches!(list.pause(&id), Some(Err(TaskState::Cancelled))));
-        assert!(matches!(list.resume(&id), Some(Err(TaskState::Cancelled))));
+        assert!(matches!(list.resume(&id, false), Some(Err(TaskState::Cancelled))));
         assert!(matches!(list.cancel(&id), Some(Left::Gone)));
-        assert!(list.cancel(&id).is_none() && list.pause(&id).is_none() && list.resume(&id).is_none());
+        assert!(list.cancel(&id).is_none() && list.pause(&id).is_none() && list.resume(&id, false).is_none());
         let checked = list.add(Wish::Verify { name: "m".to_owned() }, "m".to_owned(), false).0;
         assert!(matches!(list.pause(&checked.id), Some(Err(TaskState::Queued))));
     }

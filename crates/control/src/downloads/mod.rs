@@ -54,6 +54,15 @@ pub(crate) struct Asked {
     anyway: bool,
 }
 
+/// How one goes on.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Again {
+    /// Even if it does not fit this machine.
+    #[serde(default)]
+    anyway: bool,
+}
+
 /// All downloads, and verifications of models.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Listed {
@@ -124,6 +133,7 @@ pub(crate) async fn pause(
 #[utoipa::path(
     post, path = "/api/v1/downloads/{id}/resume", tag = "downloads",
     params(("id" = String, Path)),
+    request_body(content = Again, description = "May be left out"),
     responses(
         (status = 200, body = Task),
         (status = 404, body = crate::openapi::Error),
@@ -133,8 +143,13 @@ pub(crate) async fn pause(
 pub(crate) async fn resume(
     State(state): State<ControlState>,
     Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Task>, ApiError> {
-    let resumed = state.downloads().resume(&id).ok_or_else(|| unknown(&id))?;
+    let Again { anyway } = match body {
+        Ok(body) if body.is_empty() => Again::default(),
+        body => json_body::read(body, r#"{"anyway": true}"#)?,
+    };
+    let resumed = state.downloads().resume(&id, anyway).ok_or_else(|| unknown(&id))?;
     resumed.map(Json).map_err(|now| forbidden(&id, now, "go on"))
 }
 

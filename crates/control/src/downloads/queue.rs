@@ -106,8 +106,8 @@ impl Downloads {
     }
 
     /// `None` if there is no such; the state that forbids it, if it cannot go on.
-    pub(super) fn resume(&self, id: &str) -> Option<Result<Task, TaskState>> {
-        let (task, attempt) = match self.list().resume(id)? {
+    pub(super) fn resume(&self, id: &str, anyway: bool) -> Option<Result<Task, TaskState>> {
+        let (task, attempt) = match self.list().resume(id, anyway)? {
             Ok(resumed) => resumed,
             Err(state) => return Some(Err(state)),
         };

@@ -2,7 +2,7 @@
 
 /** @import { Build, Server } from "../../types.js" */
 import { html, useEffect, useState } from "../../lib.js";
-import { Action, Badge, Card, Empty, ErrorNote, NotHere, Note, Progress } from "../../parts/basics.js";
+import { Action, Badge, Card, Empty, ErrorNote, NotHere, Progress } from "../../parts/basics.js";
 import { ask, problemOf, segment } from "../../state/api.js";
 import { builds, installs } from "../../state/store.js";
 
@@ -61,7 +61,8 @@ function OneServer({ server, act, onError }) {
         </span></td>
       </tr>`)}</tbody>
     </table></div>`}
-    ${rejected.map((build) => html`<${Note} key=${build.id} tone="warn"><p>${named(build)} was rejected: ${build.rejected?.why}</p>${build.rejected?.remedy && html`<p>${build.rejected.remedy}</p>`}<//>`)}
+    ${rejected.length > 0 && html`<details><summary>Why ${rejected.length} of them ${rejected.length === 1 ? "is" : "are"} not used</summary><ul class="stack tight">${rejected.map((build) => html`<li key=${build.id} class="small wrap">
+      <b>${named(build)}</b>: ${build.rejected?.why}.${build.rejected?.remedy && html` <span class="muted">${build.rejected.remedy}</span>`}</li>`)}</ul></details>`}
   </div>`;
 }
 
