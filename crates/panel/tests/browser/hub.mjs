@@ -1,4 +1,4 @@
-// A server of one file that is slow, answers ranges, and cuts one transfer in the middle.
+// A server of one file that is slow, answers ranges, cuts one transfer in the middle, and holds the rest back.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -6,13 +6,21 @@ import { basename } from "node:path";
 
 /** Bytes of all transfers after which the one that is at it is cut. */
 const CUT = 24 * 1024 * 1024;
+/** Bytes of all transfers after which nothing more comes until it goes on. */
+const HOLD = 56 * 1024 * 1024;
 /** Bytes that are sent at once, and the pause behind them in milliseconds. */
 const PIECE = 1024 * 1024;
 const PAUSE = 15;
 
+/** @returns {Promise<void>} */
+function pause() {
+  return new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+}
+
 export class Hub {
   #server;
   #sent = 0;
+  #goesOn = false;
   cuts = 0;
   url = "";
 
@@ -42,6 +50,7 @@ export class Hub {
   /** @param {import("node:fs").ReadStream} file @param {import("node:http").ServerResponse} response */
   async #send(file, response) {
     for await (const piece of file) {
+      while (this.#sent >= HOLD && !this.#goesOn && !response.destroyed) await pause();
       if (response.destroyed) return;
       response.write(piece);
       this.#sent += piece.length;
@@ -50,9 +59,14 @@ export class Hub {
         response.destroy();
         return;
       }
-      await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+      await pause();
     }
     response.end();
+  }
+
+  /** Sends what was held back. */
+  goOn() {
+    this.#goesOn = true;
   }
 
   close() {
