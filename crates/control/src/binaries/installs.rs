@@ -189,6 +189,13 @@ impl Installs {
         if let Err(error) = &outcome {
             tracing::warn!(task = id, "it failed: {}", error.body()["error"]["message"]);
         }
+        if outcome.is_ok()
+            && matches!(wish, Wish::Install { .. })
+            && let Err(error) = self.0.desk.program.reload().await
+        {
+            // It is installed all the same, and used from the next reload on.
+            tracing::warn!("a build is not used yet: {}", error.body()["error"]["message"]);
+        }
         if let Some(entry) = lock(&self.0.entries).1.iter_mut().find(|entry| entry.task.id == id) {
             entry.task.end(outcome);
             self.tell(&entry.task);

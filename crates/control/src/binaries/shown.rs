@@ -31,6 +31,8 @@ pub(crate) struct Build {
     origin: Option<SourceKind>,
     /// Whether it is here.
     installed: bool,
+    /// Whether this machine has what it needs.
+    suitable: bool,
     /// Bytes of its files, if it is here.
     bytes: Option<u64>,
     /// What it was found to work on last.
@@ -95,6 +97,7 @@ fn here(installed: &Installed, failed: Option<&Attempt>) -> Build {
         variant: proven.as_ref().map(|proof| proof.variant.name()),
         origin: Some(installed.source),
         installed: true,
+        suitable: true,
         bytes: Some(installed.bytes),
         proven,
         rejected: damage.or_else(|| failed.map(rejected)),
@@ -116,6 +119,7 @@ fn unsuitable(left_out: &LeftOut, catalog: &Catalog) -> Build {
     Build {
         version: build.map(|build| build.version.clone()),
         origin: build.map(|build| build.from.kind()),
+        suitable: false,
         rejected: Some(rejected),
         ..absent(&left_out.build, left_out.variant)
     }
@@ -128,6 +132,7 @@ fn absent(id: &str, variant: Variant) -> Build {
         variant: Some(variant.name()),
         origin: None,
         installed: false,
+        suitable: true,
         bytes: None,
         proven: None,
         rejected: None,
@@ -211,6 +216,8 @@ mod tests {
             told.builds[3].rejected.as_ref().unwrap().remedy.as_deref(),
             Some("Update the driver of A to 2 or newer.")
         );
+        let suitable: Vec<_> = told.builds.iter().map(|build| build.suitable).collect();
+        assert_eq!(suitable, [true, true, true, false]);
         assert_eq!(
             (told.active.as_deref(), told.builds[0].installed, told.builds[1].installed),
             (Some("all"), true, false)

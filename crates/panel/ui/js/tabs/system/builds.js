@@ -55,7 +55,7 @@ function OneServer({ server, act, onError }) {
       <tbody>${server.builds.map((build) => html`<tr key=${build.id}>
         <td><b>${build.version ?? build.id}</b></td><td>${text(build.variant)}</td><td class="muted">${text(build.origin)}</td><td>${state(build, server)}</td>
         <td class="r"><span class="row end">
-          ${build.installed === false && html`<${Action} icon="download" class="slim ghost icon-only" label=${`Install ${named(build)}`} run=${() => act("POST", "/api/v1/binaries/install", { server: server.server, build: build.id })} onError=${onError} />`}
+          ${build.installed === false && build.suitable !== false && html`<${Action} icon="download" class="slim ghost icon-only" label=${`Install ${named(build)}`} run=${() => act("POST", "/api/v1/binaries/install", { server: server.server, build: build.id })} onError=${onError} />`}
           ${build.installed !== false && html`<${Action} icon="shield" class="slim ghost icon-only" label=${`Verify ${named(build)}`} run=${() => act("POST", `/api/v1/binaries/${segment(build.id)}/verify`)} onError=${onError} />`}
           ${build.installed !== false && active?.id !== build.id && html`<${Action} icon="trash" class="slim ghost danger icon-only" label=${`Remove ${named(build)}`} run=${() => act("DELETE", `/api/v1/binaries/${segment(build.id)}`)} onError=${onError} />`}
         </span></td>
@@ -68,6 +68,7 @@ function OneServer({ server, act, onError }) {
 
 /** @param {Build} build @param {Server} server */
 function state(build, server) {
+  if (build.suitable === false) return html`<${Badge}>not for this machine<//>`;
   if (build.rejected) return html`<${Badge} tone="bad">rejected<//>`;
   if (inUse(server)?.id === build.id) return html`<${Badge} tone="good">in use<//>`;
   if (build.installed === false) return html`<${Badge}>not installed<//>`;
