@@ -5,6 +5,7 @@ mod head;
 mod header;
 mod on_server;
 mod plan;
+mod planned;
 mod refresh;
 mod turn;
 
@@ -12,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 
 pub use self::{
     on_server::OnServer,
-    plan::{Plan, PlannedFile},
+    planned::{Plan, PlannedFile},
     refresh::Strategy,
 };
 use crate::{
