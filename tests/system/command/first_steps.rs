@@ -57,7 +57,7 @@ fn download(daemon: &Daemon, hub: &FakeHub) -> String {
 }
 
 fn wait_for_the_model(daemon: &Daemon, path: &str) {
-    wait_until("the model is here", Duration::from_secs(60), || {
+    wait_until("the model is here", Duration::from_mins(1), || {
         let task = get(daemon, path);
         assert_ne!(task["state"], "failed", "{task}");
         task["state"] == "done"
@@ -85,7 +85,7 @@ fn a_model_and_a_server_that_come_over_the_api_are_used_at_once() {
     assert_eq!(get(&daemon, "/v1/models")["data"], json!([]));
     let wanted = json!({ "server": "llama", "build": "mine" });
     assert_eq!(send(&daemon, Method::POST, "/api/v1/binaries/install", &wanted).status, 202);
-    wait_until("the server is here and the model is offered", Duration::from_secs(60), || {
+    wait_until("the server is here and the model is offered", Duration::from_mins(1), || {
         get(&daemon, "/v1/models")["data"][0]["id"] == model_id().as_str()
     });
     assert_eq!(get(&daemon, "/api/v1/binaries")["servers"][0]["active"], "mine");
@@ -102,7 +102,7 @@ fn a_download_that_ended_with_its_daemon_goes_on_with_the_next_one() {
     });
     let mut daemon = serve(empty_folder());
     let path = download(&daemon, &hub);
-    wait_until("some of it is here", Duration::from_secs(60), || {
+    wait_until("some of it is here", Duration::from_mins(1), || {
         get(&daemon, &path)["bytes"].as_u64() > Some(MIB * 10)
     });
     process::send(daemon.pid(), Signal::TERM);

@@ -1,5 +1,6 @@
 //! `/api/v1/downloads`: models on their way here.
 
+mod discard;
 mod list;
 mod progress;
 mod queue;

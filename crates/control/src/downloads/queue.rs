@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{
+    discard::discard,
     list::{Attempt, Left, List, Wish},
     progress,
 };
@@ -31,10 +32,6 @@ const CHECKS: usize = 1;
 
 /// How often listeners are told how far each is.
 const EVERY: Duration = Duration::from_millis(250);
-
-/// How often, and with which pause, it is tried to remove what came of a download that was called off: threads that
-/// wrote for it may still be at their last piece.
-const DISCARDS: (u32, Duration) = (40, Duration::from_millis(50));
 
 /// All downloads. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -133,7 +130,8 @@ impl Downloads {
             Left::Cancelled(task, plan) => {
                 self.tell(&task);
                 if let Some(plan) = plan {
-                    tokio::spawn(self.clone().discard(*plan, wish));
+                    let (own, program) = (self.clone(), Arc::clone(&self.0.program));
+                    tokio::spawn(discard(program, *plan, move || own.list().wants(&wish)));
                 }
                 Some(Some(*task))
             }
@@ -288,26 +286,6 @@ impl Downloads {
         let report =
             checking.await.map_err(|error| ended(&error))?.map_err(|error| failed::models(&error))?;
         failed::damaged(&report).map_or(Ok(()), Err)
-    }
-
-    /// Removes what came of a download that was called off, unless somebody wants it again by now.
-    async fn discard(self, plan: Plan, wish: Wish) {
-        let Ok(puller) = self.0.program.puller().await else { return };
-        let (tries, pause) = DISCARDS;
-        for _ in 0..tries {
-            if self.list().wants(&wish) {
-                return;
-            }
-            let (puller, plan) = (puller.clone(), plan.clone());
-            match tokio::task::spawn_blocking(move || puller.discard(&plan)).await {
-                Ok(Ok(false)) => tokio::time::sleep(pause).await,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "what came of a download that was called off is still there");
-                    return;
-                }
-                _ => return,
-            }
-        }
     }
 }
 
