@@ -89,7 +89,8 @@ impl LlamaBackend {
 
     /// The server to start.
     fn locate(&self) -> Result<PathBuf, BackendError> {
-        server::locate(self.options.server.as_deref(), &self.context)
+        let named = self.options.server.clone().or_else(|| self.context.programs.get(Self::ID, "server"));
+        server::locate(named.as_deref(), &self.context)
     }
 
     /// The GPUs that `server` can use on `machine`. Asks the server once, and only when it matters:

@@ -65,9 +65,13 @@ impl SdBackend {
 
     /// The program for `mode`.
     fn locate(&self, mode: Mode) -> Result<PathBuf, BackendError> {
-        let (server, cli) = (self.options.server.as_deref(), self.options.cli.as_deref());
+        let (mut server, mut cli) = (self.options.server.clone(), self.options.cli.clone());
+        if server.is_none() && cli.is_none() {
+            let found = |option| self.context.programs.get(Self::ID, option);
+            (server, cli) = (found("server"), found("cli"));
+        }
         let (own, other) = if mode == Mode::Resident { (server, cli) } else { (cli, server) };
-        programs::locate(mode, own, other, &self.context)
+        programs::locate(mode, own.as_deref(), other.as_deref(), &self.context)
     }
 
     /// The plan of these settings, for this machine or for one that is only imagined.

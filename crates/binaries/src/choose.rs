@@ -103,6 +103,22 @@ pub enum Unsuitable {
     },
 }
 
+impl Unsuitable {
+    /// What the user can do about it, if anything.
+    pub fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Self::DriverTooOld { card, needs, .. } => {
+                format!("Update the driver of {card} to {needs} or newer.")
+            }
+            Self::NoInterface { interface } => {
+                format!("Install the driver of your graphics card that brings {interface}.")
+            }
+            _ => return None,
+        };
+        Some(text)
+    }
+}
+
 impl fmt::Display for Unsuitable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loadmaster_core::{BackendContext, Registry};
+use loadmaster_core::{BackendContext, Programs, Registry};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, Policy, ThisMachine};
 
 use crate::{Failed, builds, config::Config};
@@ -14,13 +14,23 @@ pub(crate) fn start(config: &Config) -> Result<Orchestrator, Failed> {
 
 /// The same, on a machine of the caller's.
 pub(crate) fn start_on(config: &Config, machine: Arc<dyn MachineReader>) -> Result<Orchestrator, Failed> {
+    start_with(config, machine, Programs::new(builds::programs(config)))
+}
+
+/// The same, with programs that may change while it runs.
+pub(crate) fn start_with(
+    config: &Config,
+    machine: Arc<dyn MachineReader>,
+    programs: Programs,
+) -> Result<Orchestrator, Failed> {
     config.folders.make()?;
     let context = BackendContext {
         runtime_dir: config.folders.runtime.clone(),
         log_dir: config.folders.logs.clone(),
         state_dir: config.folders.state.clone(),
         search_path: config.search_path.clone(),
-        options: builds::options(config),
+        options: config.backends.clone(),
+        programs,
     };
     let registry = Registry::registered(&context).map_err(|error| Failed::backend(&error))?;
     check_sections(config)?;

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting};
 use loadmaster_core::{Registry, async_trait};
 use loadmaster_gateway::{Options, Reloaded};
+use loadmaster_models::{Budget, Plan};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
@@ -22,6 +23,14 @@ impl Program for Bare {
 
     async fn puller(&self) -> Result<loadmaster_models::Puller, ApiError> {
         Err(ApiError::not_implemented("This program fetches nothing"))
+    }
+
+    async fn budget(&self) -> Result<Budget, ApiError> {
+        Ok(Budget { accelerators: 0, host: 8 << 30 })
+    }
+
+    async fn shortage(&self, _plan: &Plan, _budget: Budget) -> Result<Option<String>, ApiError> {
+        Ok(None)
     }
 
     async fn reload(&self) -> Result<Reloaded, ApiError> {

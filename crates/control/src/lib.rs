@@ -10,6 +10,8 @@
 //! | `GET /api/v1/system` | version, machine, memory now, what fits here |
 //! | `GET /api/v1/logs/{model}`, `/api/v1/logs/daemon` | what servers and this program write down, by level |
 //! | `GET /api/v1/settings` | every setting and where it comes from; `PUT` changes what can change |
+//! | `/api/v1/downloads` | models on their way here: begun, paused, resumed, called off |
+//! | `/api/v1/binaries` | builds of servers: listed with why others do not do, installed, verified, removed |
 //! | `GET /api/v1/files?folder=` | folders and model files, for programs on this machine |
 //!
 //! **Invariant:** this crate calls no backend. What needs memory asks the orchestrator.
@@ -18,6 +20,7 @@ mod binaries;
 mod catalog;
 mod downloads;
 mod estimate;
+mod failed;
 mod files;
 mod header;
 mod library;
@@ -29,6 +32,7 @@ mod recommendations;
 mod settings;
 mod state;
 mod system;
+mod task;
 
 use std::sync::Arc;
 

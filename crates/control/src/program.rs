@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use async_trait::async_trait;
 use loadmaster_gateway::{ApiError, Reloaded};
+use loadmaster_models::{Budget, Plan};
 use serde_json::Value;
 
 use crate::Setting;
@@ -22,6 +23,18 @@ pub trait Program: Debug + Send + Sync {
     /// # Errors
     /// The certificates cannot be used.
     async fn puller(&self) -> Result<loadmaster_models::Puller, ApiError>;
+
+    /// What this machine has for one model when nothing else runs on it: decides which quantisation is taken.
+    ///
+    /// # Errors
+    /// The machine cannot be read.
+    async fn budget(&self) -> Result<Budget, ApiError>;
+
+    /// What is missing, in words, for a model that does not fit this machine even when nothing else runs on it.
+    ///
+    /// # Errors
+    /// What the model takes cannot be told.
+    async fn shortage(&self, plan: &Plan, budget: Budget) -> Result<Option<String>, ApiError>;
 
     /// Reads the configuration and the library again, and offers what there is now.
     ///

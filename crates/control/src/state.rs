@@ -11,7 +11,7 @@ use loadmaster_orchestrator::{MachineReader, Orchestrator};
 use loadmaster_sysprobe::{Facts, Probe};
 use tokio::sync::watch;
 
-use crate::{Logs, Program, memory::Meter};
+use crate::{Logs, Program, binaries::Installs, downloads::Downloads, memory::Meter};
 
 /// What the API is built of.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ struct Shared {
     parts: Parts,
     started_at_ms: u64,
     meter: Arc<Meter>,
+    downloads: Downloads,
+    installs: Installs,
     /// What the machine has, once somebody has asked.
     facts: OnceLock<Facts>,
     /// Tells that settings were changed over this API.
@@ -52,8 +54,12 @@ impl ControlState {
     /// Of these parts. Must be called within a tokio runtime.
     pub fn new(parts: Parts) -> Self {
         let meter = Meter::new(parts.orchestrator.clone(), Arc::clone(&parts.machine));
+        let downloads = Downloads::new(Arc::clone(&parts.program), parts.library.clone());
+        let installs = Installs::new(Arc::clone(&parts.program), parts.probe.clone());
         Self(Arc::new(Shared {
             parts,
+            installs,
+            downloads,
             started_at_ms: now_ms(),
             meter,
             facts: OnceLock::new(),
@@ -68,6 +74,14 @@ impl ControlState {
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.0.meter
+    }
+
+    pub(crate) fn downloads(&self) -> &Downloads {
+        &self.0.downloads
+    }
+
+    pub(crate) fn installs(&self) -> &Installs {
+        &self.0.installs
     }
 
     pub(crate) fn settings_changed(&self) {

@@ -60,6 +60,7 @@ mod hold;
 mod instance;
 mod model;
 mod plan;
+mod programs;
 mod registry;
 pub mod setting;
 
@@ -79,5 +80,6 @@ pub use self::{
     instance::{Endpoint, ExitSender, ExitSignal, Instance, InstanceId, InstanceState, Kept},
     model::{Model, ModelKind},
     plan::{LaunchPlan, LoadRequest, Settings},
+    programs::{FoundPrograms, Programs},
     registry::{BackendContext, BackendFactory, Registry, RegistryError},
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
-use crate::{Backend, BackendError, Model, Settings};
+use crate::{Backend, BackendError, Model, Programs, Settings};
 
 /// What every backend is given when it is made.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub struct BackendContext {
     pub search_path: Option<OsString>,
     /// The backend's own section of the configuration, by backend id.
     pub options: BTreeMap<String, Settings>,
+    /// The programs of backends whose options name none; they come before those on the search path.
+    pub programs: Programs,
 }
 
 impl BackendContext {

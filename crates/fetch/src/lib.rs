@@ -74,7 +74,7 @@ pub use crate::{
     download::{Download, Downloaded, How},
     error::FetchError,
     file::RemoteFile,
-    progress::{Phase, Progress, StartedOver},
+    progress::{Phase, Progress, Speed, StartedOver},
     set::Downloads,
     sha256::{Sha256Hash, sha256_file},
     verify::Verification,

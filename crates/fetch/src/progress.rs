@@ -72,9 +72,9 @@ pub struct Progress {
     pub connections: usize,
 }
 
-/// The speed of something that grows.
+/// The speed of something that grows, smoothed over some seconds.
 #[derive(Debug)]
-pub(crate) struct Speed {
+pub struct Speed {
     at: Instant,
     bytes: u64,
     /// Bytes per second, and for how long it has been watched.
@@ -82,13 +82,14 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    pub(crate) fn new(at: Instant, bytes: u64) -> Self {
+    /// Of something that has `bytes` at that moment.
+    pub fn new(at: Instant, bytes: u64) -> Self {
         Self { at, bytes, smooth: None }
     }
 
     /// Looks at how much there is now. An average at first, an exponential one from then on.
     #[expect(clippy::cast_precision_loss, reason = "a speed of which a few digits matter")]
-    pub(crate) fn watch(&mut self, at: Instant, bytes: u64) {
+    pub fn watch(&mut self, at: Instant, bytes: u64) {
         let passed = at.saturating_duration_since(self.at);
         if passed.is_zero() {
             return;
@@ -101,19 +102,19 @@ impl Speed {
         (self.at, self.bytes) = (at, bytes);
     }
 
-    /// Bytes per second.
+    /// Bytes per second; 0 while nothing is known.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it is not negative, and small"
     )]
-    pub(crate) fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         self.smooth.map_or(0, |(speed, _)| speed as u64)
     }
 
-    /// How long `bytes` take.
+    /// How long `bytes` take; `None` while nothing comes.
     #[expect(clippy::cast_precision_loss, reason = "a time of which a few digits matter")]
-    pub(crate) fn time_for(&self, bytes: u64) -> Option<Duration> {
+    pub fn time_for(&self, bytes: u64) -> Option<Duration> {
         let speed = self.smooth.map(|(speed, _)| speed).filter(|speed| *speed >= 1.0)?;
         Duration::try_from_secs_f64(bytes as f64 / speed).ok()
     }

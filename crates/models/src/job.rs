@@ -30,6 +30,8 @@ pub enum Step {
     Wait,
     /// Files are downloaded.
     Download,
+    /// The connection broke, and after a pause it is made again.
+    Retry,
     /// Files are copied.
     Copy,
     /// Files are hashed.

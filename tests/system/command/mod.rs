@@ -20,6 +20,8 @@ mod chat;
 #[cfg(unix)]
 mod daemon;
 #[cfg(unix)]
+mod first_steps;
+#[cfg(unix)]
 mod hold;
 #[cfg(unix)]
 mod interrupts;

@@ -126,15 +126,16 @@ impl Daemon {
 
     /// The same, with the models that `arguments` name alone.
     pub(crate) fn start_serving(home: TempDir, server: &Path, arguments: &[&str]) -> Self {
-        let mut child = loadmaster(home.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--ctx", "2048"])
-            .arg("--llama-server")
-            .arg(server)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
+        let mut command = loadmaster(home.path());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--ctx", "2048"]);
+        command.arg("--llama-server").arg(server).args(arguments);
+        Self::of(home, &mut command)
+    }
+
+    /// What `command` serves, which is begun.
+    pub(crate) fn of(home: TempDir, command: &mut Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
         let mut errors = child.stderr.take().expect("it is piped");
         let stderr = std::thread::spawn(move || {
             let mut text = Vec::new();

@@ -43,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "loadmaster-gguf",
             "loadmaster-models",
             "loadmaster-orchestrator",
+            "loadmaster-supervise",
             "loadmaster-sysprobe",
         ],
     ),

@@ -49,6 +49,7 @@ fn backend(home: &std::path::Path) -> std::sync::Arc<dyn Backend> {
         state_dir: folder("s"),
         search_path: None,
         options: BTreeMap::from([(LlamaBackend::ID.to_owned(), options)]),
+        ..BackendContext::default()
     };
     LlamaBackend::make(&context).unwrap()
 }

@@ -82,6 +82,7 @@ impl Place {
             state_dir: state.clone(),
             search_path: None,
             options: BTreeMap::from([(SdBackend::ID.to_owned(), options)]),
+            ..BackendContext::default()
         };
         let backend = SdBackend::make(&context).unwrap();
         Self { home, state, backend, count: AtomicU64::new(0) }

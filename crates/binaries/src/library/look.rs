@@ -11,6 +11,19 @@ use crate::{
 };
 
 impl Library {
+    /// The program that an installed build is of; `None` if there is no such build.
+    ///
+    /// # Errors
+    /// What the library's folder has against it.
+    pub fn program_of(&self, build: &str) -> Result<Option<Program>, BinariesError> {
+        for program in Program::ALL {
+            if self.files(program).all()?.contains_key(build) {
+                return Ok(Some(program));
+            }
+        }
+        Ok(None)
+    }
+
     /// All that is known of the builds of a program. Nothing is started or read in full.
     ///
     /// # Errors

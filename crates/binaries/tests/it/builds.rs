@@ -16,7 +16,7 @@ use loadmaster_supervise::Supervisor;
 use loadmaster_sysprobe::{Apis, Gpu, GpuKind, Vendor};
 
 use crate::{
-    archives::{Entry, write_tar_gz},
+    packed::{Entry, write_tar_gz},
     web::Web,
 };
 

@@ -16,6 +16,8 @@ mod extras;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod failing;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod fetching;
 #[cfg(target_os = "linux")]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod full;
@@ -24,6 +26,8 @@ mod full;
 mod installing;
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod names;
+#[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
+mod packed;
 #[cfg(unix)]
 #[expect(clippy::unwrap_used, reason = "what tests share fails as tests do")]
 mod paintings;

@@ -11,7 +11,7 @@ use loadmaster_binaries::{
     BinariesError, Catalog, Found, Host, Library, Observer, PipDownloads, Program, Request, Tools,
     find_on_path, glance,
 };
-use loadmaster_core::Settings;
+use loadmaster_core::FoundPrograms;
 use loadmaster_supervise::{Journal, Supervisor};
 use loadmaster_sysprobe::{Facts, Probe};
 
@@ -103,26 +103,22 @@ fn server(config: &Config, program: Program) -> Option<&Path> {
     options.get(SERVER).or(options.get(CLI))?.as_str().map(Path::new)
 }
 
-/// The options of the backends: where the configuration names no program, with those of the build that is
-/// installed. A few looks at files, and nothing is started.
-pub(crate) fn options(config: &Config) -> std::collections::BTreeMap<String, Settings> {
-    let mut options = config.backends.clone();
-    for program in Program::ALL {
-        let found =
-            if server(config, program).is_none() { glance(&config.folders.builds, program) } else { None };
-        if let Some(Found { program: executable, .. }) = found {
-            let section = options.entry(program.name().to_owned()).or_default();
-            section.extend(
-                match program {
-                    Program::Llama => vec![(SERVER, executable)],
-                    Program::Sd => programs_of_sd(&executable),
-                }
-                .into_iter()
-                .map(|(option, path)| (option.to_owned(), path.to_string_lossy().into())),
-            );
-        }
+/// The programs of the builds that are installed, for backends for which the configuration names none. A few looks at
+/// files, and nothing is started.
+pub(crate) fn programs(config: &Config) -> FoundPrograms {
+    let mut programs = FoundPrograms::new();
+    for program in Program::ALL.into_iter().filter(|program| server(config, *program).is_none()) {
+        let Some(Found { program: executable, .. }) = glance(&config.folders.builds, program) else {
+            continue;
+        };
+        let found = match program {
+            Program::Llama => vec![(SERVER, executable)],
+            Program::Sd => programs_of_sd(&executable),
+        };
+        let named = |(option, path): (&str, PathBuf)| ((program.name().to_owned(), option.to_owned()), path);
+        programs.extend(found.into_iter().map(named));
     }
-    options
+    programs
 }
 
 /// The two programs of the build of stable-diffusion.cpp that `executable` is one of. Builds have one or both.

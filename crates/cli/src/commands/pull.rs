@@ -103,14 +103,17 @@ fn announced(plan: &Plan) -> String {
     format!("{}:{quantisation} {}{files}{reason}", plan.name, Bytes(plan.bytes))
 }
 
-/// Refuses a model that does not fit this machine even when nothing else runs on it.
-async fn check(plan: &Plan, budget: Budget, config: &Config) -> Result<(), Failed> {
-    let shortage = match plan.kind {
+/// What is missing for a model that does not fit this machine even when nothing else runs on it.
+pub(crate) async fn shortage(plan: &Plan, budget: Budget, config: &Config) -> Result<Option<String>, Failed> {
+    Ok(match plan.kind {
         Kind::Llm | Kind::Embedding | Kind::Reranker => predicted_shortage(plan, config).await?,
         Kind::Diffusion => shortage_of_weights(plan, budget),
         _ => None,
-    };
-    match shortage {
+    })
+}
+
+async fn check(plan: &Plan, budget: Budget, config: &Config) -> Result<(), Failed> {
+    match shortage(plan, budget, config).await? {
         None => Ok(()),
         Some(reason) => Err(ModelsError::Refused {
             reason: format!("{} does not fit this machine: {reason}", plan.name),

@@ -166,6 +166,7 @@ fn verb(step: Step) -> &'static str {
         Step::Header => "reading the header of",
         Step::Wait => "waiting for another pull of",
         Step::Download => "downloading",
+        Step::Retry => "the connection broke, trying again to download",
         Step::Copy => "copying",
         Step::Verify => "checking",
         _ => "working on",

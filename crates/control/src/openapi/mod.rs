@@ -22,6 +22,16 @@ use crate::ControlState;
         description = "Runs local AI models so that the machine never runs out of memory. Beyond loopback every request needs the token, as `Authorization: Bearer` or as the cookie that the printed link brings."
     ),
     paths(
+        crate::binaries::install,
+        crate::binaries::list,
+        crate::binaries::remove,
+        crate::binaries::verify,
+        crate::downloads::begin,
+        crate::downloads::cancel,
+        crate::downloads::list,
+        crate::downloads::one,
+        crate::downloads::pause,
+        crate::downloads::resume,
         crate::files::files,
         crate::logs::lines,
         crate::settings::change,

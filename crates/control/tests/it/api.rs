@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,29 +20,46 @@ use http_body_util::BodyExt;
 use loadmaster_control::{ApiError, ControlState, DaemonLog, From, Logs, Parts, Program, Setting};
 use loadmaster_core::{Registry, async_trait};
 use loadmaster_gateway::{JobsOptions, Options, Reloaded};
+use loadmaster_models::{Budget, Plan, Puller};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// A program with one setting that can change, and one that cannot.
+/// A program with one setting that can change, and one that cannot; and with what a test gives it.
 #[derive(Debug, Default)]
-struct Small {
-    turn: Mutex<Option<Value>>,
+pub(crate) struct Small {
+    pub(crate) turn: Mutex<Option<Value>>,
+    pub(crate) puller: Option<Puller>,
+    pub(crate) builds: Option<loadmaster_binaries::Library>,
+    /// What models lack of memory.
+    pub(crate) shortage: Option<String>,
+    /// How often the configuration was read again.
+    pub(crate) reloads: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl Program for Small {
     async fn builds(&self) -> Result<loadmaster_binaries::Library, ApiError> {
-        Err(ApiError::not_implemented("This program has no builds of servers"))
+        let none = || ApiError::not_implemented("This program has no builds of servers");
+        self.builds.clone().ok_or_else(none)
     }
 
-    async fn puller(&self) -> Result<loadmaster_models::Puller, ApiError> {
-        Err(ApiError::not_implemented("This program fetches nothing"))
+    async fn puller(&self) -> Result<Puller, ApiError> {
+        self.puller.clone().ok_or_else(|| ApiError::not_implemented("This program fetches nothing"))
+    }
+
+    async fn budget(&self) -> Result<Budget, ApiError> {
+        Ok(Budget { accelerators: 0, host: 64 << 30 })
+    }
+
+    async fn shortage(&self, _plan: &Plan, _budget: Budget) -> Result<Option<String>, ApiError> {
+        Ok(self.shortage.clone())
     }
 
     async fn reload(&self) -> Result<Reloaded, ApiError> {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
         Ok(Reloaded::default())
     }
 
@@ -72,12 +92,16 @@ impl Program for Small {
 pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) log: DaemonLog,
-    pub(crate) home: TempDir,
+    pub(crate) home: Arc<TempDir>,
 }
 
 impl Api {
     pub(crate) async fn open() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::of(Arc::new(tempfile::tempdir().unwrap()), Small::default()).await
+    }
+
+    /// The API of this program, whose models are in the folder `models` of its home.
+    pub(crate) async fn of(home: Arc<TempDir>, program: Small) -> Self {
         let machine = Arc::new(ThisMachine::new());
         let orchestrator = Orchestrator::new(Registry::empty(), machine.clone(), Policy::default());
         orchestrator.status().await.unwrap();
@@ -89,7 +113,7 @@ impl Api {
             library: loadmaster_models::Library::open(home.path().join("models")).unwrap(),
             logs: Logs { daemon: log.clone(), folder: home.path().join("logs") },
             home: Some(home.path().to_owned()),
-            program: Arc::new(Small::default()),
+            program: Arc::new(program),
         });
         let options = Options::default()
             .with_jobs(JobsOptions::new(home.path().join("jobs")))
@@ -123,7 +147,19 @@ impl Api {
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
-        let answer = self.send(&Method::PUT, path, Body::from(body.to_string()), "127.0.0.1:1").await;
+        self.ask(&Method::PUT, path, body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.ask(&Method::POST, path, body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
+        self.ask(&Method::DELETE, path, &Value::Null).await
+    }
+
+    async fn ask(&self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+        let answer = self.send(method, path, Body::from(body.to_string()), "127.0.0.1:1").await;
         (answer.status().as_u16(), json(answer).await)
     }
 

@@ -103,6 +103,9 @@ impl Puller {
         for (Wanted { file, there }, head) in wanted.iter().zip(heads) {
             let There::Staged(path) = there else { continue };
             let mut download = Download::new(self.hub.client(), &file.url, path)?;
+            if let Some(retries) = self.retries {
+                download = download.retries(retries);
+            }
             if let Some(size) = file.size {
                 download = download.expect_size(size);
             }
@@ -147,7 +150,11 @@ fn of_file(file: &PlannedFile, progress: &loadmaster_fetch::Progress) -> FilePro
 }
 
 fn tell(job: &Job, plan: &Plan, progress: &loadmaster_fetch::Progress, files: Vec<FileProgress>) {
-    let step = if progress.phase == Phase::Verifying { Step::Verify } else { Step::Download };
+    let step = match progress.phase {
+        Phase::Verifying => Step::Verify,
+        Phase::Retrying { .. } => Step::Retry,
+        _ => Step::Download,
+    };
     job.tell(&Progress {
         step,
         what: plan.name.to_string(),

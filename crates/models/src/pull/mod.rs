@@ -5,6 +5,7 @@ mod head;
 mod header;
 mod on_server;
 mod plan;
+mod planned;
 mod refresh;
 mod turn;
 
@@ -12,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 
 pub use self::{
     on_server::OnServer,
-    plan::{Plan, PlannedFile},
+    planned::{Plan, PlannedFile},
     refresh::Strategy,
 };
 use crate::{
@@ -33,6 +34,8 @@ pub struct Puller {
     hub: Hub,
     catalog: Arc<Catalog>,
     caches: Arc<[PathBuf]>,
+    /// How often a broken connection is made again; as often as downloads do it by themselves if `None`.
+    retries: Option<u32>,
 }
 
 /// What is wanted of a pull, beside the model.
@@ -50,7 +53,27 @@ impl Puller {
     /// Pulls from `hub` into `library`. Short names are those of `catalog`. `caches` are folders of Hugging
     /// Face's own cache (`~/.cache/huggingface/hub`) in which files are looked for before they are fetched.
     pub fn new(library: Library, hub: Hub, catalog: Catalog, caches: Vec<PathBuf>) -> Self {
-        Self { library, hub, catalog: Arc::new(catalog), caches: caches.into() }
+        Self { library, hub, catalog: Arc::new(catalog), caches: caches.into(), retries: None }
+    }
+
+    /// How often a connection that broke is made again while nothing comes, with pauses of 0.5 to 30 seconds;
+    /// 8 times, which takes some two minutes, unless this says otherwise.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// Reads a reference as this puller's hub has it. A short name must be one of the catalog.
+    ///
+    /// # Errors
+    /// [`ModelsError::BadReference`], or [`ModelsError::NotInCatalog`] with names that are near.
+    pub fn reference(&self, text: &str) -> Result<Reference, ModelsError> {
+        let reference = Reference::parse(text, self.hub.endpoint())?;
+        if let Reference::Catalog { name, .. } = &reference {
+            self.catalog.find(name)?;
+        }
+        Ok(reference)
     }
 
     /// The hub.

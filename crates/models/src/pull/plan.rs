@@ -1,97 +1,27 @@
-//! What a pull is going to fetch.
-
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+//! Finds what a pull is going to fetch.
 
 use loadmaster_gguf::{
     Header,
     memory::{Load, predict},
 };
-use serde::Serialize;
 
-use super::{PullOptions, Puller, head::Head, header};
+use super::{
+    PullOptions, Puller,
+    head::Head,
+    header,
+    planned::{Plan, PlannedFile},
+};
 use crate::{
     catalog::{CatalogModel, HubPlace},
     choice::{self, Budget, Candidate, Choice, candidates, choose},
     error::ModelsError,
     hub::{HubFile, Repo, sha256_in},
     job::{Job, Step},
-    manifest::{Facts, Kind, ModelName, RelativePath, Role, Source},
+    manifest::{Kind, ModelName, RelativePath, Role, Source},
     nearest::nearest,
     quantisation::Quantisation,
     reference::{Pick, Reference},
-    sha256::Sha256,
 };
-
-/// What a pull is going to fetch, and why that.
-#[derive(Debug, Clone, Serialize)]
-pub struct Plan {
-    /// What the model will be called.
-    pub name: ModelName,
-    /// What it is for.
-    pub kind: Kind,
-    /// What was asked for.
-    pub reference: String,
-    /// Its files: weights first, in order, then components.
-    pub files: Vec<PlannedFile>,
-    /// Bytes of all files of which the length is known.
-    pub bytes: u64,
-    /// What its header says.
-    pub facts: Facts,
-    /// Why this one, where there was a choice.
-    pub choice: Option<Choice>,
-    /// Settings that the catalog recommends.
-    pub recommended: BTreeMap<String, serde_json::Value>,
-    #[serde(skip)]
-    pub(super) header: Option<Header>,
-    /// What was read of the weights, in order.
-    #[serde(skip)]
-    pub(super) heads: Vec<Head>,
-    #[serde(skip)]
-    pub(super) repos: Vec<Repo>,
-}
-
-/// A file that is going to be fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedFile {
-    /// What it is to the model; nothing for weights.
-    pub role: Option<Role>,
-    /// Its path in the model's folder, or its name among the parts.
-    pub path: RelativePath,
-    /// Its address. May have secrets, if the user gave such a one.
-    #[serde(skip)]
-    pub url: String,
-    /// Its length in bytes, if that is known.
-    pub size: Option<u64>,
-    /// Its SHA-256, as the hub says it.
-    pub sha256: Option<Sha256>,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-impl Plan {
-    /// The model's header, of a split one merged, if it is GGUF: what an estimate is made of.
-    pub fn header(&self) -> Option<&Header> {
-        self.header.as_ref()
-    }
-
-    /// Writes what was read of the weights into `folder`, each file under its name; returns the first. So
-    /// whoever reads headers of files can read these, and nothing is fetched again.
-    pub fn save_heads(&self, folder: &Path) -> Result<Option<PathBuf>, ModelsError> {
-        let paths: Vec<PathBuf> = self.weights().map(|file| file.path.below(folder)).collect();
-        for (head, path) in self.heads.iter().zip(&paths) {
-            head.write(path)?;
-        }
-        Ok(paths.into_iter().next().filter(|_| !self.heads.is_empty()))
-    }
-
-    /// The weights.
-    pub fn weights(&self) -> impl Iterator<Item = &PlannedFile> {
-        self.files.iter().filter(|file| file.role.is_none())
-    }
-}
 
 /// What was found before any header was read.
 struct Found {

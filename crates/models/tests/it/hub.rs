@@ -30,6 +30,8 @@ pub(crate) struct Repository {
     /// Lets in those with this token.
     pub(crate) gate: Option<String>,
     pub(crate) licence: Option<String>,
+    /// Length that the list of files claims for each of them.
+    pub(crate) claims: Option<u64>,
 }
 
 /// What breaks.
@@ -43,6 +45,10 @@ pub(crate) struct Faults {
     pub(crate) wrong: bool,
     /// There is a pause after every 16 KiB.
     pub(crate) slow: bool,
+    /// Once so many bytes of files were sent, no more are until this is another.
+    pub(crate) hold_at: Option<u64>,
+    /// The content network ends every connection without a word.
+    pub(crate) down: bool,
 }
 
 #[derive(Debug, Default)]
@@ -209,11 +215,12 @@ fn tree(repository: &Repository, path: &str, query: &str, own: SocketAddr) -> St
     let start: usize = query.split("cursor=").nth(1).and_then(|at| at.parse().ok()).unwrap_or(0);
     let mut entries = vec![r#"{"type":"directory","path":"folder","oid":"0","size":0}"#.to_owned()];
     for (name, bytes) in &repository.files {
-        let mut entry = format!(r#"{{"type":"file","path":"{name}","size":{},"oid":"0""#, bytes.len());
+        let size = repository.claims.unwrap_or(bytes.len() as u64);
+        let mut entry = format!(r#"{{"type":"file","path":"{name}","size":{size},"oid":"0""#);
         // As on the hub, small text files have no hash of their own.
         if name != "README.md" {
             let hash = Sha256::of(bytes);
-            let _ = write!(entry, r#","lfs":{{"oid":"{hash}","size":{},"pointerSize":135}}"#, bytes.len());
+            let _ = write!(entry, r#","lfs":{{"oid":"{hash}","size":{size},"pointerSize":135}}"#);
         }
         entries.push(entry + "}");
     }
@@ -248,7 +255,7 @@ async fn file_answer(stream: &mut TcpStream, state: &State, head: &str, path: &s
         bytes.len(),
         last + 1 - first
     );
-    if stream.write_all(head.as_bytes()).await.is_err() {
+    if lock(&state.faults).down || stream.write_all(head.as_bytes()).await.is_err() {
         return false;
     }
     let faults = *lock(&state.faults);
@@ -263,6 +270,16 @@ async fn file_answer(stream: &mut TcpStream, state: &State, head: &str, path: &s
         state.cuts.fetch_add(1, Ordering::SeqCst);
     }
     for piece in body.chunks(16 * 1024) {
+        let holds = || {
+            let at = lock(&state.faults).hold_at;
+            at.is_some_and(|at| state.sent.load(Ordering::SeqCst) >= at)
+        };
+        while holds() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        if lock(&state.faults).down {
+            return false;
+        }
         if stream.write_all(piece).await.is_err() {
             return false;
         }

@@ -79,7 +79,7 @@ fn file(name: &str, bytes: Vec<u8>) -> (String, Vec<u8>) {
 
 /// Connections that break again and again.
 fn cuts() -> Faults {
-    Faults { cut_every: Some(3), cut_after: 1_500_000, wrong: false, slow: false }
+    Faults { cut_every: Some(3), cut_after: 1_500_000, wrong: false, slow: false, ..Faults::default() }
 }
 
 fn total(files: &[(String, Vec<u8>)]) -> u64 {

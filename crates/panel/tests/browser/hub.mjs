@@ -1,17 +1,26 @@
-// A server of one file that is slow, answers ranges, and cuts the first transfer in the middle.
+// A server of one file that is slow, answers ranges, cuts one transfer in the middle, and holds the rest back.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { basename } from "node:path";
 
-/** Bytes after which the first transfer is cut. */
+/** Bytes of all transfers after which the one that is at it is cut. */
 const CUT = 24 * 1024 * 1024;
+/** Bytes of all transfers after which nothing more comes until it goes on. */
+const HOLD = 56 * 1024 * 1024;
 /** Bytes that are sent at once, and the pause behind them in milliseconds. */
 const PIECE = 1024 * 1024;
 const PAUSE = 15;
 
+/** @returns {Promise<void>} */
+function pause() {
+  return new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+}
+
 export class Hub {
   #server;
+  #sent = 0;
+  #goesOn = false;
   cuts = 0;
   url = "";
 
@@ -40,19 +49,24 @@ export class Hub {
 
   /** @param {import("node:fs").ReadStream} file @param {import("node:http").ServerResponse} response */
   async #send(file, response) {
-    let sent = 0;
     for await (const piece of file) {
+      while (this.#sent >= HOLD && !this.#goesOn && !response.destroyed) await pause();
       if (response.destroyed) return;
       response.write(piece);
-      sent += piece.length;
-      if (sent >= CUT && this.cuts === 0) {
+      this.#sent += piece.length;
+      if (this.#sent >= CUT && this.cuts === 0) {
         this.cuts += 1;
         response.destroy();
         return;
       }
-      await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+      await pause();
     }
     response.end();
+  }
+
+  /** Sends what was held back. */
+  goOn() {
+    this.#goesOn = true;
   }
 
   close() {

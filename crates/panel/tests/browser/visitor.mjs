@@ -48,11 +48,11 @@ export class Visitor {
 
   /** Asks the daemon which parts of the panel's API it does not have. @param {import("./daemon.mjs").Daemon} daemon */
   async expectMissing(daemon) {
-    for (const path of ["/api/v1/models", "/api/v1/catalog", "/api/v1/binaries", "/api/v1/downloads", "/api/v1/jobs", "/api/v1/system", "/api/v1/logs/daemon"]) {
+    for (const path of ["/api/v1/models", "/api/v1/catalog", "/api/v1/jobs", "/api/v1/system", "/api/v1/logs/daemon"]) {
       const { status } = await fetch(`${daemon.url}${path}`);
       if (status === 404) this.missing.push(path);
     }
-    const events = await fetch(`${daemon.url}/api/v1/events?topics=memory,downloads,jobs,library,builds,logs,settings`);
+    const events = await fetch(`${daemon.url}/api/v1/events?topics=library`);
     if (events.status === 400) this.missing.push("/api/v1/events?topics=");
     await events.body?.cancel();
     if (this.missing.length > 0) console.log(`this daemon does not offer: ${this.missing.join(", ")}`);

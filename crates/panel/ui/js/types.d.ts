@@ -69,6 +69,6 @@ export interface Plan {
   devices: DeviceEstimate[]; shortages: Shortage[]; leaving: { instance: string; model: string | null; requests: number | null }[];
   lacking: Shortage[]; holds: string[];
 }
-export interface Build { id: string; version: string | null; variant: any; origin: any; installed?: boolean; proven: any; rejected: { why: string; remedy: string | null } | null }
+export interface Build { id: string; version: string | null; variant: any; origin: any; installed?: boolean; suitable?: boolean; proven: any; rejected: { why: string; remedy: string | null } | null }
 export interface Server { server: string; active: string | Build | null; builds: Build[] }
 export interface LogLine { source: string; model: string | null; level: "error" | "warn" | "info" | "debug"; at_ms: number; line: string; n?: number }

@@ -26,11 +26,11 @@ pub(crate) async fn execute(args: BinariesArgs, config: &Config) -> Result<ExitC
         BinariesCommand::Prune(prune) => pruned(&prune, &library).await?,
         BinariesCommand::Remove(remove) => {
             let removed =
-                library.remove(program_of(&library, &remove.build).await?, &remove.build, &nobody).await?;
+                library.remove(program_of(&library, &remove.build)?, &remove.build, &nobody).await?;
             print(&format!("removed {}: {} are free again\n", remove.build, Bytes(removed.bytes)))?;
         }
         BinariesCommand::Pin(pin) => {
-            let program = program_of(&library, &pin.build).await?;
+            let program = program_of(&library, &pin.build)?;
             library.pin(program, &pin.build, &nobody).await?;
             print(&format!("{} is used from now on, whatever is installed\n", pin.build))?;
         }
@@ -76,14 +76,8 @@ fn request(args: &InstallArgs, config: &Config) -> Result<Request, Failed> {
 }
 
 /// The program of an installed build: of the one that is meant most, if there is no such build.
-async fn program_of(library: &Library, build: &str) -> Result<Program, Failed> {
-    let host = builds::host().await?;
-    for program in Program::ALL {
-        if library.list(program, &host)?.installed.iter().any(|installed| installed.build == build) {
-            return Ok(program);
-        }
-    }
-    Ok(Program::Llama)
+fn program_of(library: &Library, build: &str) -> Result<Program, Failed> {
+    Ok(library.program_of(build)?.unwrap_or(Program::Llama))
 }
 
 async fn pruned(args: &PruneArgs, library: &Library) -> Result<(), Failed> {
@@ -102,7 +96,7 @@ async fn pruned(args: &PruneArgs, library: &Library) -> Result<(), Failed> {
 async fn verified(args: &VerifyBuildsArgs, library: &Library) -> Result<ExitCode, Failed> {
     let host = builds::host().await?;
     let programs = match &args.build {
-        Some(build) => vec![program_of(library, build).await?],
+        Some(build) => vec![program_of(library, build)?],
         None => Program::ALL.to_vec(),
     };
     let mut all: Vec<Verified> = Vec::new();

@@ -9,6 +9,7 @@ use std::{
 use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting};
 use loadmaster_core::async_trait;
 use loadmaster_gateway::{Guard, Options, Reloaded, Reloads};
+use loadmaster_models::{Budget, Plan};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::{
     commands::pull,
     config::Config,
     engine,
-    library::{self, blocking},
+    library::{self, blocking, rested},
 };
 
 /// The configuration as it holds now: it is read again, and changed over the API.
@@ -48,6 +49,14 @@ impl Program for Serving {
 
     async fn puller(&self) -> Result<loadmaster_models::Puller, ApiError> {
         Ok(pull::puller(&self.config()).await?)
+    }
+
+    async fn budget(&self) -> Result<Budget, ApiError> {
+        Ok(rested::budget(&self.config()).await?)
+    }
+
+    async fn shortage(&self, plan: &Plan, budget: Budget) -> Result<Option<String>, ApiError> {
+        Ok(pull::shortage(plan, budget, &self.config()).await?)
     }
 
     async fn reload(&self) -> Result<Reloaded, ApiError> {

@@ -13,6 +13,7 @@ use std::{
 
 use loadmaster_binaries::Program;
 use loadmaster_control::DaemonLog;
+use loadmaster_core::Programs;
 use loadmaster_gateway::JobsOptions;
 use loadmaster_orchestrator::ThisMachine;
 use tokio::{
@@ -46,7 +47,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
         builds::ready(config, program, false).await?;
     }
     let machine = Arc::new(ThisMachine::new());
-    let orchestrator = engine::start_on(config, machine.clone())?;
+    let programs = Programs::new(builds::programs(config));
+    let orchestrator = engine::start_with(config, machine.clone(), programs.clone())?;
     let (files, flags) = (args.models, args.load.settings());
     let offered = reload::offered(&files, &flags, config).await?;
     // A mistake is told now, and not to the first client.
@@ -70,8 +72,17 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
         .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
         .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
-    let reloader =
-        Reloader { orchestrator: orchestrator.clone(), begun, config, current, offered, holds, files, flags };
+    let reloader = Reloader {
+        orchestrator: orchestrator.clone(),
+        programs,
+        begun,
+        config,
+        current,
+        offered,
+        holds,
+        files,
+        flags,
+    };
     let (gone, terminal_gone) = oneshot::channel();
     tokio::spawn(reloader.run(calls, hangups, gone));
     let router = loadmaster_gateway::router_with(orchestrator.clone(), options)

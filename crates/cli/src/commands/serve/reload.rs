@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::PoisonError};
 
-use loadmaster_core::{Event, Settings};
+use loadmaster_core::{Event, Programs, Settings};
 use loadmaster_gateway::{ReloadCall, ReloadRefused, Reloaded};
 use loadmaster_models::Hold;
 use loadmaster_orchestrator::Orchestrator;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{control::Current, watch::FileWatch};
 use crate::{
-    Failed,
+    Failed, builds,
     commands::{Hangup, hangups::Hangups},
     config::Config,
     engine, library,
@@ -20,6 +20,8 @@ use crate::{
 /// Keeps a running orchestrator to the configuration.
 pub(super) struct Reloader {
     pub(super) orchestrator: Orchestrator,
+    /// Where backends look for their programs.
+    pub(super) programs: Programs,
     /// As the program was begun with it: what needs a restart is compared with this.
     pub(super) begun: Config,
     /// As it holds now.
@@ -103,6 +105,8 @@ impl Reloader {
     async fn try_reload(&mut self) -> Result<Reloaded, Failed> {
         let config = self.config.again()?;
         engine::check_sections(&config)?;
+        // Another build may be used by now. Which sections name a program holds as it was at the start.
+        self.programs.replace(builds::programs(&self.begun));
         let offered = offered(&self.files, &self.flags, &config).await?;
         let offered = checked(&self.orchestrator, offered, &self.offered).await?;
         let difference = Difference::between(&self.offered, &offered);

@@ -2,7 +2,7 @@
 
 /** @import { ApiProblem } from "../types.js" */
 import { html, useId, useState } from "../lib.js";
-import { bytes, percent } from "../pure/format.js";
+import { bytes } from "../pure/format.js";
 import { Problem } from "../state/api.js";
 import { Icon } from "./icon.js";
 
@@ -88,7 +88,7 @@ export function Progress({ label, share, tone = "c-new", slim }) {
   const filled = known ? Math.min(1, Math.max(0, share)) : 0;
   return html`<div class=${`bar ${slim ? "slim" : ""}`} role="progressbar" aria-label=${label}
     aria-valuemin="0" aria-valuemax="100" aria-valuenow=${known ? Math.round(filled * 100) : undefined}>
-    <i class=${tone} style=${{ width: percent(filled) }}></i>
+    <i class=${tone} style=${{ width: `${filled * 100}%` }}></i>
   </div>`;
 }
 

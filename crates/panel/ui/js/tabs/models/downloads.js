@@ -29,9 +29,11 @@ function OneTask({ task }) {
     task.eta_ms !== null && task.state === "running" ? `${duration(task.eta_ms)} left` : "",
   ];
   const over = ["done", "failed", "cancelled"].includes(task.state);
-  const act = async (/** @type {string} */ method, /** @type {string} */ to) => {
+  // What does not fit here may be for another machine, or for other settings.
+  const unfit = task.state === "failed" && task.error?.code === "insufficient_memory";
+  const act = async (/** @type {string} */ method, /** @type {string} */ to, /** @type {unknown} */ body = undefined) => {
     setProblem(null);
-    const told = await ask(method, to);
+    const told = await ask(method, to, body);
     const next = new Map(downloads.peek());
     if (told?.id) next.set(told.id, told);
     else if (method === "DELETE") next.delete(task.id);
@@ -40,8 +42,9 @@ function OneTask({ task }) {
   return html`<li class="stack tight inner">
     <div class="row between"><span class="row"><b class="wrap">${task.model ?? task.source}</b><${Badge} tone=${tone}>${word}<//></span>
       <span class="row">
-        ${task.state === "running" || task.state === "queued" ? html`<${Action} class="slim ghost" icon="pause" run=${() => act("POST", `${path}/pause`)} onError=${failed}>Pause<//>` : null}
-        ${task.state === "paused" || task.state === "failed" ? html`<${Action} class="slim" icon="play" run=${() => act("POST", `${path}/resume`)} onError=${failed}>Resume<//>` : null}
+        ${task.kind !== "verify" && ["running", "queued", "verifying"].includes(task.state) ? html`<${Action} class="slim ghost" icon="pause" run=${() => act("POST", `${path}/pause`)} onError=${failed}>Pause<//>` : null}
+        ${unfit ? html`<${Action} class="slim" icon="download" run=${() => act("POST", `${path}/resume`, { anyway: true })} onError=${failed}>Download all the same<//>` : null}
+        ${task.state === "paused" || (task.state === "failed" && !unfit) ? html`<${Action} class="slim" icon="play" run=${() => act("POST", `${path}/resume`)} onError=${failed}>Resume<//>` : null}
         <${Action} class="slim ghost" icon="close" run=${() => act("DELETE", path)} onError=${failed}>${over ? "Dismiss" : "Cancel"}<//>
       </span></div>
     ${!over && html`<${Progress} label=${`Download of ${task.model ?? task.source}`} share=${share} tone=${task.state === "verifying" ? "c-good" : "c-new"} />`}

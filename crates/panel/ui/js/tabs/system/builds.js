@@ -2,7 +2,7 @@
 
 /** @import { Build, Server } from "../../types.js" */
 import { html, useEffect, useState } from "../../lib.js";
-import { Action, Badge, Card, Empty, ErrorNote, NotHere, Note, Progress } from "../../parts/basics.js";
+import { Action, Badge, Card, Empty, ErrorNote, NotHere, Progress } from "../../parts/basics.js";
 import { ask, problemOf, segment } from "../../state/api.js";
 import { builds, installs } from "../../state/store.js";
 
@@ -55,18 +55,20 @@ function OneServer({ server, act, onError }) {
       <tbody>${server.builds.map((build) => html`<tr key=${build.id}>
         <td><b>${build.version ?? build.id}</b></td><td>${text(build.variant)}</td><td class="muted">${text(build.origin)}</td><td>${state(build, server)}</td>
         <td class="r"><span class="row end">
-          ${build.installed === false && html`<${Action} icon="download" class="slim ghost icon-only" label=${`Install ${named(build)}`} run=${() => act("POST", "/api/v1/binaries/install", { server: server.server, build: build.id })} onError=${onError} />`}
+          ${build.installed === false && build.suitable !== false && html`<${Action} icon="download" class="slim ghost icon-only" label=${`Install ${named(build)}`} run=${() => act("POST", "/api/v1/binaries/install", { server: server.server, build: build.id })} onError=${onError} />`}
           ${build.installed !== false && html`<${Action} icon="shield" class="slim ghost icon-only" label=${`Verify ${named(build)}`} run=${() => act("POST", `/api/v1/binaries/${segment(build.id)}/verify`)} onError=${onError} />`}
           ${build.installed !== false && active?.id !== build.id && html`<${Action} icon="trash" class="slim ghost danger icon-only" label=${`Remove ${named(build)}`} run=${() => act("DELETE", `/api/v1/binaries/${segment(build.id)}`)} onError=${onError} />`}
         </span></td>
       </tr>`)}</tbody>
     </table></div>`}
-    ${rejected.map((build) => html`<${Note} key=${build.id} tone="warn"><p>${named(build)} was rejected: ${build.rejected?.why}</p>${build.rejected?.remedy && html`<p>${build.rejected.remedy}</p>`}<//>`)}
+    ${rejected.length > 0 && html`<details><summary>Why ${rejected.length} of them ${rejected.length === 1 ? "is" : "are"} not used</summary><ul class="stack tight">${rejected.map((build) => html`<li key=${build.id} class="small wrap">
+      <b>${named(build)}</b>: ${build.rejected?.why}.${build.rejected?.remedy && html` <span class="muted">${build.rejected.remedy}</span>`}</li>`)}</ul></details>`}
   </div>`;
 }
 
 /** @param {Build} build @param {Server} server */
 function state(build, server) {
+  if (build.suitable === false) return html`<${Badge}>not for this machine<//>`;
   if (build.rejected) return html`<${Badge} tone="bad">rejected<//>`;
   if (inUse(server)?.id === build.id) return html`<${Badge} tone="good">in use<//>`;
   if (build.installed === false) return html`<${Badge}>not installed<//>`;
