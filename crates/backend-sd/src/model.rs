@@ -4,7 +4,7 @@ use std::path::Path;
 
 use loadmaster_checkpoint::{
     CheckpointError, Family, Parts, Role, Runs,
-    memory::{self, Ask, Basis, Gpu, PhaseMemory},
+    memory::{self, Ask, Basis, Gpu, PhaseMemory, Source},
 };
 use loadmaster_core::{BackendError, DeviceEstimate, DeviceId, Estimate, EstimateSource};
 use loadmaster_gguf::TensorType;
@@ -104,6 +104,7 @@ impl ModelFiles {
             vae_conv_direct: savings.vae_conv_direct,
             weight_type: settings.weight_type.as_deref().and_then(tensor_type),
             loras: settings.lora_bytes,
+            source: if settings.edits { Source::Picture } else { Source::Text },
             gpu,
             ..Ask::of_pixels(settings.pixels)
         };

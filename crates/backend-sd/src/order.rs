@@ -247,6 +247,7 @@ pub(crate) mod tests {
             family: "Ovis".into(),
             mode: Mode::OneShot,
             pixels: 512 * 512,
+            edits: false,
             savings: Savings::default(),
             weight_type: None,
             threads: 2,

@@ -18,6 +18,7 @@ pub(crate) fn plan(asked: Asked, model: &ModelFiles, machine: &Machine, device: 
         family: model.family.name().to_owned(),
         mode: asked.mode.unwrap_or(Mode::Resident),
         pixels: asked.pixels.unwrap_or(native),
+        edits: asked.edits,
         savings: asked.savings,
         weight_type: asked.weight_type,
         threads: asked.threads.unwrap_or_else(|| threads(machine)),

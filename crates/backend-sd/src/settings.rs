@@ -68,6 +68,9 @@ pub struct Settings {
     pub mode: Mode,
     /// The largest image that memory is reserved for, in pixels.
     pub pixels: u64,
+    /// Whether memory is reserved for images that begin with a picture, which is encoded first.
+    #[serde(default)]
+    pub edits: bool,
     /// Ways to use less memory.
     #[serde(flatten)]
     pub savings: Savings,
@@ -112,6 +115,7 @@ pub(crate) struct Asked {
     /// `None` for `auto`.
     pub(crate) mode: Option<Mode>,
     pub(crate) pixels: Option<u64>,
+    pub(crate) edits: bool,
     pub(crate) savings: Savings,
     pub(crate) weight_type: Option<String>,
     pub(crate) threads: Option<u32>,
@@ -125,10 +129,11 @@ pub(crate) struct Asked {
     pub(crate) start_timeout: Option<u64>,
 }
 
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "components",
     "mode",
     "pixels",
+    "edits",
     "flash_attention",
     "vae_tiling",
     "vae_conv_direct",
@@ -187,6 +192,7 @@ impl Asked {
     fn switch(&mut self, name: &str, value: &Value) -> Result<(), BackendError> {
         let savings = &mut self.savings;
         let switch = match name {
+            "edits" => &mut self.edits,
             "flash_attention" => &mut savings.flash_attention,
             "vae_tiling" => &mut savings.vae_tiling,
             "vae_conv_direct" => &mut savings.vae_conv_direct,

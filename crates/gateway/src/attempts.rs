@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout};
 use crate::{
     ApiError, Gateway,
     exchange::{self, Answer, Exchange},
-    images,
+    images::{self, Reach},
     stream::{self, Passage},
 };
 
 /// How often a request is sent at most: one that its servers die of shall not kill them for ever.
 const SENDS: u32 = 3;
 
-/// How long a server may stay that was started for smaller images: until its next plan is made.
+/// How long a server may stay that was started for less: until its next plan is made.
 const CHANGE: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether it has gone.
@@ -44,9 +44,9 @@ pub(crate) struct Attempts {
     lost: Option<ApiError>,
     /// The head of the answer, and the lease on the server that it is from.
     sent: Option<(Answer, Lease)>,
-    /// How large an image its server must have been started for, in pixels.
-    pixels: Option<u64>,
-    /// The server that was started for smaller ones, and until when it has to have gone.
+    /// What its server must have been started for.
+    need: Option<Arc<Reach>>,
+    /// The server that was started for less, and until when it has to have gone.
     outgrown: Option<(Instance, Instant)>,
 }
 
@@ -63,14 +63,14 @@ impl Attempts {
             sends: 0,
             lost: None,
             sent: None,
-            pixels: None,
+            need: None,
             outgrown: None,
         }
     }
 
-    /// Waits for a server that was started for images of so many pixels.
-    pub(crate) fn with_pixels(self, pixels: Option<u64>) -> Self {
-        Self { pixels, ..self }
+    /// Waits for a server that was started for images like these.
+    pub(crate) fn with_need(self, need: Arc<Reach>) -> Self {
+        Self { need: Some(need), ..self }
     }
 
     /// Waits for a server. Dropping the future keeps the place.
@@ -78,7 +78,7 @@ impl Attempts {
         loop {
             self.leave_the_outgrown().await;
             let lease = self.granted().await?;
-            if !images::outgrown(&lease, self.pixels) {
+            if !self.need.as_deref().is_some_and(|need| images::outgrown(&lease, *need)) {
                 return Ok(lease);
             }
             let until = self.outgrown.take().map_or_else(|| Instant::now() + CHANGE, |(_, until)| until);
@@ -89,7 +89,7 @@ impl Attempts {
         }
     }
 
-    /// A server that was started for smaller images goes as soon as its next plan was made: a place behind that.
+    /// A server that was started for less goes as soon as its next plan was made: a place behind that.
     async fn leave_the_outgrown(&mut self) {
         if let Some((instance, _)) = self.outgrown.as_ref().filter(|_| self.place.is_answered()) {
             // Its end, or a moment in which somebody else may be served.
@@ -176,9 +176,9 @@ impl Attempts {
     }
 }
 
-/// The model was changed for a larger image, and its server did not go.
+/// The model was changed for other images, and its server did not go.
 fn unchanged(model: &str) -> ApiError {
-    let message = format!("'{model}' could not be loaded again for images of this size");
+    let message = format!("'{model}' could not be loaded again for images like this");
     let remedy = "Ask for a smaller image, or raise the model's setting `pixels`.";
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "insufficient_memory", message, remedy)
 }

@@ -120,6 +120,8 @@ struct Gateway {
     jobs: Option<Arc<Jobs>>,
     /// One model is changed at a time: two that read and write at once would undo each other.
     changes: Mutex<()>,
+    /// What the models of images were raised to.
+    reaches: images::Reaches,
     /// What events tell of on request.
     topics: Topics,
 }
@@ -208,6 +210,7 @@ fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>)
         reloads: options.reloads,
         jobs,
         changes: Mutex::default(),
+        reaches: images::Reaches::default(),
         topics,
     });
     Router::new()

@@ -1,7 +1,7 @@
 //! `/v1/images/...`: images, on the same road as every other request.
 
 mod asked;
-mod pixels;
+mod reach;
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     asked::{Asked, read_json},
-    pixels::outgrown,
+    reach::{Reach, Reaches, outgrown},
 };
 use crate::{
     ApiError, Gateway,
@@ -55,7 +55,7 @@ async fn answered(gateway: Arc<Gateway>, task: Task, request: Request) -> Result
 /// Sends a request on its road. The answer is the instance's own; or a stream that begins before it, where the
 /// request asks for a stream.
 pub(crate) async fn begun(gateway: Arc<Gateway>, asked: Asked, wish: Wish) -> Result<Response, ApiError> {
-    let pixels = pixels::raised_for(&gateway, &asked.model, &asked.request).await?;
+    let need = reach::raised_for(&gateway, &asked.model, &asked.request).await?;
     let streams = asked.request.stream;
     let exchange = Exchange {
         model: asked.model,
@@ -64,7 +64,7 @@ pub(crate) async fn begun(gateway: Arc<Gateway>, asked: Asked, wish: Wish) -> Re
         headers: Exchange::json(),
         body: asked.body,
     };
-    waiting::answered(Attempts::begin(gateway, exchange, wish).with_pixels(pixels), streams).await
+    waiting::answered(Attempts::begin(gateway, exchange, wish).with_need(need), streams).await
 }
 
 /// Whose capabilities are asked for.
@@ -84,7 +84,7 @@ pub(crate) async fn capabilities(
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
     })?;
     let model = asked::model(&gateway, model).await?;
-    pixels::kind_of(&gateway, &model).await?;
+    reach::kind_of(&gateway, &model).await?;
     let exchange = Exchange {
         model,
         method: Method::GET,

@@ -227,6 +227,47 @@ async fn a_larger_image_has_more_memory_reserved() {
 }
 
 #[tokio::test]
+async fn an_edit_has_memory_reserved_and_what_was_raised_is_forgotten_with_the_instance() {
+    let studio = Studio::open(QUICK, None).await;
+    let reserved = async || {
+        let plan = studio.orchestrator.configured("colour").await.unwrap().plan.unwrap();
+        (plan.settings["pixels"].as_u64().unwrap(), plan.settings["edits"] == true, studio.painters.starts())
+    };
+    let (native, large) = (256 * 256, 512 * 512);
+    let answer = generate(&studio, &json!({ "prompt": "a" })).await;
+    assert_eq!((answer.0, reserved().await), (StatusCode::OK, (native, false, 1)));
+    let picture = &answer.1["data"][0]["b64_json"];
+    let edit = json!({ "prompt": "a", "image": picture, "size": "512x512" });
+    let (status, told) = studio.json("POST", "/v1/images/edits", &edit).await;
+    assert_eq!((status, reserved().await), (StatusCode::OK, (large, true, 2)), "{told}");
+    // It runs, and keeps what it has.
+    assert_eq!(generate(&studio, &json!({ "prompt": "a" })).await.0, StatusCode::OK);
+    assert_eq!(reserved().await, (large, true, 2));
+    studio.orchestrator.stop("colour").await.unwrap();
+    assert_eq!(generate(&studio, &json!({ "prompt": "a" })).await.0, StatusCode::OK);
+    assert_eq!(reserved().await, (native, false, 3));
+    // Whoever is on the way counts, whoever of them is the last to come.
+    studio.orchestrator.stop("colour").await.unwrap();
+    let (small, large_again) = (json!({ "prompt": "a" }), json!({ "prompt": "a", "size": "512x512" }));
+    let all =
+        tokio::join!(generate(&studio, &small), generate(&studio, &large_again), generate(&studio, &small));
+    assert_eq!([all.0.0, all.1.0, all.2.0], [StatusCode::OK; 3], "{all:?}");
+    assert_eq!((reserved().await.0, reserved().await.1), (large, false));
+}
+
+#[tokio::test]
+async fn what_somebody_else_changed_is_kept() {
+    let studio = Studio::open(QUICK, None).await;
+    assert_eq!(generate(&studio, &json!({ "prompt": "a", "size": "512x512" })).await.0, StatusCode::OK);
+    studio.orchestrator.stop("colour").await.unwrap();
+    let now = studio.orchestrator.configured("colour").await.unwrap();
+    let own = now.request.with("pixels", 384 * 384);
+    studio.orchestrator.update(own.clone(), now.rules).await.unwrap();
+    assert_eq!(generate(&studio, &json!({ "prompt": "a" })).await.0, StatusCode::OK);
+    assert_eq!(studio.orchestrator.configured("colour").await.unwrap().request, own);
+}
+
+#[tokio::test]
 async fn a_model_that_is_not_loaded_is_loaded_for_the_size_at_once() {
     let studio = Studio::open(QUICK, None).await;
     assert_eq!(generate(&studio, &json!({ "prompt": "a", "size": "512x512" })).await.0, StatusCode::OK);

@@ -157,6 +157,8 @@ impl Backend for Painters {
         let mut plan = LaunchPlan::new(self.id(), request.model.clone());
         let pixels = request.settings.get("pixels").and_then(Value::as_u64).unwrap_or(NATIVE);
         plan.settings.insert("pixels".to_owned(), pixels.into());
+        let edits = request.settings.get("edits").is_some_and(|edits| *edits == true);
+        plan.settings.insert("edits".to_owned(), edits.into());
         Ok(plan)
     }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use loadmaster_binaries::Program;
 use loadmaster_core::ModelKind;
-use loadmaster_images::{ImageRequest, Size};
+use loadmaster_images::ImageRequest;
 use loadmaster_orchestrator::Orchestrator;
 
 use self::{asked::Asked, files::Files, result::Made, shown::Shown};
@@ -28,8 +28,10 @@ use crate::{
     offered::{self, Offer},
 };
 
-/// The setting of image models that says how large an image memory is reserved for, in pixels.
+/// The settings of image models that say how large an image memory is reserved for, in pixels, and whether it may begin
+/// with a picture.
 const PIXELS: &str = "pixels";
+const EDITS: &str = "edits";
 
 pub(crate) async fn execute(args: ImageArgs, config: &Config) -> Result<ExitCode, Failed> {
     // What can be wrong is found before anything is fetched or started.
@@ -39,7 +41,7 @@ pub(crate) async fn execute(args: ImageArgs, config: &Config) -> Result<ExitCode
         let cause = format!("The model '{}' makes no images", offer.request.model.id);
         return Err(Failed::usage(cause).remedy("`loadmaster run` chats with it."));
     }
-    reserve(&mut offer, request.size);
+    reserve(&mut offer, &request);
     // Held to the end, so that nobody removes it meanwhile.
     let _holds = library::hold([&offer], config).await?;
     // From now on heard here: whatever moment it comes at, servers are ended and nothing half is left.
@@ -60,9 +62,12 @@ pub(crate) async fn execute(args: ImageArgs, config: &Config) -> Result<ExitCode
     outcome.map_err(|failed| failed.with_logs_in(&config.folders.logs))
 }
 
-/// Memory for an image of that size, where the configuration does not say more: so it is planned once.
-fn reserve(offer: &mut Offer, size: Option<Size>) {
-    let Some(size) = size else { return };
+/// Memory for that image, where the configuration does not say more: so it is planned once.
+fn reserve(offer: &mut Offer, request: &ImageRequest) {
+    if request.has_input() {
+        offer.request.settings.insert(EDITS.to_owned(), true.into());
+    }
+    let Some(size) = request.size else { return };
     let pixels = u64::from(size.width) * u64::from(size.height);
     let slot = offer.request.settings.entry(PIXELS.to_owned()).or_insert(pixels.into());
     if slot.as_u64().is_some_and(|reserved| reserved < pixels) {
