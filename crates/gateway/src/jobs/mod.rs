@@ -16,7 +16,7 @@
 //! there. It lives on when its client leaves. What has ended is kept on disk for a day, and outlives a restart; a
 //! job that was not done when the program ended has failed with `interrupted`.
 //!
-//! Limits: two programs must not share a folder of jobs.
+//! One program has the folder at a time: a second one is refused when it starts.
 
 mod events;
 mod finish;
@@ -90,7 +90,7 @@ impl JobsOptions {
 #[non_exhaustive]
 pub enum JobsError {
     /// Their folder cannot be used.
-    #[error("The jobs in {} cannot be read: {source}. Make it a folder that you may write to", folder.display())]
+    #[error("The jobs in {} cannot be kept: {source}. It must be a folder that you may write to, and this program's alone", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,

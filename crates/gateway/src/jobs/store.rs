@@ -1,10 +1,11 @@
 //! The folder of the jobs: one folder for each, with `job.json` and its images.
 //!
 //! A file is written beside its place and renamed, so that none is ever half there. A job's images are written
-//! before the record that names them.
+//! before the record that names them. One program has the folder at a time: another one would take its jobs for
+//! those of a program that died. What cannot be read is left where it is, and told.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -16,9 +17,14 @@ const RECORD: &str = "job.json";
 /// What the name of a file ends with that is being written.
 const UNFINISHED: &str = ".part";
 
+/// The file by which one program keeps the others out. It is empty, and stays.
+const LOCK: &str = ".lock";
+
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
+    /// Held by being open. The system takes it back when the program ends, however it ends.
+    _lock: File,
 }
 
 impl Store {
@@ -27,10 +33,19 @@ impl Store {
         private(folder)?;
         // Whether it can be read is to be known now.
         fs::read_dir(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                let message = "another Loadmaster uses them; end it, or start this one with another --home";
+                Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
-    /// All that can be read. What cannot is removed: it is half a job, or somebody has changed it.
+    /// All that can be read. What cannot is left as it is: a disk may have failed for a moment, or a newer version
+    /// may have written it.
     pub(crate) fn records(&self) -> Vec<Record> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -38,14 +53,16 @@ impl Store {
         for id in names.filter(|name| is_id(name)) {
             match self.read(&id) {
                 Ok(record) if record.id == id => records.push(record),
-                Ok(_) => self.remove(&id),
-                Err(error) => {
-                    tracing::warn!(job = id, %error, "a job cannot be read, and is removed");
-                    self.remove(&id);
-                }
+                Ok(_) => self.leave(&id, "it is the record of another job"),
+                Err(error) => self.leave(&id, &error.to_string()),
             }
         }
         records
+    }
+
+    fn leave(&self, id: &str, cause: &str) {
+        let folder = self.folder.join(id);
+        tracing::warn!(folder = %folder.display(), cause, "a job cannot be read, and is left; remove it if you do not need it");
     }
 
     fn read(&self, id: &str) -> io::Result<Record> {

@@ -224,7 +224,13 @@ async fn jobs_outlive_a_restart() {
     let studio = open(ENDLESS, folder.path()).await;
     let running = submit(&studio, &json!({ "prompt": "a" })).await;
     until(|| studio.painters.painting() == 1).await;
-    // Another program would not share its folder; here the first one is as good as dead.
+    let options =
+        || loadmaster_gateway::Options::default().with_jobs(JobsOptions::new(folder.path().join("jobs")));
+    let shared = loadmaster_gateway::router_with(studio.orchestrator.clone(), options()).unwrap_err();
+    assert!(shared.to_string().contains("another Loadmaster uses them"), "{shared}");
+    // The system gives back the lock of a program that died; this one lives, so its lock is taken away.
+    let dies = || std::fs::remove_file(folder.path().join("jobs/.lock")).unwrap();
+    dies();
     let next = open(QUICK, folder.path()).await;
     let told = get(&next, &running).await;
     assert_eq!((&told["state"], &told["error"]["code"]), (&json!("failed"), &json!("interrupted")));
@@ -232,6 +238,7 @@ async fn jobs_outlive_a_restart() {
     reaches(&next, &done, "completed").await;
     let before = get(&next, &format!("{done}/result")).await;
 
+    dies();
     let last = open(QUICK, folder.path()).await;
     assert_eq!(get(&last, &format!("{done}/result")).await, before);
     assert_eq!(get(&last, &running).await["error"]["code"], "interrupted");
@@ -239,7 +246,7 @@ async fn jobs_outlive_a_restart() {
 }
 
 #[tokio::test]
-async fn half_a_job_on_disk_is_removed_and_strangers_are_left_alone() {
+async fn what_cannot_be_read_and_what_is_no_job_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = folder.path().join("jobs");
     let (half, stranger) = (jobs.join("0123456789abcdef0123456789abcdef"), jobs.join("holiday"));
@@ -248,7 +255,8 @@ async fn half_a_job_on_disk_is_removed_and_strangers_are_left_alone() {
     std::fs::create_dir_all(&stranger).unwrap();
     let studio = open(QUICK, folder.path()).await;
     assert_eq!(get(&studio, JOBS).await["data"], json!([]));
-    assert!(!half.exists() && stranger.exists());
+    assert_eq!(std::fs::read_to_string(half.join("job.json")).unwrap(), "{");
+    assert!(stranger.exists());
 }
 
 #[tokio::test]
