@@ -1,6 +1,7 @@
 //! What the command understands.
 
 mod builds;
+mod following;
 mod hold;
 mod image;
 mod library;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         BinariesArgs, BinariesCommand, CatalogArgs, DoctorArgs, InstallArgs, ListBuildsArgs, PruneArgs,
         SourceArg, VerifyBuildsArgs,
     },
+    following::EventsArgs,
     hold::{BudgetArgs, HoldArgs},
     image::ImageArgs,
     library::{GcArgs, ImportArgs, ListArgs, PullArgs, RmArgs, ShowArgs, VerifyArgs},
@@ -213,6 +215,8 @@ pub(crate) enum Command {
     Stop(StopArgs),
     /// Show what Loadmaster or the server of a model writes down, and follow it
     Logs(LogsArgs),
+    /// Follow what happens in a running `loadmaster serve`
+    Events(EventsArgs),
     /// Open the control panel of a running `loadmaster serve` in your browser
     Panel(PanelArgs),
     /// Show how a running `loadmaster serve` is set up and why, or change it
@@ -251,6 +255,7 @@ impl Command {
             Self::Budget(budget) => &budget.listen,
             Self::Hold(hold) => &hold.listen,
             Self::Logs(logs) => &logs.listen,
+            Self::Events(events) => &events.listen,
             Self::Settings(settings) => &settings.listen,
             Self::Doctor(doctor) => &doctor.listen,
             _ => return ListenArgs::default(),

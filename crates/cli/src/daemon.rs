@@ -1,6 +1,7 @@
 //! How to talk to a running `loadmaster serve`.
 
 mod events;
+mod following;
 
 use std::{fmt::Write as _, net::SocketAddr};
 
@@ -8,7 +9,10 @@ use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use self::events::Events;
+pub(crate) use self::{
+    events::{Events, Told},
+    following::{Following, Heard},
+};
 use crate::{Failed, config::Config};
 
 /// Asks the Loadmaster that listens where the configuration says; returns the body of its answer.

@@ -83,6 +83,9 @@ fn execute(command: Command, config: &Config, log: &DaemonLog) -> Result<ExitCod
         Command::Stop(stop) => on_runtime(commands::stop::execute(stop, config)),
         Command::Reload(reload) => on_runtime(commands::reload::execute(reload, config)),
         Command::Logs(logs) => on_runtime(commands::until_interrupted(commands::logs::execute(logs, config))),
+        Command::Events(events) => {
+            on_runtime(commands::until_interrupted(commands::events::execute(events, config)))
+        }
         Command::Panel(panel) => {
             on_runtime(commands::until_interrupted(commands::panel::execute(panel, config)))
         }

@@ -117,7 +117,8 @@ impl Listener {
             for notice in news {
                 self.last = Some(notice.id);
                 // What happens can always be shown: its keys are strings.
-                let data = serde_json::to_value(&notice.event).unwrap_or_default();
+                let mut data = serde_json::to_value(&notice.event).unwrap_or_default();
+                data["at_ms"] = notice.at_ms.into();
                 let name = data["event"].as_str().unwrap_or("event").to_owned();
                 self.add(&name, notice.id, &data);
             }

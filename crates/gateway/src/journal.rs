@@ -88,7 +88,7 @@ mod tests {
             Journal { kept: Mutex::default(), latest: watch::Sender::default(), counts: Counts::default() };
         for id in ids {
             let event = Event::Refused { model: "a".to_owned(), cause: "b".to_owned() };
-            journal.add(Notice { id, event });
+            journal.add(Notice { id, at_ms: 0, event });
         }
         journal
     }
@@ -115,7 +115,11 @@ mod tests {
         journal.kept().clear();
         assert_eq!(after(&journal, 8), None);
         assert_eq!(after(&journal, 9), Some(vec![]));
-        journal.add(Notice { id: 12, event: Event::Refused { model: "a".into(), cause: "b".into() } });
+        journal.add(Notice {
+            id: 12,
+            at_ms: 0,
+            event: Event::Refused { model: "a".into(), cause: "b".into() },
+        });
         assert_eq!(after(&journal, 9), None);
         assert_eq!(after(&journal, 11), Some(vec![12]));
     }

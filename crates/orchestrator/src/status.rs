@@ -1,6 +1,6 @@
 //! What the orchestrator tells of itself.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use loadmaster_core::{
     DeviceId, Estimate, Event, HoldId, InstanceId, InstanceState, LaunchPlan, LoadRequest, Machine, ModelKind,
@@ -98,14 +98,25 @@ pub struct QueuePlace {
     pub of: usize,
 }
 
-/// An event with its number.
+/// An event with its number and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Counts the events of one orchestrator: 1, 2, 3 and so on.
     pub id: u64,
+    /// When it happened, by the machine's clock: milliseconds since 1970. Clocks are set: ids have the order.
+    pub at_ms: u64,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Notice {
+    /// What happens now.
+    pub(crate) fn now(id: u64, event: Event) -> Self {
+        // A clock that was set before 1970 is shown as 1970.
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Self { id, at_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), event }
+    }
 }
 
 /// Everything, at one moment.

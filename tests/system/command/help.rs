@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "run",
     "image",
     "serve",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 26] = [
     "plan",
     "stop",
     "logs",
+    "events",
     "panel",
     "settings",
     "budget",

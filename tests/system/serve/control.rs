@@ -83,8 +83,11 @@ fn a_model_is_started_told_of_and_counted() {
     assert_eq!(names, ["reserved", "state", "measured"]);
     let ids: Vec<_> = told.iter().map(|(_, id, _)| id - first).collect();
     assert_eq!(ids, [1, 2, 3]);
-    let (name, id, _) = Told::listen(&daemon, Some(first + 1)).next().expect("it goes on");
+    let times: Vec<_> = told.iter().filter_map(|(_, _, data)| data["at_ms"].as_u64()).collect();
+    assert!(times.len() == 3 && times.is_sorted() && times[0] > 1_700_000_000_000, "{times:?}");
+    let (name, id, again) = Told::listen(&daemon, Some(first + 1)).next().expect("it goes on");
     assert_eq!((name.as_str(), id), ("state", first + 2));
+    assert_eq!(again["at_ms"], times[1], "who comes back is told when it happened");
 
     Answer::to(client().post(format!("{}/api/v1/instances/other", daemon.url))).error(404, "model_not_found");
     ask_for_paris(&daemon);

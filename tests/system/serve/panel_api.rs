@@ -88,6 +88,35 @@ fn logs_are_shown_by_level_and_followed() {
 }
 
 #[test]
+fn events_are_followed_and_begin_where_one_says() {
+    let daemon = Daemon::start(&[]);
+    let model = model_id();
+    let follow = |arguments: &[&str]| {
+        let mut command = loadmaster(daemon.home());
+        command.args(["events", "--listen", daemon.address()]).args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        (child, lines.map(|line| line.expect("it prints")))
+    };
+    let (mut json, lines) = follow(&["--json"]);
+    let mut told = lines.map(|line| serde_json::from_str::<Value>(&line).expect("JSON"));
+    let first = told.next().expect("a snapshot comes first");
+    assert_eq!(first["event"], "snapshot");
+    printed(&daemon, &["start", &model]);
+    let ready = told.find(|told| told["data"]["state"] == "ready").expect("it became ready");
+    assert!(ready["data"]["at_ms"].as_u64() > Some(1_700_000_000_000), "{ready}");
+    json.kill().expect("it still follows");
+    json.wait().expect("it is reaped");
+
+    let (mut again, mut lines) = follow(&["--since", &first["id"].to_string()]);
+    let line = lines.next().expect("it goes on after the snapshot");
+    assert!(line.contains("Z  reserved ") && line.contains(&format!("  {model}#1  ")), "{line}");
+    assert!(lines.any(|line| line.contains("Z  ready ")), "it tells all that followed");
+    again.kill().expect("it still follows");
+    again.wait().expect("it is reaped");
+}
+
+#[test]
 fn settings_change_while_it_runs_and_say_where_they_come_from() {
     let daemon = Daemon::start(&["--turn", "7"]);
     let setting = |name: &str| {

@@ -9,6 +9,7 @@ pub(crate) mod budget;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod estimate;
+pub(crate) mod events;
 pub(crate) mod gc;
 pub(crate) mod hold;
 pub(crate) mod image;

@@ -140,7 +140,12 @@ const REQUESTS: &[Asked] = &[
             "States to be told of besides, with commas between them: memory, downloads, jobs, library, builds, logs, \
              settings; each is told whole first, and then as it changes",
         )],
-        answer: ("200", EVENTS, "A `snapshot` of the status, then each event; `Last-Event-ID` goes on"),
+        answer: (
+            "200",
+            EVENTS,
+            "A `snapshot` of the status, then each event with its id and `at_ms`, when it happened in milliseconds \
+             since 1970; `Last-Event-ID` goes on, and tells the times again that it told before",
+        ),
         ..get("/api/v1/events", "events", "What happens, as server-sent events", "")
     },
     post("/api/v1/reload", "settings", "Reads the configuration again", ""),

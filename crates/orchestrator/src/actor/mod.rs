@@ -369,7 +369,7 @@ impl Actor {
         tracing::info!(?event, "event");
         self.last_event += 1;
         // Nobody listens when this fails.
-        let _ = self.events.send(Notice { id: self.last_event, event });
+        let _ = self.events.send(Notice::now(self.last_event, event));
     }
 
     /// Sends the message that a future ends with.
