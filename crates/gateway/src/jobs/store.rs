@@ -105,7 +105,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
     let beside = PathBuf::from(beside);
-    let written = fs::File::create(&beside).and_then(|mut file| {
+    let written = File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
         // Some disks say only now that they are full.
         file.sync_all()
