@@ -158,7 +158,8 @@ fn tell(job: &Job, plan: &Plan, progress: &loadmaster_fetch::Progress, files: Ve
     job.tell(&Progress {
         step,
         what: plan.name.to_string(),
-        done: progress.received,
+        // Of the files as they are told here: the sum that came with `progress` may be of a moment earlier.
+        done: files.iter().map(|file| file.done).sum(),
         total: progress.total,
         speed: Some(progress.speed).filter(|&speed| speed > 0),
         seconds_left: progress.remaining.map(|left| left.as_secs()),
