@@ -252,8 +252,10 @@ impl Studio {
         }
         follower.applied.check(&order.loras)?;
         let pixels = order.size.pixels();
-        // What LoRAs take is added to what an image took without.
-        let peak = follower.peak().filter(|_| counts && order.loras.is_empty());
+        // What LoRAs take is added to what an image took without; and where the encoder is reserved for pictures to
+        // begin with, an image that begins with none says nothing of it.
+        let all_of_it = order.init.is_some() || !self.settings.edits;
+        let peak = follower.peak().filter(|_| counts && all_of_it && order.loras.is_empty());
         drop(self.history.remember(&self.key, follower.work, timings, pixels, peak));
         let images = (order.seed..).zip(files).map(|(seed, bytes)| {
             let parameters = order.parameters(&self.plan.model.id, &self.settings.family, seed);

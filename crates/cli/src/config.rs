@@ -8,6 +8,7 @@ mod models;
 mod network;
 mod origins;
 mod settings;
+mod terminal;
 mod token;
 
 use std::{
@@ -29,6 +30,7 @@ pub(crate) use self::{
     network::Network,
     origins::folders_of,
     settings::Sources,
+    terminal::Terminal,
     token::Token,
 };
 use crate::{

@@ -2,6 +2,7 @@
 
 mod events;
 mod following;
+mod settings;
 
 use std::{fmt::Write as _, net::SocketAddr};
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 pub(crate) use self::{
     events::{Events, Told},
     following::{Following, Heard},
+    settings::settings_of,
 };
 use crate::{Failed, config::Config};
 

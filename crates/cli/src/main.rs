@@ -13,6 +13,7 @@ mod failed;
 mod folders;
 mod kinds;
 mod library;
+mod load_flags;
 mod offered;
 mod printed;
 mod source;
@@ -76,6 +77,7 @@ fn execute(command: Command, config: &Config, log: &DaemonLog) -> Result<ExitCod
         Command::Rm(rm) => on_runtime(commands::rm::execute(rm, config)),
         Command::Gc(gc) => on_runtime(commands::gc::execute(gc, config)),
         Command::Ps(ps) => on_runtime(commands::ps::execute(ps, config)),
+        Command::Top(top) => on_runtime(commands::top::execute(top, config)),
         Command::Start(start) => {
             on_runtime(commands::until_interrupted(commands::start::execute(start, config)))
         }

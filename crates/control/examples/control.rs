@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
-use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting};
-use loadmaster_core::{Registry, async_trait};
+use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting, Unloaded};
+use loadmaster_core::{LoadRequest, Registry, async_trait};
 use loadmaster_gateway::{Options, Reloaded};
-use loadmaster_models::{Budget, Plan};
+use loadmaster_models::{Budget, Catalog, Plan};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
@@ -30,6 +30,14 @@ impl Program for Bare {
     }
 
     async fn shortage(&self, _plan: &Plan, _budget: Budget) -> Result<Option<String>, ApiError> {
+        Ok(None)
+    }
+
+    async fn catalog(&self) -> Result<Catalog, ApiError> {
+        Catalog::embedded().map_err(|error| ApiError::not_implemented(error.to_string()))
+    }
+
+    async fn request_of(&self, _model: Unloaded) -> Result<Option<LoadRequest>, ApiError> {
         Ok(None)
     }
 

@@ -2,29 +2,29 @@
 
 use std::{
     io,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use axum::{
-    Extension, Json, Router,
-    extract::{ConnectInfo, Query, State, rejection::QueryRejection},
+    Json, Router,
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
     routing::get,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ApiError, ControlState, logs::ended};
+use crate::{
+    ApiError, ControlState,
+    logs::ended,
+    near::{self, Peer},
+};
 
 /// How many entries of one folder are told.
 const MOST: usize = 10_000;
 
 /// How the files of models are called.
 const MODELS: [&str; 2] = ["gguf", "safetensors"];
-
-/// Headers by which proxies tell that a request comes from elsewhere.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /// What sort of entry it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -83,7 +83,7 @@ pub(crate) fn routes() -> Router<ControlState> {
 )]
 pub(crate) async fn files(
     State(state): State<ControlState>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    peer: Peer,
     headers: HeaderMap,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Folder>, ApiError> {
@@ -91,12 +91,7 @@ pub(crate) async fn files(
         let remedy = "Send ?folder= with an absolute path, or leave it out.";
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
     })?;
-    let near = peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback());
-    if !near || FORWARDED.iter().any(|header| headers.contains_key(*header)) {
-        let message = "Files are shown only to programs on the machine that Loadmaster runs on";
-        let remedy = "Open the panel there, or write the path by hand.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "loopback_only", message, remedy));
-    }
+    near::only(&peer, &headers, "Files are shown", "Open the panel there, or write the path by hand.")?;
     let folder = folder.or_else(|| state.home.clone()).unwrap_or_else(|| PathBuf::from("/"));
     if !folder.is_absolute() {
         let message = format!("'{}' is not an absolute path", folder.display());

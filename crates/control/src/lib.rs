@@ -10,22 +10,28 @@
 //! | `GET /api/v1/system` | version, machine, memory now, what fits here |
 //! | `GET /api/v1/logs/{model}`, `/api/v1/logs/daemon` | what servers and this program write down, by level |
 //! | `GET /api/v1/settings` | every setting and where it comes from; `PUT` changes what can change |
+//! | `/api/v1/models` | models on this machine, and whether they fit: listed, imported, verified, deleted, their headers |
 //! | `/api/v1/downloads` | models on their way here: begun, paused, resumed, called off |
 //! | `/api/v1/binaries` | builds of servers: listed with why others do not do, installed, verified, removed |
+//! | `GET /api/v1/catalog` | models with short names, and which of them fit |
+//! | `POST /api/v1/estimate` | what a model would take, here or elsewhere, and whether it fits |
 //! | `GET /api/v1/files?folder=` | folders and model files, for programs on this machine |
 //!
 //! **Invariant:** this crate calls no backend. What needs memory asks the orchestrator.
 
 mod binaries;
+mod by_size;
 mod catalog;
 mod downloads;
 mod estimate;
 mod failed;
 mod files;
+mod fit;
 mod header;
 mod library;
 mod logs;
 mod memory;
+mod near;
 mod openapi;
 mod program;
 mod recommendations;
@@ -40,14 +46,15 @@ use axum::{Router, extract::DefaultBodyLimit};
 pub use loadmaster_gateway::ApiError;
 use loadmaster_gateway::Topics;
 
-use self::{logs::LogsTopic, memory::MemoryTopic, settings::SettingsTopic};
 pub use self::{
+    estimate::{Estimated, Figures, Fits, Layers, imagined},
     logs::{DaemonLog, Logs},
     openapi::openapi,
-    program::Program,
+    program::{Program, Unloaded},
     settings::{From, Setting},
     state::{ControlState, Parts},
 };
+use self::{logs::LogsTopic, memory::MemoryTopic, settings::SettingsTopic};
 
 /// The largest request body of this crate's routes, in bytes: settings and names, and nothing large.
 const BODY_LIMIT: usize = 1 << 20;

@@ -1,13 +1,30 @@
 //! What only the program around this API knows.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
 use async_trait::async_trait;
+use loadmaster_core::{LoadRequest, Model};
 use loadmaster_gateway::{ApiError, Reloaded};
-use loadmaster_models::{Budget, Plan};
+use loadmaster_models::{Budget, Catalog, Manifest, Plan};
 use serde_json::Value;
 
 use crate::Setting;
+
+/// A model that is not offered, or not yet.
+#[derive(Debug, Clone)]
+pub enum Unloaded {
+    /// One of the library, by its name there or by what it was pulled by.
+    Stored(String),
+    /// A file of this machine.
+    File(PathBuf),
+    /// One whose headers are here and nothing else, with what is recommended for it.
+    Fetched {
+        /// The model; its path is that of the headers.
+        model: Model,
+        /// Settings that its catalog recommends.
+        recommended: BTreeMap<String, Value>,
+    },
+}
 
 /// The program that serves this API: it has the configuration, and opens what the configuration speaks of.
 #[async_trait]
@@ -36,11 +53,40 @@ pub trait Program: Debug + Send + Sync {
     /// What the model takes cannot be told.
     async fn shortage(&self, plan: &Plan, budget: Budget) -> Result<Option<String>, ApiError>;
 
+    /// Models by short name: those that come with the program, and the user's own.
+    ///
+    /// # Errors
+    /// The user's catalog is wrong.
+    async fn catalog(&self) -> Result<Catalog, ApiError>;
+
+    /// How a model would be loaded if it were offered: as the configuration says of its name, over what is recommended
+    /// for it. `None` where the library has no such model.
+    ///
+    /// # Errors
+    /// It is none that can be loaded by itself.
+    async fn request_of(&self, model: Unloaded) -> Result<Option<LoadRequest>, ApiError>;
+
     /// Reads the configuration and the library again, and offers what there is now.
     ///
     /// # Errors
     /// The configuration is wrong; all stays as it was.
     async fn reload(&self) -> Result<Reloaded, ApiError>;
+
+    /// How a model of the library would be loaded, were it asked for; `None` if it is not loaded by itself.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    async fn request(&self, _manifest: &Manifest) -> Result<Option<LoadRequest>, ApiError> {
+        Ok(None)
+    }
+
+    /// Offers a model of the library no more and lets go of its files, until [`Program::reload`] is called.
+    ///
+    /// # Errors
+    /// It cannot be let go of: somebody named it when the program was begun.
+    async fn let_go(&self, _model: &str) -> Result<(), ApiError> {
+        Ok(())
+    }
 
     /// How it is set up now. Secrets are not among it.
     fn settings(&self) -> Vec<Setting>;

@@ -9,9 +9,12 @@ use std::{
 
 use loadmaster_orchestrator::{MachineReader, Orchestrator};
 use loadmaster_sysprobe::{Facts, Probe};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use crate::{Logs, Program, binaries::Installs, downloads::Downloads, memory::Meter};
+use crate::{Logs, Program, binaries::Installs, downloads::Downloads, library::Shelf, memory::Meter};
+
+/// From how many servers headers are fetched at once, for estimates.
+const HEADERS_AT_ONCE: usize = 4;
 
 /// What the API is built of.
 #[derive(Debug)]
@@ -44,26 +47,37 @@ struct Shared {
     meter: Arc<Meter>,
     downloads: Downloads,
     installs: Installs,
+    /// What is remembered of models.
+    shelf: Arc<Shelf>,
+    /// Tells that models came or went over this API.
+    library_changed: watch::Sender<()>,
     /// What the machine has, once somebody has asked.
     facts: OnceLock<Facts>,
     /// Tells that settings were changed over this API.
     settings: watch::Sender<()>,
+    /// Turns of those who fetch headers.
+    headers: Semaphore,
 }
 
 impl ControlState {
     /// Of these parts. Must be called within a tokio runtime.
     pub fn new(parts: Parts) -> Self {
         let meter = Meter::new(parts.orchestrator.clone(), Arc::clone(&parts.machine));
-        let downloads = Downloads::new(Arc::clone(&parts.program), parts.library.clone());
+        let library_changed = watch::Sender::default();
+        let downloads =
+            Downloads::new(Arc::clone(&parts.program), parts.library.clone(), library_changed.clone());
         let installs = Installs::new(Arc::clone(&parts.program), parts.probe.clone());
         Self(Arc::new(Shared {
             parts,
             installs,
+            shelf: Arc::default(),
+            library_changed,
             downloads,
             started_at_ms: now_ms(),
             meter,
             facts: OnceLock::new(),
             settings: watch::Sender::default(),
+            headers: Semaphore::new(HEADERS_AT_ONCE),
         }))
     }
 
@@ -82,6 +96,24 @@ impl ControlState {
 
     pub(crate) fn installs(&self) -> &Installs {
         &self.0.installs
+    }
+
+    /// Waits for a turn to fetch headers, which lasts as long as what this returns.
+    pub(crate) async fn fetching_headers(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.0.headers.acquire().await.ok()
+    }
+
+    pub(crate) fn shelf(&self) -> &Arc<Shelf> {
+        &self.0.shelf
+    }
+
+    pub(crate) fn library_changed(&self) {
+        self.0.library_changed.send_replace(());
+    }
+
+    pub(crate) fn library_changes(&self) -> watch::Receiver<()> {
+        self.0.library_changed.subscribe()
     }
 
     pub(crate) fn settings_changed(&self) {

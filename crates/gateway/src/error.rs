@@ -54,6 +54,27 @@ impl ApiError {
         self
     }
 
+    /// What came of settings that the request itself brought: one that cannot be is the client's mistake, and is named.
+    pub fn of_settings(error: OrchestratorError) -> Self {
+        let OrchestratorError::Backend(
+            BackendError::UnknownSetting { name, .. } | BackendError::BadSetting { name, .. },
+        ) = &error
+        else {
+            return error.into();
+        };
+        let api = Self::new(StatusCode::BAD_REQUEST, "invalid_setting", error.to_string(), error.remedy())
+            .with("param", name);
+        match &error {
+            OrchestratorError::Backend(BackendError::UnknownSetting { known, .. }) => {
+                api.with("known", known)
+            }
+            OrchestratorError::Backend(BackendError::BadSetting { expected, .. }) => {
+                api.with("expected", expected)
+            }
+            _ => api,
+        }
+    }
+
     /// What this program cannot do.
     pub fn not_implemented(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", message, "Ask `loadmaster serve`.")

@@ -14,8 +14,8 @@
 //! | `GET /api/v1/images/capabilities?model=` | what a model of images can do; loads it |
 //! | `/upstream/{model}/...` | whatever else the model's server offers |
 //! | `GET /api/v1/instances` | everything that runs, ran last, or crashed and why |
-//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready, with `{"settings"}` in this way from now on |
-//! | `DELETE /api/v1/instances/{model}` | stops a model |
+//! | `POST /api/v1/instances/{model}` | starts a model; with `?wait=true` answers when it is ready, with `{"settings"}` in this way until it is stopped |
+//! | `DELETE /api/v1/instances/{model}` | stops a model; settings that it was started with are forgotten |
 //! | `GET /api/v1/plan/{model}` | what loading it would take, and who would make room; `POST` with `{"settings"}` asks what if |
 //! | `POST /api/v1/reload` | reads the configuration again, where the program has one ([`router_with`]) |
 //! | `GET /api/v1/events` | what happens, as server-sent events |
@@ -70,6 +70,7 @@ mod plan;
 mod reload;
 mod settings;
 mod stream;
+mod told;
 mod topics;
 mod upstreams;
 mod waiting;
@@ -92,6 +93,7 @@ pub use self::{
     guard::Guard,
     jobs::{JobsError, JobsOptions},
     reload::{ReloadCall, ReloadRefused, Reloaded, Reloads},
+    settings::laid_over,
     topics::{Board, News, Topic, Topics},
 };
 use self::{
@@ -122,6 +124,8 @@ struct Gateway {
     changes: Mutex<()>,
     /// What the models of images were raised to.
     reaches: images::Reaches,
+    /// The settings that starts gave to models.
+    given: settings::Given,
     /// What events tell of on request.
     topics: Topics,
 }
@@ -211,6 +215,7 @@ fn routes(orchestrator: Orchestrator, options: Options, jobs: Option<Arc<Jobs>>)
         jobs,
         changes: Mutex::default(),
         reaches: images::Reaches::default(),
+        given: settings::Given::default(),
         topics,
     });
     Router::new()

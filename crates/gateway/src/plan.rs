@@ -32,7 +32,7 @@ pub(crate) async fn what_if(
     let asked = settings::asked(body)?;
     let configured = gateway.orchestrator.configured(&model).await?;
     let request = settings::laid_over(configured.request, asked.unwrap_or_default());
-    let preview = gateway.orchestrator.preview_of(request).await?;
+    let preview = gateway.orchestrator.preview_of(request).await.map_err(ApiError::of_settings)?;
     told(&gateway, &model, &preview).await
 }
 

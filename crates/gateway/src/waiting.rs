@@ -9,11 +9,10 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use loadmaster_orchestrator::QueuePlace;
 use serde_json::Value;
 use tokio::time::{error::Elapsed, timeout};
 
-use crate::{ApiError, attempts::Attempts, stream::Passage};
+use crate::{ApiError, attempts::Attempts, stream::Passage, told::Told};
 
 /// How long a request that streams waits for a server, or for the first event of its answer, before the answer
 /// begins with comments. Until then, what is refused gets a status of its own.
@@ -110,17 +109,11 @@ impl Waits {
         if self.attempts.is_sent() {
             return ": working\n\n".to_owned();
         }
-        self.attempts.place().await.map_or_else(
-            || ": waiting\n\n".to_owned(),
-            |place| format!(": waiting, place {} of {}\n\n", place.place, place.of),
-        )
+        self.attempts
+            .place()
+            .await
+            .map_or_else(|| ": waiting\n\n".to_owned(), |place| format!(": {}\n\n", Told::of(&place)))
     }
-}
-
-/// The place that such a comment tells of.
-pub(crate) fn place_in(comment: &str) -> Option<QueuePlace> {
-    let (place, of) = comment.strip_prefix("waiting, place ")?.split_once(" of ")?;
-    Some(QueuePlace { place: place.parse().ok()?, of: of.trim().parse().ok()? })
 }
 
 async fn begin(passage: Passage) -> Step {

@@ -108,7 +108,52 @@ pub enum Elements {
     F64(Vec<f64>),
 }
 
+/// One element of an array, whatever its type.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Element<'a> {
+    /// An integer that is not negative by its type.
+    Unsigned(u64),
+    /// An integer.
+    Signed(i64),
+    /// A float of 32 bits.
+    F32(f32),
+    /// A float of 64 bits.
+    F64(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A string's bytes, which may not be UTF-8.
+    String(&'a [u8]),
+    /// An array within the array.
+    Array(&'a Array),
+}
+
 impl Elements {
+    /// One element.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Element<'_>> {
+        use Element::{Signed, Unsigned};
+        Some(match self {
+            Self::U8(values) => Unsigned((*values.get(index)?).into()),
+            Self::U16(values) => Unsigned((*values.get(index)?).into()),
+            Self::U32(values) => Unsigned((*values.get(index)?).into()),
+            Self::U64(values) => Unsigned(*values.get(index)?),
+            Self::I8(values) => Signed((*values.get(index)?).into()),
+            Self::I16(values) => Signed((*values.get(index)?).into()),
+            Self::I32(values) => Signed((*values.get(index)?).into()),
+            Self::I64(values) => Signed(*values.get(index)?),
+            Self::F32(values) => Element::F32(*values.get(index)?),
+            Self::F64(values) => Element::F64(*values.get(index)?),
+            Self::Bool(values) => Element::Bool(*values.get(index)?),
+            Self::String(values) => Element::String(values.get(index)?),
+            Self::Array(values) => Element::Array(values.get(index)?),
+        })
+    }
+
+    /// `count` elements from the one at `from` on, or as many as there are.
+    pub fn range(&self, from: usize, count: usize) -> impl Iterator<Item = Element<'_>> {
+        (from..from.saturating_add(count)).map_while(|index| self.get(index))
+    }
+
     /// Number of elements.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -215,6 +215,11 @@ impl Header {
         self.tensors().iter().map(end).max().unwrap_or(0).max(self.header_bytes())
     }
 
+    /// Whether all data of the model is where this header came from, as far as its length was known then.
+    pub fn check_whole(&self) -> Result<(), GgufError> {
+        self.file_len().map_or(Ok(()), |length| self.check_complete(length))
+    }
+
     /// Whether a file of `file_len` bytes holds the data of all tensors, each in a place of its own.
     ///
     /// Data of an unknown type is only known to begin within the file.

@@ -58,7 +58,7 @@ mod value;
 mod weights;
 
 pub use crate::{
-    array::{Array, Elements, Strings},
+    array::{Array, Element, Elements, Strings},
     error::GgufError,
     facts::Facts,
     fetch::{Answer, FetchError, RangeSource},

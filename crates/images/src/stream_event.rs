@@ -17,7 +17,7 @@ pub enum StreamEvent {
     Completed(Box<Completed>),
     /// There will be no more images. Nothing comes after it.
     Failed(ImageError),
-    /// A comment; the gateway tells in them who waits: `waiting, place 1 of 2`.
+    /// A comment; the gateway tells in them who waits: `waiting, place 1 of 2: sd15 is painting`.
     Comment(String),
     /// Something that is not known.
     Unknown {

@@ -68,6 +68,7 @@ pub use crate::{
         Component, Facts, Format, Kind, MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NAME_BYTES, Manifest,
         ModelName, PARTS, Place, RelativePath, Role, SCHEMA, Source, StoredFile,
     },
+    nearest::nearest,
     pull::{OnServer, Plan, PlannedFile, PullOptions, Puller, Strategy},
     quantisation::Quantisation,
     reference::{Pick, Reference},

@@ -1,7 +1,7 @@
 //! Names that somebody may have meant.
 
 /// The names that are nearest to `wanted`, the nearest first, at most `count`; none that is far from it.
-pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>, count: usize) -> Vec<String> {
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>, count: usize) -> Vec<String> {
     const NEAR: f64 = 0.6;
     let wanted = wanted.to_lowercase();
     let mut found: Vec<(f64, &str)> = names

@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     AwaitedHold, Budgets, Configured, HoldRequest, MachineReader, ModelRules, Notice, OrchestratorError,
-    Policy, Preview, QueuePlace, Resident, Status, Wish,
+    Policy, QueuePlace, Resident, Status, Wish,
     actor::Actor,
     message::{Change, Message},
     steps::Ticket,
@@ -118,22 +118,6 @@ impl Orchestrator {
     /// The model is unknown.
     pub async fn load(&self, model: &str) -> Result<(), OrchestratorError> {
         self.ask(|reply| Message::Load { model: model.to_owned(), reply }).await?
-    }
-
-    /// What loading `model` would take, whether it would fit now, and who would make room. Loads nothing.
-    ///
-    /// # Errors
-    /// The model is unknown, or cannot be planned.
-    pub async fn preview(&self, model: &str) -> Result<Preview, OrchestratorError> {
-        self.ask(|reply| Message::Preview { model: model.to_owned(), reply }).await?
-    }
-
-    /// What loading a model would take that need not have been added, and whether it would fit now.
-    ///
-    /// # Errors
-    /// No backend serves it, or it cannot be planned.
-    pub async fn preview_of(&self, request: LoadRequest) -> Result<Preview, OrchestratorError> {
-        self.ask(|reply| Message::PreviewOf { request, reply }).await?
     }
 
     /// Stops `model`: the requests that it serves may finish, new ones wait and start it again.
@@ -286,7 +270,7 @@ impl Orchestrator {
         self.tickets.fetch_add(1, Relaxed)
     }
 
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<T>) -> Message,
     ) -> Result<T, OrchestratorError> {
@@ -311,7 +295,7 @@ impl Waiting {
         self.ticket.is_none()
     }
 
-    /// Where it stands among those who wait for the same model; `None` when it has its answer.
+    /// Where it stands among those who wait for the same model, and why; `None` when it has its answer.
     pub async fn place(&self) -> Option<QueuePlace> {
         let (reply, place) = oneshot::channel();
         self.messages.send(Message::Place { ticket: self.ticket?, reply }).ok()?;

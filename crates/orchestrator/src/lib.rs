@@ -75,12 +75,14 @@ mod measurements;
 mod message;
 mod outlook;
 mod policy;
+mod previews;
 mod returns;
 mod shortage;
 pub mod simulation;
 mod status;
 mod steps;
 mod weigher;
+mod why;
 
 pub use self::{
     budget::{Budget, Budgets},
@@ -93,4 +95,5 @@ pub use self::{
     status::{
         Configured, InstanceStatus, ModelStatus, Notice, Preview, QueuePlace, Resident, Status, WaitsFor,
     },
+    why::{Doing, Other, Why},
 };

@@ -47,6 +47,8 @@ pub(crate) enum Message {
     },
     PreviewOf {
         request: LoadRequest,
+        /// The machine to plan for; without, it is read.
+        machine: Option<Box<Machine>>,
         reply: Reply<Result<Preview, OrchestratorError>>,
     },
     Previewed {

@@ -7,7 +7,7 @@ use loadmaster_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgets, HoldStatus, ModelRules, Shortage};
+use crate::{Budgets, HoldStatus, ModelRules, Shortage, Why};
 
 /// An instance as others see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,12 +90,15 @@ pub enum WaitsFor {
 }
 
 /// Where a request stands among those who wait for the same model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuePlace {
     /// 1 is next.
     pub place: usize,
     /// How many wait.
     pub of: usize,
+    /// Why they wait; `None` where it is about to be found out.
+    #[serde(default)]
+    pub why: Option<Why>,
 }
 
 /// An event with its number and its time.

@@ -91,7 +91,8 @@ impl Weigher {
         self.planned(backend, preparation, settled).await
     }
 
-    async fn planned(
+    /// Plans for `machine` as it is, and estimates.
+    pub(crate) async fn planned(
         &self,
         backend: &dyn Backend,
         preparation: &Preparation,

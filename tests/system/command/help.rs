@@ -3,7 +3,7 @@
 use super::{empty_folder, ended};
 use crate::support::loadmaster;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "run",
     "image",
     "serve",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 27] = [
     "rm",
     "gc",
     "ps",
+    "top",
     "start",
     "plan",
     "stop",
@@ -59,6 +60,27 @@ fn short_help_has_a_commands_own_options_and_long_help_has_all() {
     }
     assert!(help(&["run", "-h"]).contains("--gpu-layers"));
     assert!(!help(&["probe", "-h"]).contains("--budget"));
+}
+
+#[test]
+fn flags_of_models_are_told_apart_by_what_the_models_are_for() {
+    for command in ["serve", "start", "plan", "estimate"] {
+        let long = help(&[command, "--help"]);
+        let at = |text: &str| long.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{long}"));
+        assert!(at("\nLanguage models:\n") < at("--ctx"), "{long}");
+        assert!(
+            at("--ctx") < at("\nImage models:\n") && at("\nImage models:\n") < at("--vae-tiling"),
+            "{long}"
+        );
+    }
+    let (run, image) = (help(&["run", "--help"]), help(&["image", "--help"]));
+    assert!(run.contains("--ctx") && !run.contains("--vae-tiling"), "{run}");
+    assert!(image.contains("--vae-tiling") && !image.contains("--ctx"), "{image}");
+    // How an image is made is its request's to say, once.
+    assert_eq!(image.matches("--steps <N>").count(), 1, "{image}");
+    for flag in ["--pixels", "--edits"] {
+        assert!(!image.contains(flag), "{flag}:\n{image}");
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod interrupts;
 #[cfg(unix)]
 mod library;
 #[cfg(unix)]
+mod models;
+#[cfg(unix)]
 mod permissions;
 #[cfg(unix)]
 mod pulls;

@@ -109,19 +109,100 @@ fn a_job_that_runs_is_cancelled_and_the_next_one_is_fine() {
     }
 }
 
+/// What genai-electron's server is put behind here.
+const GENAI_ELECTRON: &str = "/compat/genai-electron";
+
+fn delete(daemon: &Daemon, path: &str) -> Answer {
+    Answer::to(client::client().delete(format!("{}{path}", daemon.url)).timeout(PATIENCE))
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap_or_else(|| panic!("{value}")).keys().map(String::as_str).collect()
+}
+
 #[test]
 fn clients_of_genai_electron_get_what_they_know() {
     let daemon = studio("one-shot", &[]);
-    let base = "/compat/genai-electron/v1/images/generations";
-    let body =
-        json!({ "prompt": "a lighthouse", "width": 64, "height": 64, "steps": 2, "seed": 7, "count": 2 });
-    let begun = post(&daemon, base, &body);
-    assert_eq!((begun.status, &begun.body["status"]), (201, &json!("pending")), "{begun:?}");
+    let health = || get(&daemon, &format!("{GENAI_ELECTRON}/health")).body;
+    assert_eq!(health(), json!({ "status": "ok", "busy": false }));
+    let base = format!("{GENAI_ELECTRON}/v1/images/generations");
+    let body = json!({
+        "prompt": "a lighthouse", "negativePrompt": "dogs", "width": 64, "height": 60, "steps": 4, "cfgScale": 7.5,
+        "seed": 7, "sampler": "euler_a", "count": 1.5,
+    });
+    let begun = post(&daemon, &base, &body);
+    assert_eq!((begun.status, keys(&begun.body)), (201, vec!["id", "status", "createdAt"]), "{begun:?}");
+    assert_eq!(begun.body["status"], "pending");
+    assert_eq!(health()["busy"], true);
     let path = format!("{base}/{}", begun.body["id"].as_str().unwrap());
+
+    let state = reaches(&daemon, &path, "status", "in_progress");
+    assert_eq!(keys(&state), ["id", "status", "createdAt", "updatedAt", "progress"], "{state}");
+    let progress = &state["progress"];
+    let named = ["currentStep", "totalSteps", "stage", "percentage", "currentImage", "totalImages"];
+    assert_eq!((keys(progress), &progress["totalImages"]), (named.to_vec(), &json!(2)), "{state}");
+    assert!(["loading", "diffusion", "decoding"].iter().any(|stage| progress["stage"] == *stage), "{state}");
+    assert!(progress["percentage"].as_u64().is_some_and(|percent| percent <= 100), "{state}");
+
     let state = reaches(&daemon, &path, "status", "complete");
-    let images = state["result"]["images"].as_array().unwrap_or_else(|| panic!("{state}"));
-    let seeds: Vec<&Value> = images.iter().map(|image| &image["seed"]).collect();
-    assert_eq!((seeds, &images[1]["width"]), (vec![&json!(7), &json!(8)], &json!(64)));
-    let again = client::client().delete(format!("{}{path}", daemon.url)).send().unwrap();
-    assert_eq!(again.status().as_u16(), 409);
+    let result = &state["result"];
+    assert_eq!(
+        (keys(result), &result["format"]),
+        (vec!["images", "format", "timeTaken"], &json!("png")),
+        "{state}"
+    );
+    let took = state["updatedAt"].as_u64().unwrap() - state["createdAt"].as_u64().unwrap();
+    assert!(
+        (1..=took).contains(&result["timeTaken"].as_u64().unwrap()),
+        "{} of {took} ms",
+        result["timeTaken"]
+    );
+    let images = result["images"].as_array().unwrap_or_else(|| panic!("{state}"));
+    assert_eq!(images.len(), 2, "{state}");
+    for (image, seed) in images.iter().zip([7, 8]) {
+        assert_eq!(keys(image), ["image", "seed", "width", "height"]);
+        assert_eq!(
+            [&image["seed"], &image["width"], &image["height"]],
+            [&json!(seed), &json!(64), &json!(64)]
+        );
+        assert!(
+            image["image"].as_str().is_some_and(|file| file.starts_with("iVBORw0KGgo")),
+            "a PNG in base64"
+        );
+    }
+    let again = delete(&daemon, &path);
+    assert_eq!((again.status, &again.body["error"]["code"]), (409, &json!("ALREADY_TERMINAL")));
+    assert_eq!(health()["busy"], false);
+}
+
+#[test]
+fn clients_of_genai_electron_cancel_and_hear_of_errors() {
+    let daemon = studio("one-shot", &[]);
+    let base = format!("{GENAI_ELECTRON}/v1/images/generations");
+    let small = |steps: u32| json!({ "prompt": "a", "width": 64, "height": 64, "steps": steps });
+    let begun = |body: &Value| {
+        let begun = post(&daemon, &base, body);
+        assert_eq!(begun.status, 201, "{begun:?}");
+        format!("{base}/{}", begun.body["id"].as_str().unwrap())
+    };
+    let running = begun(&small(900));
+    reaches(&daemon, &running, "status", "in_progress");
+    let waiting = begun(&small(900));
+    for path in [&waiting, &running, &running] {
+        let told = delete(&daemon, path);
+        assert_eq!((told.status, keys(&told.body)), (200, vec!["id", "status"]), "{told:?}");
+        assert_eq!(get(&daemon, path).body["status"], "cancelled");
+    }
+    let mut wrong = small(2);
+    wrong["sampler"] = "nonsense".into();
+    let path = begun(&wrong);
+    let state = reaches(&daemon, &path, "status", "error");
+    let error = &state["error"];
+    assert_eq!((keys(error), &error["code"]), (vec!["message", "code"], &json!("BACKEND_ERROR")), "{state}");
+    assert_eq!(delete(&daemon, &path).status, 409);
+    let refused = post(&daemon, &base, &json!({ "prompt": "a", "count": 6 }));
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!("INVALID_REQUEST")));
+    assert_eq!(get(&daemon, &format!("{base}/gen_1")).body["error"]["code"], "NOT_FOUND");
+    // What comes after all that is fine.
+    reaches(&daemon, &begun(&small(2)), "status", "complete");
 }

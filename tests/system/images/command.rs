@@ -101,7 +101,7 @@ fn process_id(number: u64) -> Option<Pid> {
 }
 
 /// The program that the journal of children in `home` has.
-fn started(home: &Path) -> Option<Pid> {
+pub(super) fn started(home: &Path) -> Option<Pid> {
     let entry = fs::read_dir(home.join("state/children/sd")).ok()?.flatten().next()?;
     let entry: Value = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
     entry["child"]["pid"].as_u64().and_then(process_id)

@@ -4,6 +4,8 @@
 
 mod clients;
 mod command;
+#[cfg(target_os = "linux")]
+mod flags;
 mod scene;
 
 use std::time::Duration;

@@ -81,7 +81,7 @@ fn the_chat_is_back_after_an_image_that_failed() {
 }
 
 #[test]
-fn a_chat_that_comes_meanwhile_waits_and_is_answered() {
+fn a_chat_that_comes_meanwhile_waits_is_told_why_and_is_answered() {
     let daemon = studio_for_one_of_two("one-shot");
     ask_for_paris(&daemon);
     let mut request = image(20);
@@ -102,7 +102,13 @@ fn a_chat_that_comes_meanwhile_waits_and_is_answered() {
         );
         waiting.join().expect("the chat is answered")
     });
-    assert!(told.starts_with(": waiting, place 1 of 1\n\n"), "{told}");
+    let why = format!(": waiting, place 1 of 1: {PAINTER} is painting\n\n");
+    assert!(told.starts_with(&why), "{told}");
+    let mut waits = told.lines().filter(|line| line.starts_with(": waiting"));
+    assert!(
+        waits.all(|line| line.starts_with(": waiting, place 1 of 1: ")),
+        "there is always a reason: {told}"
+    );
     assert!(told.ends_with("data: [DONE]\n\n"), "{told}");
     assert!(told.contains("Paris"), "{told}");
 }

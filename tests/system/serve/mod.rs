@@ -8,6 +8,7 @@ mod panel_api;
 mod requests;
 mod token;
 mod upstream;
+mod what_if;
 
 // These send signals, which Windows does not have.
 #[cfg(unix)]

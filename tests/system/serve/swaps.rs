@@ -120,7 +120,8 @@ fn a_stream_that_waits_is_told_its_place_and_then_its_answer() {
         assert_eq!(events.last(), Some(Value::Null), "what was there first is finished");
         waiting.join().expect("the other request is answered")
     });
-    assert!(told.starts_with(": waiting, place 1 of 1\n\n"), "{told}");
+    let why = format!(": waiting, place 1 of 1: {} is answering\n\n", model_id());
+    assert!(told.starts_with(&why), "{told}");
     assert!(told.ends_with("data: [DONE]\n\n"), "{told}");
     let tokens = told.lines().filter_map(|line| line.strip_prefix("data: {").map(|rest| format!("{{{rest}")));
     let said: String = tokens

@@ -4,7 +4,7 @@
 //! activations (4 bytes for each token and channel). How many activations live at a time was fitted to the
 //! engine's own figures (`compute buffer size` of `-v`).
 
-use super::{Ask, MIB, Source, bytes};
+use super::{Ask, MIB, bytes};
 use crate::{family::Family, parts::Parts, role::Role};
 
 /// Bytes of the buffer for a picture.
@@ -76,8 +76,8 @@ fn latents(ask: &Ask) -> f64 {
     float(ask.pixels(8)) / 64.0
 }
 
-/// Tokens of a transformer: patches of 2 by 2 latents, and those of the prompt. A picture that is edited has as
-/// many again in the families that read it as tokens.
+/// Tokens of a transformer: patches of 2 by 2 latents, and those of the prompt. A picture to begin with is noised into
+/// the same latents: it adds none.
 fn tokens(family: Family, ask: &Ask) -> f64 {
     // FLUX.1 and Ovis-Image pad prompts to 256 tokens; the others rarely take more than 512.
     let text = match family {
@@ -85,9 +85,8 @@ fn tokens(family: Family, ask: &Ask) -> f64 {
         Family::Sd3 => 154.0,
         _ => 512.0,
     };
-    let pictures = if ask.source == Source::Picture && family != Family::Sd3 { 2.0 } else { 1.0 };
     // Radiance works on patches of 16 by 16 pixels, as many as the others have of latents.
-    pictures * float(ask.pixels(16)) / 256.0 + text
+    float(ask.pixels(16)) / 256.0 + text
 }
 
 /// The width of the transformer: what its first layer gives out.

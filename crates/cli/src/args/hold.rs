@@ -46,7 +46,7 @@ pub(crate) struct HoldArgs {
 fn change(text: &str) -> Result<(String, Option<Budget>), String> {
     match text.split_once('=') {
         Some((device, amount)) if amount.trim() == "none" => Ok((device.trim().to_owned(), None)),
-        _ => super::budget(text).map(|(device, budget)| (device, Some(budget))),
+        _ => super::servers::budget(text).map(|(device, budget)| (device, Some(budget))),
     }
 }
 

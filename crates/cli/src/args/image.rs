@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use loadmaster_images::{ImageFormat, Lora, MAX_IMAGES, Size};
 
-use super::{CatalogArgs, NetworkArgs, ServerArgs};
+use super::{CatalogArgs, ImageLoadArgs, NetworkArgs, ServerArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
@@ -17,14 +17,16 @@ pub(crate) struct ImageArgs {
     /// Where it goes; %d is the image's number, - is standard output [default: MODEL-SEED.png here]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) painting: PaintingArgs,
     /// Leave files that are there already as they are, and fail before anything is made
     #[arg(long)]
     pub(crate) no_clobber: bool,
     /// Print one JSON object: files, seeds, parameters and timings
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) painting: PaintingArgs,
+    #[command(flatten)]
+    pub(crate) load: ImageLoadArgs,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
@@ -46,7 +48,7 @@ pub(crate) struct PaintingArgs {
     /// Width and height in pixels: 512x768
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<Size>,
-    /// Seed of the first image; each next one has the next seed [default: random, and told]
+    /// Seed of the first image, counted up [default: random, and told]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs()))]
     pub(crate) seed: Option<u64>,
     /// How many images
@@ -57,16 +59,16 @@ pub(crate) struct PaintingArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) sampler: Option<String>,
     /// The scheduler's name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, hide_short_help = true, value_name = "NAME")]
     pub(crate) scheduler: Option<String>,
     /// How strictly the prompt is followed
     #[arg(long, value_name = "X")]
     pub(crate) cfg_scale: Option<f32>,
     /// The same, for models that were distilled with it (Flux)
-    #[arg(long, value_name = "X")]
+    #[arg(long, hide_short_help = true, value_name = "X")]
     pub(crate) guidance: Option<f32>,
     /// How many of the text encoder's last layers are left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub(crate) clip_skip: Option<u32>,
     /// png, jpeg or webp [default: as the file is called, else png]
     #[arg(long, value_name = "FORMAT", value_parser = format)]

@@ -49,6 +49,21 @@ impl Level {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Print what it is like now and end, as is done where there is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print that as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw with ASCII alone, as is done where the locale knows no more
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     /// What changes until the configuration is read again: "turn=5". Without any, all are shown
     #[arg(value_name = "NAME=VALUE", value_parser = change)]

@@ -12,6 +12,7 @@ use crate::{
     args::ListArgs,
     config::Config,
     library::{self, Found, rested},
+    load_flags::LoadFlags,
     printed::print,
     table,
 };
@@ -84,7 +85,7 @@ async fn fits(model: &Listed, orchestrator: &Orchestrator, config: &Config) -> F
         return Fits::Unknown;
     }
     let found = Found::of(model.manifest.clone(), &library::root(config));
-    let Ok(offer) = found.offer(&loadmaster_core::Settings::new(), config) else { return Fits::Unknown };
+    let Ok(offer) = found.offer(&LoadFlags::default(), config) else { return Fits::Unknown };
     match rested::preview(orchestrator, offer.request).await {
         Ok(preview) => rested::shortages(&preview).map_or(Fits::Yes, Fits::No),
         Err(_) => Fits::Unknown,

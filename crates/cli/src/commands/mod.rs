@@ -30,6 +30,7 @@ pub(crate) mod settings;
 pub(crate) mod show;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod top;
 pub(crate) mod verify;
 
 #[cfg_attr(unix, path = "interrupts/unix.rs")]

@@ -37,11 +37,9 @@ struct Leaving {
 
 pub(crate) async fn execute(args: PlanOfArgs, config: &Config) -> Result<ExitCode, Failed> {
     let path = format!("/api/v1/plan/{}", daemon::escaped(&args.model));
-    let settings = args.load.settings();
-    let body = if settings.is_empty() {
-        daemon::ask(config, Method::GET, &path).await?
-    } else {
-        daemon::tell(config, Method::POST, &path, &json!({ "settings": settings })).await?
+    let body = match daemon::settings_of(&args.model, &args.load.flags(), config).await? {
+        None => daemon::ask(config, Method::GET, &path).await?,
+        Some(settings) => daemon::tell(config, Method::POST, &path, &json!({ "settings": settings })).await?,
     };
     if args.json {
         print(&format!("{body}\n"))?;

@@ -82,7 +82,7 @@ fn row(model: &ModelStatus) -> Vec<String> {
 }
 
 /// Why a model waits: `for ...`, `until ...`.
-fn reason(cause: &WaitsFor) -> String {
+pub(crate) fn reason(cause: &WaitsFor) -> String {
     let joined = |names: &mut dyn Iterator<Item = String>| names.collect::<Vec<_>>().join(", ");
     match cause {
         WaitsFor::Plan => "for its plan".to_owned(),

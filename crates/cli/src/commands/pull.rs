@@ -2,17 +2,19 @@
 
 use std::process::ExitCode;
 
-use loadmaster_core::{Bytes, Model, ModelKind, Settings};
+use loadmaster_core::{Bytes, LoadRequest, Model, ModelKind};
 use loadmaster_models::{
     Budget, Catalog, Hub, Kind, Manifest, ModelName, ModelsError, Origin, Plan, PullOptions, Puller,
     Reference,
 };
+use tempfile::TempDir;
 
 use crate::{
     Failed,
     args::PullArgs,
     config::{self, Config},
     library::{self, progress::Shown, recommended, rested},
+    load_flags::LoadFlags,
     offered,
     printed::print,
     source::{self, Source},
@@ -136,18 +138,44 @@ fn shortage_of_weights(plan: &Plan, budget: Budget) -> Option<String> {
 /// What is missing for a language model. What it takes is predicted from its header, as `loadmaster estimate` does
 /// it; the header is here since the plan was made.
 async fn predicted_shortage(plan: &Plan, config: &Config) -> Result<Option<String>, Failed> {
-    let (Some(header), Some(weights)) = (plan.header(), plan.weights().next()) else { return Ok(None) };
-    let source = Source::Url(&weights.url);
-    source::complete(header).map_err(|error| source.unusable(&error))?;
-    let folder = source::folder_of_headers()?;
-    let Some(path) = plan.save_heads(folder.path())? else { return Ok(None) };
-    let shown = path.display().to_string();
-    let model = Model { id: plan.name.to_string(), kind: ModelKind::Text, path };
+    let Some(headers) = Headers::of(plan, &LoadFlags::default(), config)? else { return Ok(None) };
     let orchestrator = rested::orchestrator(config)?;
-    let own = recommended::settings(ModelKind::Text, &plan.recommended);
-    let request = offered::with_section(model, own, &Settings::new(), config).request;
-    let preview = rested::preview(&orchestrator, request).await;
-    let preview =
-        preview.map_err(|failed| failed.renamed(&shown, &loadmaster_fetch::without_secrets(&weights.url)))?;
-    Ok(rested::shortages(&preview))
+    let preview = rested::preview(&orchestrator, headers.request.clone()).await;
+    Ok(rested::shortages(&preview.map_err(|failed| headers.named(failed))?))
+}
+
+/// The headers of a model that is not here, in files that go with this.
+#[derive(Debug)]
+pub(crate) struct Headers {
+    /// How the model would be loaded, were it here.
+    pub(crate) request: LoadRequest,
+    /// Where they came from.
+    from: String,
+    _folder: TempDir,
+}
+
+impl Headers {
+    /// Those that were read for a plan; `None` where no plan of memory can be made of them.
+    pub(crate) fn of(plan: &Plan, flags: &LoadFlags, config: &Config) -> Result<Option<Self>, Failed> {
+        let Some(weights) = plan.weights().next() else { return Ok(None) };
+        let whole = plan.header().map_or(Ok(()), loadmaster_gguf::Header::check_whole);
+        whole.map_err(|error| Source::Url(&weights.url).unusable(&error))?;
+        let folder = source::folder_of_headers()?;
+        let (kind, path) = match (plan.kind, plan.header()) {
+            (Kind::Diffusion, _) => (ModelKind::Image, plan.save_outline(folder.path())?),
+            (_, Some(_)) => (ModelKind::Text, plan.save_heads(folder.path())?),
+            (_, None) => return Ok(None),
+        };
+        let Some(path) = path else { return Ok(None) };
+        let model = Model { id: plan.name.to_string(), kind, path };
+        let own = recommended::settings(kind, &plan.recommended);
+        let request = offered::with_section(model, own, flags, config).request;
+        let from = loadmaster_fetch::without_secrets(&weights.url);
+        Ok(Some(Self { request, from, _folder: folder }))
+    }
+
+    /// A failure about the files, told of where they came from.
+    pub(crate) fn named(&self, failed: Failed) -> Failed {
+        failed.renamed(&self.request.model.path.display().to_string(), &self.from)
+    }
 }

@@ -13,7 +13,7 @@ use loadmaster_models::{Job, Library};
 
 pub(crate) use self::{
     arrived::arrived,
-    named::{Found, catalog, find, find_now, hold, known, models_to_serve, pullable},
+    named::{Found, catalog, find, find_now, hold, known, models_to_serve, pullable, stored},
 };
 use crate::{Failed, commands::interrupts::Interrupts, config::Config, failed::INTERRUPTED};
 

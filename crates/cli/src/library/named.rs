@@ -12,6 +12,7 @@ use crate::{
     Failed,
     config::Config,
     kinds::COMPONENTS,
+    load_flags::LoadFlags,
     offered::{self, Offer},
 };
 
@@ -39,10 +40,10 @@ impl Found {
     }
 
     /// It as a model to load; a failure if it is none that answers.
-    pub(crate) fn offer(&self, flags: &Settings, config: &Config) -> Result<Offer, Failed> {
+    pub(crate) fn offer(&self, flags: &LoadFlags, config: &Config) -> Result<Offer, Failed> {
         let (name, kind) = (self.manifest.name.to_string(), self.manifest.kind);
         if kind == Kind::Diffusion {
-            return Ok(self.offer_images(config));
+            return Ok(self.offer_images(flags, config));
         }
         if !matches!(kind, Kind::Llm | Kind::Embedding | Kind::Reranker | Kind::Other) {
             return Err(Failed::usage(format!(
@@ -57,12 +58,12 @@ impl Found {
     }
 
     /// It as a model that makes images.
-    fn offer_images(&self, config: &Config) -> Offer {
+    fn offer_images(&self, flags: &LoadFlags, config: &Config) -> Offer {
         let name = self.manifest.name.to_string();
         let mut own = recommended::settings(ModelKind::Image, &self.manifest.recommended);
         own.extend(self.image_settings());
         let model = Model { id: name.clone(), kind: ModelKind::Image, path: self.path.clone() };
-        Offer { library: Some(name), ..offered::with_section(model, own, &Settings::new(), config) }
+        Offer { library: Some(name), ..offered::with_section(model, own, flags, config) }
     }
 }
 
@@ -121,7 +122,14 @@ pub(crate) async fn find(named: &Path, config: &Config) -> Result<Option<Found>,
 
 /// The same, on a thread that may block.
 pub(crate) fn find_now(named: &Path, config: &Config) -> Result<Option<Found>, Failed> {
-    let Some(text) = named.to_str().filter(|_| !named.exists()) else { return Ok(None) };
+    match named.to_str().filter(|_| !named.exists()) {
+        Some(text) => stored(text, config),
+        None => Ok(None),
+    }
+}
+
+/// The same where names are never those of files.
+pub(crate) fn stored(text: &str, config: &Config) -> Result<Option<Found>, Failed> {
     let root = super::root(config);
     if !root.is_dir() {
         return Ok(None);

@@ -33,7 +33,7 @@ const SAMPLING: &[(&str, &str)] = &[
 ];
 
 /// The setting for further flags of a server.
-const EXTRA: &str = "extra";
+pub(crate) const EXTRA: &str = "extra";
 
 /// What is recommended for a model of that kind, as settings.
 pub(crate) fn settings(kind: ModelKind, recommended: &BTreeMap<String, Value>) -> Settings {

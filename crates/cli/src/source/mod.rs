@@ -57,7 +57,7 @@ impl<'a> Source<'a> {
                 (remote.header()?, Local { path, fetched: Some((folder, url.to_owned())) })
             }
         };
-        complete(&header).map_err(|error| self.unusable(&error))?;
+        header.check_whole().map_err(|error| self.unusable(&error))?;
         Ok(local)
     }
 
@@ -79,11 +79,6 @@ pub(crate) fn folder_of_headers() -> Result<TempDir, Failed> {
 fn unkept(error: &io::Error) -> Failed {
     Failed::because(format!("The header cannot be kept in a temporary file: {error}"))
         .remedy("Make room on the disk of temporary files.")
-}
-
-/// Whether all data of the model is where its header came from, as far as lengths tell.
-pub(crate) fn complete(header: &Header) -> Result<(), GgufError> {
-    header.file_len().map_or(Ok(()), |length| header.check_complete(length))
 }
 
 /// A file of this machine that has the header of a model.

@@ -9,7 +9,7 @@ use loadmaster_fetch::FetchError;
 use loadmaster_gateway::{Board, News};
 use loadmaster_models::{Job, Library, ModelsError, Plan, Progress, PullOptions};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     discard::discard,
@@ -45,6 +45,8 @@ struct Shared {
     board: Board,
     turns: Semaphore,
     checks: Semaphore,
+    /// Tells that a model has come.
+    arrived: watch::Sender<()>,
 }
 
 fn lock(list: &Mutex<List>) -> MutexGuard<'_, List> {
@@ -52,7 +54,7 @@ fn lock(list: &Mutex<List>) -> MutexGuard<'_, List> {
 }
 
 impl Downloads {
-    pub(crate) fn new(program: Arc<dyn Program>, library: Library) -> Self {
+    pub(crate) fn new(program: Arc<dyn Program>, library: Library, arrived: watch::Sender<()>) -> Self {
         let list = Arc::<Mutex<List>>::default();
         let told = Arc::clone(&list);
         let board = Board::new(move || {
@@ -60,7 +62,7 @@ impl Downloads {
             async move { vec![News::new("downloads", json!({ "downloads": tasks }))] }
         });
         let (turns, checks) = (Semaphore::new(AT_ONCE), Semaphore::new(CHECKS));
-        Self(Arc::new(Shared { program, library, list, board, turns, checks }))
+        Self(Arc::new(Shared { program, library, list, board, turns, checks, arrived }))
     }
 
     pub(crate) fn board(&self) -> &Board {
@@ -87,7 +89,6 @@ impl Downloads {
     }
 
     /// Checks the files of a model of the library, as a task among the downloads.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the library's routes call it when they are there"))]
     pub(crate) async fn verify(&self, name: &str) -> Task {
         self.add(Wish::Verify { name: name.to_owned() }, name.to_owned(), false).await
     }
@@ -244,6 +245,7 @@ impl Downloads {
             // The model is here all the same, and the next reload offers it.
             tracing::warn!("a model that has come is not offered yet: {}", error.body()["error"]["message"]);
         }
+        self.0.arrived.send_replace(());
         Ok(())
     }
 
@@ -346,6 +348,17 @@ mod tests {
             nothing()
         }
 
+        async fn catalog(&self) -> Result<loadmaster_models::Catalog, ApiError> {
+            nothing()
+        }
+
+        async fn request_of(
+            &self,
+            _model: crate::Unloaded,
+        ) -> Result<Option<loadmaster_core::LoadRequest>, ApiError> {
+            nothing()
+        }
+
         async fn reload(&self) -> Result<Reloaded, ApiError> {
             nothing()
         }
@@ -362,7 +375,11 @@ mod tests {
     #[tokio::test]
     async fn a_check_of_a_model_is_a_task_among_the_downloads() {
         let folder = tempfile::tempdir().unwrap();
-        let downloads = Downloads::new(Arc::new(Nothing), Library::open(folder.path()).unwrap());
+        let downloads = Downloads::new(
+            Arc::new(Nothing),
+            Library::open(folder.path()).unwrap(),
+            watch::Sender::default(),
+        );
         let mut listener = downloads.board().listen();
         let task = downloads.verify("nobody").await;
         loop {

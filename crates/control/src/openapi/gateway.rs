@@ -117,11 +117,17 @@ const REQUESTS: &[Asked] = &[
         ..post(
             "/api/v1/instances/{model}",
             "instances",
-            "Starts a model; with settings it is loaded in that way from now on",
+            "Starts a model; with settings it is loaded in that way until it is stopped or its configuration changes. The \
+             answer is the model's status, and in `change` what came of the settings: `none`, `taken`, `kept` (it runs by \
+             the same plan), or `reloads` (it finishes what it answers, and is loaded anew)",
             "Nothing, or {\"settings\": {\"context_length\": 8192}}; null takes a setting away",
         )
     },
-    delete("/api/v1/instances/{model}", "instances", "Stops a model; answers when its process is gone"),
+    delete(
+        "/api/v1/instances/{model}",
+        "instances",
+        "Stops a model, and forgets the settings that it was started with; answers when its process is gone",
+    ),
     get(
         "/api/v1/plan/{model}",
         "instances",
@@ -131,7 +137,8 @@ const REQUESTS: &[Asked] = &[
     post(
         "/api/v1/plan/{model}",
         "instances",
-        "The same for other settings; changes nothing",
+        "The same for other settings, null for what is automatic; changes nothing. A setting that cannot be is refused \
+         with `invalid_setting`, and named in `param`",
         "{\"settings\": {\"context_length\": 8192}}",
     ),
     Asked {

@@ -17,10 +17,10 @@ use axum::{
     http::{Method, Request, Response},
 };
 use http_body_util::BodyExt;
-use loadmaster_control::{ApiError, ControlState, DaemonLog, From, Logs, Parts, Program, Setting};
-use loadmaster_core::{Registry, async_trait};
+use loadmaster_control::{ApiError, ControlState, DaemonLog, From, Logs, Parts, Program, Setting, Unloaded};
+use loadmaster_core::{LoadRequest, Model, ModelKind, Registry, async_trait};
 use loadmaster_gateway::{JobsOptions, Options, Reloaded};
-use loadmaster_models::{Budget, Plan, Puller};
+use loadmaster_models::{Budget, Catalog, Library, ModelsError, Plan, Puller};
 use loadmaster_orchestrator::{Orchestrator, Policy, ThisMachine};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
@@ -58,6 +58,30 @@ impl Program for Small {
         Ok(self.shortage.clone())
     }
 
+    async fn catalog(&self) -> Result<Catalog, ApiError> {
+        Ok(Catalog::embedded().unwrap())
+    }
+
+    async fn request_of(&self, model: Unloaded) -> Result<Option<LoadRequest>, ApiError> {
+        Ok(match model {
+            Unloaded::Stored(name) => {
+                let library: Option<&Library> = self.puller.as_ref().map(Puller::library);
+                match library.map(|library| (library.get(&name), library.root())) {
+                    Some((Ok(manifest), root)) => {
+                        let path = manifest.main_file(root).unwrap();
+                        Some(LoadRequest::new(Model { id: name, kind: ModelKind::Text, path }))
+                    }
+                    None | Some((Err(ModelsError::NoSuchModel { .. }), _)) => None,
+                    Some((Err(error), _)) => panic!("{error}"),
+                }
+            }
+            Unloaded::File(path) => {
+                path.is_file().then(|| LoadRequest::new(Model::from_file(ModelKind::Text, path)))
+            }
+            Unloaded::Fetched { model, .. } => Some(LoadRequest::new(model)),
+        })
+    }
+
     async fn reload(&self) -> Result<Reloaded, ApiError> {
         self.reloads.fetch_add(1, Ordering::SeqCst);
         Ok(Reloaded::default())
@@ -93,6 +117,7 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) log: DaemonLog,
     pub(crate) home: Arc<TempDir>,
+    pub(crate) orchestrator: Orchestrator,
 }
 
 impl Api {
@@ -102,15 +127,20 @@ impl Api {
 
     /// The API of this program, whose models are in the folder `models` of its home.
     pub(crate) async fn of(home: Arc<TempDir>, program: Small) -> Self {
+        Self::with(home, program, Registry::empty()).await
+    }
+
+    /// The same with backends.
+    pub(crate) async fn with(home: Arc<TempDir>, program: Small, registry: Registry) -> Self {
         let machine = Arc::new(ThisMachine::new());
-        let orchestrator = Orchestrator::new(Registry::empty(), machine.clone(), Policy::default());
+        let orchestrator = Orchestrator::new(registry, machine.clone(), Policy::default());
         orchestrator.status().await.unwrap();
         let log = DaemonLog::default();
         let state = ControlState::new(Parts {
             orchestrator: orchestrator.clone(),
             machine,
             probe: Probe::in_this_process(),
-            library: loadmaster_models::Library::open(home.path().join("models")).unwrap(),
+            library: Library::open(home.path().join("models")).unwrap(),
             logs: Logs { daemon: log.clone(), folder: home.path().join("logs") },
             home: Some(home.path().to_owned()),
             program: Arc::new(program),
@@ -119,8 +149,8 @@ impl Api {
             .with_jobs(JobsOptions::new(home.path().join("jobs")))
             .with_topics(loadmaster_control::topics(&state))
             .with_routes(loadmaster_control::routes(state));
-        let router = loadmaster_gateway::router_with(orchestrator, options).unwrap();
-        Self { router, log, home }
+        let router = loadmaster_gateway::router_with(orchestrator.clone(), options).unwrap();
+        Self { router, log, home, orchestrator }
     }
 
     /// Sends a request as if it came from `peer`.

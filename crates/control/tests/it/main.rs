@@ -9,12 +9,14 @@ mod binaries;
 #[expect(dead_code, reason = "the builds of their library's own tests, which ask more of them")]
 mod builds;
 mod downloads;
+mod estimate;
+mod headers;
 #[path = "../../../models/tests/it/hub.rs"]
 #[expect(dead_code, reason = "the hub of the library's own tests, which ask more of it")]
 mod hub;
 #[path = "../../../models/tests/it/maker.rs"]
-#[expect(dead_code, reason = "the models of the library's own tests")]
 mod maker;
+mod models;
 mod openapi;
 #[cfg(unix)]
 #[path = "../../../binaries/tests/it/packed.rs"]

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     asked::{Asked, read_json},
-    reach::{Reach, Reaches, outgrown},
+    reach::{Reach, Reaches, kind_of, outgrown},
 };
 use crate::{
     ApiError, Gateway,
@@ -84,7 +84,7 @@ pub(crate) async fn capabilities(
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text(), remedy)
     })?;
     let model = asked::model(&gateway, model).await?;
-    reach::kind_of(&gateway, &model).await?;
+    kind_of(&gateway, &model).await?;
     let exchange = Exchange {
         model,
         method: Method::GET,

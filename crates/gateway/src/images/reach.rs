@@ -67,6 +67,11 @@ impl Reaches {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ask(models.entry(model.to_owned()).or_default())
     }
+
+    /// How a model is loaded when nothing is raised, where it is loaded by `now`.
+    pub(crate) fn unraised(&self, now: &LoadRequest) -> LoadRequest {
+        self.of(&now.model.id, |model| model.configured(now))
+    }
 }
 
 impl Model {

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use loadmaster_images::{ErrorCode, ImageError, ImageFormat, Progress};
-use loadmaster_orchestrator::QueuePlace;
 use tokio::sync::{Notify, watch};
 
 use super::{JobState, Record};
+use crate::told::Told;
 
 /// A job. Everybody who changes it changes the record, and whoever listens is told.
 #[derive(Debug)]
@@ -54,12 +54,12 @@ impl Job {
     /// Whether it has been kept long enough.
     pub(crate) fn is_over(&self, now_ms: u64) -> bool {
         let record = self.record.borrow();
-        record.ended_ms.is_some_and(|ended| now_ms >= ended + record.keep_ms)
+        record.ended_ms.is_some_and(|ended| now_ms >= ended.saturating_add(record.keep_ms))
     }
 
     /// What its images take.
     pub(crate) fn bytes(&self) -> u64 {
-        self.record.borrow().images.iter().map(|image| image.bytes).sum()
+        self.record.borrow().images.iter().map(|image| image.bytes).fold(0, u64::saturating_add)
     }
 
     /// Changes the record of a job that has not ended; whether it had not.
@@ -85,7 +85,7 @@ impl Job {
         })
     }
 
-    pub(crate) fn waits(&self, place: Option<QueuePlace>) {
+    pub(crate) fn waits(&self, place: Option<Told>) {
         self.change(|record| record.place = place);
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /api/v1/jobs` | submits `{"kind": "image", "model", "prompt", ...}`: the fields of `/v1/images/generations`, or of edits where there is an `image`; 202 with the job |
 //! | `GET /api/v1/jobs` | all jobs, the latest first |
-//! | `GET /api/v1/jobs/{id}` | one: its state, stage, step, fraction, ETA, place in the queue |
+//! | `GET /api/v1/jobs/{id}` | one: its state, stage, step, fraction, ETA, place in the queue and why it waits |
 //! | `GET /api/v1/jobs/{id}/events` | the same as server-sent events: a `snapshot`, then each change; `Last-Event-ID` goes on |
 //! | `GET /api/v1/jobs/{id}/result` | the images, as `/v1/images/generations` answers, with URLs |
 //! | `GET /api/v1/jobs/{id}/images/{n}` | the file of one image, such as `0.png` |
@@ -39,7 +39,7 @@ use std::{
 use axum::http::StatusCode;
 use tokio::sync::watch;
 
-use self::store::Store;
+use self::store::{Store, Unread};
 pub(crate) use self::{
     live::Job,
     record::{ImageFile, JobState, Record},
@@ -106,6 +106,8 @@ pub(crate) struct Jobs {
     store: Store,
     /// By id. Locked for an instant at a time, never across an await.
     live: Mutex<BTreeMap<String, Arc<Job>>>,
+    /// Those on disk that could not be read. Locked as `live` is, and never together with it.
+    unread: Mutex<Vec<Unread>>,
     /// Tells that one came or was forgotten.
     listed: watch::Sender<()>,
 }
@@ -116,7 +118,8 @@ impl Jobs {
         let store = Store::open(&options.folder)
             .map_err(|source| JobsError::Folder { folder: options.folder.clone(), source })?;
         let mut live = BTreeMap::new();
-        for mut record in store.records() {
+        let (records, unread) = store.records();
+        for mut record in records {
             if !record.state.has_ended() {
                 record.fail(finish::interrupted());
                 if let Err(error) = store.write(&record) {
@@ -125,8 +128,13 @@ impl Jobs {
             }
             live.insert(record.id.clone(), Job::ended(record));
         }
-        let jobs =
-            Arc::new(Self { options, store, live: Mutex::new(live), listed: watch::Sender::default() });
+        let jobs = Arc::new(Self {
+            options,
+            store,
+            live: Mutex::new(live),
+            unread: Mutex::new(unread),
+            listed: watch::Sender::default(),
+        });
         jobs.sweep();
         tokio::spawn(sweeps(Arc::downgrade(&jobs)));
         Ok(jobs)
@@ -139,6 +147,10 @@ impl Jobs {
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Job>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unread(&self) -> MutexGuard<'_, Vec<Unread>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The job of that id, if its time is not over.
@@ -163,6 +175,7 @@ impl Jobs {
     /// Forgets a job and its files.
     fn forget(&self, id: &str) {
         self.live().remove(id);
+        self.unread().retain(|job| job.id != id);
         self.store.remove(id);
         self.listed.send_replace(());
     }
@@ -170,18 +183,46 @@ impl Jobs {
     /// Forgets what has been kept long enough, and the oldest beyond what may be kept.
     fn sweep(&self) {
         let now = now_ms();
-        let (mut ended, active): (Vec<_>, Vec<_>) =
+        let (ended, active): (Vec<_>, Vec<_>) =
             self.live().values().cloned().partition(|job| job.has_ended());
-        ended.sort_by_key(|job| std::cmp::Reverse(job.created()));
-        let (mut count, mut bytes) = (active.len(), 0);
-        for job in ended {
+        let ended = ended.iter().map(|job| Kept {
+            since: job.created(),
+            id: job.id(),
+            bytes: job.bytes(),
+            is_over: job.is_over(now),
+        });
+        let mut kept: Vec<Kept> = ended.chain(self.unread_kept(now)).collect();
+        kept.sort_by_key(|job| std::cmp::Reverse(job.since));
+        let (mut count, mut bytes) = (active.len(), 0_u64);
+        for job in kept {
             count += 1;
-            bytes += job.bytes();
-            if job.is_over(now) || count > self.options.max_jobs || bytes > self.options.max_bytes {
-                self.forget(&job.id());
+            bytes = bytes.saturating_add(job.bytes);
+            if job.is_over || count > self.options.max_jobs || bytes > self.options.max_bytes {
+                self.forget(&job.id);
             }
         }
     }
+
+    /// Those that could not be read: kept as others are, from when they were written.
+    fn unread_kept(&self, now: u64) -> Vec<Kept> {
+        let keep = u64::try_from(self.options.keep.as_millis()).unwrap_or(u64::MAX);
+        let kept = |job: &Unread| Kept {
+            since: job.written_ms,
+            id: job.id.clone(),
+            bytes: job.bytes,
+            is_over: now >= job.written_ms.saturating_add(keep),
+        };
+        self.unread().iter().map(kept).collect()
+    }
+}
+
+/// A job that is kept, read or not.
+struct Kept {
+    /// When it came, in milliseconds since 1970.
+    since: u64,
+    id: String,
+    bytes: u64,
+    is_over: bool,
 }
 
 async fn sweeps(jobs: Weak<Jobs>) {
@@ -204,8 +245,12 @@ impl Gateway {
     }
 }
 
-/// Milliseconds since 1970.
 fn now_ms() -> u64 {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    ms(SystemTime::now())
+}
+
+/// Milliseconds since 1970; 0 before.
+fn ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

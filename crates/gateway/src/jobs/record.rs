@@ -1,11 +1,11 @@
 //! What is known of a job, as it is kept on disk and shown.
 
 use loadmaster_images::{ErrorCode, ImageError, ImageFormat, Progress, Size, Timings};
-use loadmaster_orchestrator::QueuePlace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::now_ms;
+use crate::told::Told;
 
 /// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +49,9 @@ pub(crate) struct Record {
     pub(crate) request: Value,
     /// How many images were asked for.
     pub(crate) n: u32,
-    /// Where it stands in the queue.
+    /// Where it stands in the queue, and why it waits.
     #[serde(skip)]
-    pub(crate) place: Option<QueuePlace>,
+    pub(crate) place: Option<Told>,
     #[serde(default)]
     pub(crate) progress: Option<Progress>,
     #[serde(default)]
@@ -71,7 +71,7 @@ pub(crate) struct Record {
 impl Record {
     /// Counts a change.
     pub(crate) fn touch(&mut self) {
-        self.updated_ms = now_ms().max(self.updated_ms + 1);
+        self.updated_ms = now_ms().max(self.updated_ms.saturating_add(1));
     }
 
     fn end(&mut self, state: JobState) {
@@ -115,12 +115,13 @@ impl Record {
             "n": self.n,
             "fraction": fraction,
             "eta_ms": progress.eta_ms.filter(|_| running),
-            "place": self.place.map(|place| place.place),
-            "places": self.place.map(|place| place.of),
+            "place": self.place.as_ref().map(|told| told.place),
+            "places": self.place.as_ref().map(|told| told.of),
+            "why": self.place.as_ref().and_then(|told| told.why.as_deref()),
             "created_at": self.created_ms / 1000,
             "updated_at": self.updated_ms / 1000,
             "ended_at": self.ended_ms.map(|ended| ended / 1000),
-            "expires_at": self.ended_ms.map(|ended| (ended + self.keep_ms) / 1000),
+            "expires_at": self.ended_ms.map(|ended| ended.saturating_add(self.keep_ms) / 1000),
             "request": self.request,
             "error": self.error,
             "images": urls,

@@ -12,7 +12,7 @@ use super::Job;
 use crate::{
     Gateway,
     images::{self, Asked},
-    waiting,
+    told::Told,
 };
 
 /// Asks, and follows the answer. Dropping the future gives the place up, or ends the painting.
@@ -36,7 +36,7 @@ async fn follow(job: &Job, mut body: Body) -> Result<Vec<Completed>, ImageError>
         let frame = frame.map_err(|error| broken_off(&error.to_string()))?;
         for event in reader.feed(&frame.into_data().unwrap_or_default()) {
             match event {
-                StreamEvent::Comment(comment) => job.waits(waiting::place_in(&comment)),
+                StreamEvent::Comment(comment) => job.waits(Told::read(&comment)),
                 StreamEvent::Progress(progress) => job.gets_on(progress),
                 StreamEvent::Partial(partial) => job.show(partial.bytes, partial.format),
                 StreamEvent::Completed(completed) => images.push(*completed),

@@ -2,7 +2,8 @@
 //!
 //! A file is written beside its place and renamed, so that none is ever half there. A job's images are written
 //! before the record that names them. One program has the folder at a time: another one would take its jobs for
-//! those of a program that died. What cannot be read is left where it is, and told.
+//! those of a program that died. What cannot be read is left where it is, told, and counted: it goes when a job of
+//! its age would.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -10,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Record;
+use super::{Record, ms, now_ms};
 
 const RECORD: &str = "job.json";
 
@@ -25,6 +26,16 @@ pub(crate) struct Store {
     folder: PathBuf,
     /// Held by being open. The system takes it back when the program ends, however it ends.
     _lock: File,
+}
+
+/// A job that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) id: String,
+    /// When something in its folder was written last, in milliseconds since 1970; now, where nobody can tell.
+    pub(crate) written_ms: u64,
+    /// What its files take.
+    pub(crate) bytes: u64,
 }
 
 impl Store {
@@ -44,25 +55,34 @@ impl Store {
         }
     }
 
-    /// All that can be read. What cannot is left as it is: a disk may have failed for a moment, or a newer version
-    /// may have written it.
-    pub(crate) fn records(&self) -> Vec<Record> {
+    /// All that can be read, and what cannot: a disk may have failed for a moment, or a newer version may have
+    /// written it.
+    pub(crate) fn records(&self) -> (Vec<Record>, Vec<Unread>) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut records = Vec::new();
+        let (mut records, mut unread) = (Vec::new(), Vec::new());
         for id in names.filter(|name| is_id(name)) {
             match self.read(&id) {
                 Ok(record) if record.id == id => records.push(record),
-                Ok(_) => self.leave(&id, "it is the record of another job"),
-                Err(error) => self.leave(&id, &error.to_string()),
+                Ok(_) => unread.push(self.leave(id, "it is the record of another job")),
+                Err(error) => unread.push(self.leave(id, &error.to_string())),
             }
         }
-        records
+        (records, unread)
     }
 
-    fn leave(&self, id: &str, cause: &str) {
-        let folder = self.folder.join(id);
-        tracing::warn!(folder = %folder.display(), cause, "a job cannot be read, and is left; remove it if you do not need it");
+    fn leave(&self, id: String, cause: &str) -> Unread {
+        let folder = self.folder.join(&id);
+        tracing::warn!(folder = %folder.display(), cause, "a job cannot be read, and is left for as long as jobs are kept");
+        let files =
+            fs::read_dir(&folder).into_iter().flatten().flatten().filter_map(|file| file.metadata().ok());
+        let (mut bytes, mut written) = (0_u64, None);
+        for file in files.chain(fs::metadata(&folder).ok()) {
+            bytes = bytes.saturating_add(if file.is_file() { file.len() } else { 0 });
+            written = written.max(file.modified().ok());
+        }
+        let written_ms = written.map_or_else(now_ms, ms);
+        Unread { id, written_ms, bytes }
     }
 
     fn read(&self, id: &str) -> io::Result<Record> {

@@ -165,7 +165,7 @@ async fn a_stream_that_waits_is_told_its_place() {
     until(|| studio.painters.painting() == 1).await;
     let mut waits = studio.post(GENERATIONS, &json!({ "prompt": "a", "stream": true })).await;
     let first = waits.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(first, ": waiting, place 1 of 1\n\n");
+    assert_eq!(first, ": waiting, place 1 of 1: colour is painting\n\n");
     drop(busy);
 }
 

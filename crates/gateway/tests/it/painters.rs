@@ -155,7 +155,13 @@ impl Backend for Painters {
 
     async fn plan(&self, request: &LoadRequest, _: &Machine) -> Result<LaunchPlan, BackendError> {
         let mut plan = LaunchPlan::new(self.id(), request.model.clone());
-        let pixels = request.settings.get("pixels").and_then(Value::as_u64).unwrap_or(NATIVE);
+        let bad = |value: &Value| BackendError::BadSetting {
+            name: "pixels".to_owned(),
+            value: value.to_string(),
+            expected: "a number".to_owned(),
+        };
+        let pixels = request.settings.get("pixels");
+        let pixels = pixels.map_or(Ok(NATIVE), |pixels| pixels.as_u64().ok_or_else(|| bad(pixels)))?;
         plan.settings.insert("pixels".to_owned(), pixels.into());
         let edits = request.settings.get("edits").is_some_and(|edits| *edits == true);
         plan.settings.insert("edits".to_owned(), edits.into());

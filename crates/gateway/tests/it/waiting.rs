@@ -23,7 +23,7 @@ async fn a_stream_is_told_its_place_and_then_its_answer() {
     let (busy, mut streamed) = waiting(&server, "60").await;
     assert_eq!(streamed.status(), StatusCode::OK);
     assert_eq!(streamed.headers()["content-type"], "text/event-stream");
-    assert_eq!(next(&mut streamed).await, ": waiting, place 1 of 1\n\n");
+    assert_eq!(next(&mut streamed).await, ": waiting, place 1 of 1: fake is answering\n\n");
     drop(busy);
     loop {
         match next(&mut streamed).await {
@@ -38,7 +38,7 @@ async fn what_fails_after_a_comment_is_told_in_an_event() {
     let server = FakeServer::start("text/event-stream", EVENT, Ending::Never).await;
     let (_busy, streamed) = waiting(&server, "2").await;
     let told = text(streamed).await.unwrap();
-    assert!(told.starts_with(": waiting, place 1 of 1\n\n"), "{told}");
+    assert!(told.starts_with(": waiting, place 1 of 1: fake is answering\n\n"), "{told}");
     assert_eq!(error_in(&told)["code"], "waited_too_long");
 }
 

@@ -88,6 +88,29 @@ impl Plan {
         Ok(paths.into_iter().next().filter(|_| !self.heads.is_empty()))
     }
 
+    /// The same for whoever reads headers by the length of their file: each file is as long as the whole, with nothing
+    /// behind what was read of it. `None` where a length is not known, or where the model has parts beside its weights,
+    /// of which nothing was read.
+    ///
+    /// # Errors
+    /// A file cannot be written. A file system without holes needs the room of the whole.
+    pub fn save_outline(&self, folder: &Path) -> Result<Option<PathBuf>, ModelsError> {
+        let whole = |file: &PlannedFile| file.role.is_none() && file.size.is_some();
+        if !self.files.iter().all(whole) || self.heads.len() < self.files.len() {
+            return Ok(None);
+        }
+        let first = self.save_heads(folder)?;
+        for file in self.weights() {
+            let path = file.path.below(folder);
+            let lengthened = std::fs::OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .and_then(|opened| opened.set_len(file.size.unwrap_or_default()));
+            lengthened.map_err(|error| ModelsError::disk(&path, "written", error))?;
+        }
+        Ok(first)
+    }
+
     /// The weights.
     pub fn weights(&self) -> impl Iterator<Item = &PlannedFile> {
         self.files.iter().filter(|file| file.role.is_none())

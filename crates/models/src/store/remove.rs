@@ -1,6 +1,9 @@
 //! Taking models out of the library.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -44,32 +47,50 @@ impl Library {
     pub fn remove(&self, name: &str) -> Result<RemoveReport, ModelsError> {
         let _lock = self.lock()?;
         let folder = self.find(name)?.ok_or_else(|| self.no_such(name))?;
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = folder_name(&folder);
         let Some(_alone) = Hold::try_exclusive(&self.lock_of(&name))? else {
             return Err(ModelsError::InUse { name });
         };
         let manifest = Manifest::read(&folder.join(MANIFEST_FILE));
-        let mut report = RemoveReport {
-            freed: disk::bytes_freed_with(&folder),
-            name,
-            kept: Vec::new(),
-            outside: Vec::new(),
-            notes: Vec::new(),
-        };
+        let mut report = RemoveReport::of(name, &folder);
         // It is gone at once; emptying the folder may take a while, and a crash may come between.
         let away = self.staging().join(format!("removed-{:016x}", disk::chance()));
         disk::publish(&folder, &away)?;
-        match manifest {
-            Ok(manifest) => self.remove_parts(&manifest, &mut report)?,
-            Err(error) => report.notes.push(format!("{error}; parts it may have had stay until gc")),
+        for part in self.unused_parts(manifest, "", &mut report)? {
+            disk::remove(&part)?;
         }
         disk::remove(&away)?;
         Ok(report)
     }
 
-    fn remove_parts(&self, manifest: &Manifest, report: &mut RemoveReport) -> Result<(), ModelsError> {
+    /// What [`Library::remove`] would free and leave, were nobody using the model.
+    pub fn removal(&self, name: &str) -> Result<RemoveReport, ModelsError> {
+        let folder = self.find(name)?.ok_or_else(|| self.no_such(name))?;
+        let manifest = Manifest::read(&folder.join(MANIFEST_FILE));
+        let mut report = RemoveReport::of(folder_name(&folder), &folder);
+        let name = report.name.clone();
+        self.unused_parts(manifest, &name, &mut report)?;
+        Ok(report)
+    }
+
+    /// The folders of the parts of `manifest` that nobody but the model `own` has. What goes and what stays is taken
+    /// down in `report`.
+    fn unused_parts(
+        &self,
+        manifest: Result<Manifest, ModelsError>,
+        own: &str,
+        report: &mut RemoveReport,
+    ) -> Result<Vec<PathBuf>, ModelsError> {
+        let manifest = match manifest {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                report.notes.push(format!("{error}; parts it may have had stay until gc"));
+                return Ok(Vec::new());
+            }
+        };
         let (users, damaged) = self.users_of_parts()?;
         let claimed = staging::claimed(self)?;
+        let mut unused = Vec::new();
         for file in manifest.files() {
             match &file.place {
                 Place::Model { .. } => {}
@@ -77,23 +98,24 @@ impl Library {
                 Place::Parts { path } => {
                     let folder = part_folder(path.as_str());
                     let mut used_by = users.get(folder).cloned().unwrap_or_default();
+                    used_by.retain(|name| name != own);
                     if claimed.contains(folder) {
                         used_by.push("a model that is being made".to_owned());
                     }
                     if damaged {
                         used_by.push("a model whose manifest cannot be read, perhaps".to_owned());
                     }
-                    if used_by.is_empty() {
-                        let part = self.root().join(PARTS).join(folder);
-                        report.freed += disk::bytes_freed_with(&part);
-                        disk::remove(&part)?;
-                    } else {
+                    let part = self.root().join(PARTS).join(folder);
+                    if !used_by.is_empty() {
                         report.kept.push(SharedPart { path: path.to_string(), size: file.size, used_by });
+                    } else if !unused.contains(&part) {
+                        report.freed += disk::bytes_freed_with(&part);
+                        unused.push(part);
                     }
                 }
             }
         }
-        Ok(())
+        Ok(unused)
     }
 
     /// Which models have each part, by the part's folder; and whether there are manifests that cannot be
@@ -128,6 +150,18 @@ impl Library {
             self.model_folders()?.into_iter().filter(|(name, _)| ModelName::new(name.as_str()).is_ok());
         Ok(folders.map(read).collect())
     }
+}
+
+impl RemoveReport {
+    /// Of the model in `folder`, before its parts are looked at.
+    fn of(name: String, folder: &Path) -> Self {
+        let freed = disk::bytes_freed_with(folder);
+        Self { name, freed, kept: Vec::new(), outside: Vec::new(), notes: Vec::new() }
+    }
+}
+
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// A folder's name, and its manifest or what is wrong with that.

@@ -216,6 +216,14 @@ async fn the_quantisation_is_chosen_by_the_machine_and_by_wish() {
         matches!(&error, ModelsError::NoSuchQuantisation { have, .. } if have.contains(&"Q8_0".to_owned())),
         "{error}"
     );
+    // Of the projector nothing was read: a plan of memory can only be made of the weights.
+    let folder = world.folder.path();
+    assert_eq!(plan_for_gpu.save_outline(folder).unwrap(), None);
+    let alone = plan("owner/m:m-Q8_0.gguf", on_gpu).await.unwrap();
+    let outline = alone.save_outline(folder).unwrap().unwrap();
+    assert_eq!(outline.metadata().unwrap().len(), alone.bytes);
+    let header = loadmaster_gguf::Header::open_model(&outline).unwrap();
+    assert_eq!((header.check_whole().is_ok(), header.architecture()), (true, Some("llama")));
     // Only headers were read.
     assert!(world.hub.sent() < 1_000_000);
     serde_json::to_string(&plan_for_gpu).unwrap();

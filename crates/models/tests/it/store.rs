@@ -143,11 +143,15 @@ fn parts_are_shared_by_content_and_stay_for_as_long_as_they_are_needed() {
     let vae = one.components[0].file.size;
     assert_eq!((usage.parts, usage.orphans, usage.models[0].shared, usage.models[0].parts), (vae, 0, vae, 0));
 
+    let foretold = library.removal("ONE").unwrap();
     let report = library.remove("one").unwrap();
+    assert_eq!(foretold, report);
     assert_eq!((report.kept.len(), report.kept[0].used_by.as_slice()), (1, &["two".to_owned()][..]));
     assert!(report.freed >= one.weights[0].size && report.freed < one.weights[0].size + vae);
     assert!(library.verify(&[library.get("two").unwrap()], &Job::default()).unwrap().is_intact());
+    let foretold = library.removal("two").unwrap();
     let report = library.remove("TWO").unwrap();
+    assert_eq!(foretold, report);
     assert!(report.kept.is_empty() && report.freed >= two.size());
     assert_eq!(fs::read_dir(library.root().join("parts")).unwrap().count(), 0);
 }

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use loadmaster_core::{Backend, Event, HoldId, Instance, InstanceId, LoadRequest, Registry};
+use loadmaster_core::{Backend, Event, HoldId, Instance, InstanceId, LoadRequest, Machine, Registry};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::Instant,
@@ -129,8 +129,8 @@ impl Actor {
                 self.preview(&model, reply);
                 return None;
             }
-            Message::PreviewOf { request, reply } => {
-                self.preview_of(request, reply);
+            Message::PreviewOf { request, machine, reply } => {
+                self.preview_of(request, machine.map(|machine| *machine), reply);
                 return None;
             }
             Message::Previewed { prepared, reply } => {
@@ -315,7 +315,7 @@ impl Actor {
     fn prepare(&self, preparation: Preparation) {
         let model = preparation.request.model.id.clone();
         let (edition, number) = (preparation.edition, preparation.number);
-        let prepared = self.prepared(preparation);
+        let prepared = self.prepared(preparation, None);
         self.later(async move { Message::Prepared { model, edition, number, outcome: prepared.await } });
     }
 
@@ -337,15 +337,20 @@ impl Actor {
 
     fn preview(&self, model: &str, reply: Reply<Result<Preview, OrchestratorError>>) {
         match self.state.request(model) {
-            Ok(request) => self.preview_of(request.clone(), reply),
+            Ok(request) => self.preview_of(request.clone(), None, reply),
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    fn preview_of(&self, request: LoadRequest, reply: Reply<Result<Preview, OrchestratorError>>) {
+    fn preview_of(
+        &self,
+        request: LoadRequest,
+        machine: Option<Machine>,
+        reply: Reply<Result<Preview, OrchestratorError>>,
+    ) {
         let outlook = self.state.outlook_instead_of(&request.model.id);
         let preparation = Preparation { request, again: None, outlook, settle: false, edition: 0, number: 0 };
-        let prepared = self.prepared(preparation);
+        let prepared = self.prepared(preparation, machine);
         let messages = self.messages.clone();
         tokio::spawn(async move {
             match prepared.await {
@@ -355,13 +360,20 @@ impl Actor {
         });
     }
 
+    /// The plan for `machine`, or for the one that is read.
     fn prepared(
         &self,
         preparation: Preparation,
+        machine: Option<Machine>,
     ) -> impl Future<Output = Result<Prepared, OrchestratorError>> + Send + use<> {
         let backend = self.backend_for(&preparation.request);
         let (weigher, at_work) = (Arc::clone(&self.weigher), self.at_work());
-        async move { weigher.before(&*backend?, &preparation, &at_work).await }
+        async move {
+            match machine {
+                Some(machine) => weigher.planned(&*backend?, &preparation, machine).await,
+                None => weigher.before(&*backend?, &preparation, &at_work).await,
+            }
+        }
     }
 
     /// Numbers an event and tells all listeners.

@@ -20,6 +20,7 @@
 //! - `changes`: models and rules that change while all goes on, and what comes back after a restart.
 //! - `holds`: memory that is held for other programs.
 //! - `returns`: memory that should have come back, and did not.
+//! - `why`: why who waits has to wait.
 //! - `shown`: all of it, for those who ask.
 
 mod background;
@@ -41,6 +42,7 @@ mod trouble;
 mod verdict;
 mod victims;
 mod watch;
+mod why;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

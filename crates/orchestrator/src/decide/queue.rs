@@ -60,14 +60,15 @@ impl State {
         }
     }
 
-    /// Where a request stands among those who wait for the same model.
+    /// Where a request stands among those who wait for the same model, and why they wait.
     pub(crate) fn place(&self, ticket: Ticket) -> Option<QueuePlace> {
-        let holds = |entry: &&ModelEntry| entry.waiting.iter().any(|waiter| waiter.ticket == ticket);
-        let waiting = &self.models.busy_values().find(holds)?.waiting;
+        let holds = |entry: &ModelEntry| entry.waiting.iter().any(|waiter| waiter.ticket == ticket);
+        let (model, entry) = self.models.busy().find(|(_, entry)| holds(entry))?;
+        let waiting = &entry.waiting;
         let order = |waiter: &Waiter| waiter.order(self.now, self.policy.turn);
         let own = order(waiting.iter().find(|waiter| waiter.ticket == ticket)?);
         let before = waiting.iter().filter(|waiter| order(waiter) < own).count();
-        Some(QueuePlace { place: before + 1, of: waiting.len() })
+        Some(QueuePlace { place: before + 1, of: waiting.len(), why: self.why(model, entry) })
     }
 
     pub(super) fn lease_returned(&mut self, id: &InstanceId, keep: bool) {

@@ -31,7 +31,7 @@ impl State {
         }
     }
 
-    fn waits_for(&self, model: &str, entry: &ModelEntry) -> Option<WaitsFor> {
+    pub(super) fn waits_for(&self, model: &str, entry: &ModelEntry) -> Option<WaitsFor> {
         match &entry.progress {
             Progress::Planning { .. } => Some(WaitsFor::Plan),
             Progress::Blocked { prepared, .. } => {

@@ -70,13 +70,10 @@ impl State {
         }
         // Those who have something of what it needs.
         let pools = pools(estimate, machine);
-        let in_the_way = |id: &InstanceId| {
-            let mut parts = self.ledger.reservation(id).into_iter().flat_map(|held| &held.devices);
-            parts.any(|part| pool(&part.device, machine).is_none_or(|pool| pools.contains(&pool)))
-        };
         let others = || {
             let alive = self.instances.busy().filter(|(_, instance)| instance.state.is_alive());
-            let others = alive.filter(|(id, instance)| instance.model != model && in_the_way(id));
+            let others =
+                alive.filter(|(id, instance)| instance.model != model && self.takes_of(id, &pools, machine));
             others.filter(|(_, instance)| !self.is_pinned(&instance.model))
         };
         // Holds end: nobody is turned away because of them.
@@ -98,6 +95,12 @@ impl State {
             Some(going) => Verdict::MakeRoom(&going | &leaving),
             None => Verdict::Wait,
         }
+    }
+
+    /// Whether something of `pools` is reserved for `id`.
+    pub(super) fn takes_of(&self, id: &InstanceId, pools: &[DeviceId], machine: &Machine) -> bool {
+        let mut parts = self.ledger.reservation(id).into_iter().flat_map(|held| &held.devices);
+        parts.any(|part| pool(&part.device, machine).is_none_or(|pool| pools.contains(&pool)))
     }
 
     /// `instance` as one that may go for who presses so hard.
@@ -152,7 +155,7 @@ impl State {
 }
 
 /// Whose memory `device` uses; `None` when the machine no longer has it.
-fn pool(device: &DeviceId, machine: &Machine) -> Option<DeviceId> {
+pub(super) fn pool(device: &DeviceId, machine: &Machine) -> Option<DeviceId> {
     machine.devices.iter().find(|known| known.id == *device).map(loadmaster_core::Device::pool)
 }
 

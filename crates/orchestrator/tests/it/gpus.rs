@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use loadmaster_core::{DeviceId, DeviceKind, LoadRequest, Machine, Model, ModelKind};
+use loadmaster_core::{
+    Device, DeviceEstimate, DeviceId, DeviceKind, Estimate, EstimateSource, LoadRequest, Machine, Model,
+    ModelKind,
+};
 
 use super::loads::{Loads, place};
 
@@ -30,5 +33,37 @@ async fn a_model_takes_the_empty_gpu_and_then_that_of_the_longest_unused() {
     let [(_, a), (_, b), _, (_, c)] = &places[..] else { panic!("{places:?}") };
     assert!(a != b && c == a, "{places:?}");
     assert_eq!(gpus.count(), 2);
+    orchestrator.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_machine_is_planned_for_and_what_would_happen_is_foretold_without_a_plan() {
+    let gpus = Loads::new(DeviceKind::Discrete, &["gpu0"], the_emptiest);
+    let orchestrator = gpus.orchestrator();
+    let model = |name: &str| Model::from_file(ModelKind::Text, format!("{name}.gguf"));
+    orchestrator.add(LoadRequest::new(model("a"))).await.unwrap();
+    drop(orchestrator.lease("a").await.unwrap());
+    let here = orchestrator.preview_of(LoadRequest::new(model("b"))).await.unwrap();
+    assert_eq!((here.leaving.len(), here.shortages.len()), (1, 1));
+
+    // With a second one that is only imagined nobody has to leave.
+    let mut larger = here.machine.clone();
+    let second = Device { id: DeviceId::from("gpu1"), free: Some(1000), ..larger.devices[0].clone() };
+    larger.devices.push(second);
+    let there = orchestrator.preview_on(LoadRequest::new(model("b")), larger).await.unwrap();
+    assert_eq!(place(&there.plan).0.as_str(), "gpu1");
+    assert!(there.leaving.is_empty() && there.shortages.is_empty(), "{there:?}");
+
+    let takes = |weights: u64| {
+        let part = DeviceEstimate { weights, ..DeviceEstimate::on(DeviceId::from("gpu0")) };
+        Estimate { source: EstimateSource::Computed, margin_percent: 0, devices: vec![part] }
+    };
+    let foretold = async |bytes| {
+        let machine = here.machine.clone();
+        orchestrator.foretell(model("c"), takes(bytes), machine).await.unwrap()
+    };
+    assert!(foretold(400).await.leaving.is_empty());
+    assert_eq!(foretold(401).await.leaving, here.leaving);
+    assert_eq!(foretold(1001).await.lacking.len(), 1);
     orchestrator.close().await;
 }

@@ -2,6 +2,7 @@
 // it, with what it needs in PANEL_TEST: { binary, home, chromium, out }.
 import { Daemon } from "./daemon.mjs";
 import { download } from "./download.mjs";
+import { library } from "./library.mjs";
 import * as scenes from "./scenes.mjs";
 import { Visitor } from "./visitor.mjs";
 
@@ -29,7 +30,6 @@ try {
     const started = await daemon.start(more);
     return { serve_ms: Math.round(started), ...(await scenes.firstPaint(visitor, daemon)) };
   });
-  await visitor.expectMissing(daemon);
   await step("without a mouse", () => scenes.keyboard(visitor, daemon));
   const page = await visitor.page(daemon.url);
   await step("a chat", () => scenes.chat(visitor, daemon, page));
@@ -40,6 +40,8 @@ try {
   await page.setViewportSize({ width: 1280, height: 860 });
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await step("a model's server and its log", () => scenes.serverAndLog(visitor, daemon, page));
+  await step("presets, and an estimate before anything is brought", () => scenes.getsAModel(visitor, page, given.model));
+  await step("a model is imported and deleted", () => library(visitor, page, given.model));
   await step("a download that is cut", () => download(visitor, page, given.model));
   await step("200 models and 10 000 lines scroll", () => scenes.scrolls(visitor, daemon));
   await step("a server is killed", async () => ({ shown_after_ms: await scenes.killed(visitor, daemon, page) }));

@@ -36,8 +36,24 @@ export async function serverAndLog(visitor, daemon, page) {
   await page.getByRole("button", { name: "Server", exact: true }).click();
   await page.getByText("Predicted").waitFor();
   await page.getByLabel("Automatic settings").uncheck();
-  await page.getByLabel("Context").fill("1024");
-  await page.getByText("weights").first().waitFor();
+  const bar = page.locator("section", { hasText: "Automatic settings" }).locator(".plan");
+  const planned = async (/** @type {string} */ tokens, /** @type {string} */ cache) => {
+    await page.getByLabel("Context").fill(tokens);
+    await bar.getByText(`cache ${cache}`).first().waitFor();
+    const [part] = await bar.locator(".bar i").evaluateAll((parts, name) => parts.filter((one) => one.title.startsWith(`${name} (planned)`)).map((one) => one.getBoundingClientRect().width), "chat");
+    return part ?? 0;
+  };
+  const [long, short] = [await planned("4096", "90.0 MiB"), await planned("1024", "22.5 MiB")];
+  assert.ok(long > short && short > 0, `the bar is ${long} pixels for 4096 tokens, and ${short} for 1024`);
+  // What the form cannot know to be wrong is told at its field, with the remedy below.
+  visitor.expecting = true;
+  await page.getByLabel("Slots").fill("257");
+  await page.getByText("The server cannot take this.").waitFor();
+  await page.getByText("it takes 256 at most").waitFor();
+  visitor.expecting = false;
+  await page.getByLabel("Slots").fill("");
+  await page.getByText("The server cannot take this.").waitFor({ state: "detached" });
+  await bar.getByText("cache 22.5 MiB").first().waitFor();
   await visitor.check(page, "the server of a model");
   await visitor.picture(page, "llm-server");
   await page.getByRole("button", { name: "Start with these settings" }).click();
@@ -47,12 +63,29 @@ export async function serverAndLog(visitor, daemon, page) {
     await page.waitForTimeout(100);
   }
   await page.locator("dd", { hasText: "Ready" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "until it is stopped" }).waitFor();
   await page.getByRole("button", { name: "Logs", exact: true }).click();
   await page.getByRole("button", { name: "All", exact: true }).click();
   await page.locator(".lines .line").first().waitFor();
   await visitor.check(page, "a log");
   await visitor.picture(page, "llm-logs");
   await page.getByRole("button", { name: "Chat", exact: true }).click();
+}
+
+/** Presets are there with what fits, and a file is estimated before it is imported. */
+export async function getsAModel(visitor, page, file) {
+  await visitor.go(page, "models");
+  const preset = page.locator('[data-preset="smollm2-135m"]');
+  await preset.locator(".badge", { hasText: /^fits|^tight/ }).waitFor();
+  await preset.getByText("apache-2.0").waitFor();
+  await visitor.check(page, "presets");
+  await visitor.picture(page, "models-presets");
+  await page.getByRole("button", { name: "File", exact: true }).click();
+  await page.getByLabel("Path of a file").fill(file);
+  await page.getByRole("button", { name: "Estimate", exact: true }).click();
+  await page.locator(".estimate").getByText("weights 92.1 MiB").waitFor();
+  await visitor.check(page, "an estimate of a file");
+  await visitor.picture(page, "models-estimate");
 }
 
 /** 200 models and 10 000 lines scroll: the longest task of the page meanwhile, in milliseconds. */

@@ -15,8 +15,6 @@ export class Visitor {
   /** Errors that the test causes on purpose: while it holds, none is noted. */
   expecting = false;
   problems = [];
-  /** What this daemon does not offer: the page says so, and the browser notes a request that failed. */
-  missing = [];
   hosts = new Set();
 
   /** @param {string} program @param {string} out */
@@ -33,8 +31,7 @@ export class Visitor {
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     page.on("console", (message) => {
-      const known = this.missing.some((path) => message.location().url.includes(path));
-      if (message.type() === "error" && !this.expecting && !known) this.problems.push(`console: ${message.text()} (${message.location().url})`);
+      if (message.type() === "error" && !this.expecting) this.problems.push(`console: ${message.text()} (${message.location().url})`);
     });
     page.on("pageerror", (error) => this.problems.push(`page: ${error.stack ?? error.message}`));
     page.on("request", (request) => {
@@ -44,19 +41,6 @@ export class Visitor {
     await page.goto(`${url}/`);
     await page.getByText("Connected").first().waitFor({ state: "attached" });
     return page;
-  }
-
-  /** Asks the daemon which parts of the panel's API it does not have. @param {import("./daemon.mjs").Daemon} daemon */
-  async expectMissing(daemon) {
-    for (const path of ["/api/v1/models", "/api/v1/catalog", "/api/v1/jobs", "/api/v1/system", "/api/v1/logs/daemon"]) {
-      const { status } = await fetch(`${daemon.url}${path}`);
-      if (status === 404) this.missing.push(path);
-    }
-    const events = await fetch(`${daemon.url}/api/v1/events?topics=library`);
-    if (events.status === 400) this.missing.push("/api/v1/events?topics=");
-    await events.body?.cancel();
-    if (this.missing.length > 0) console.log(`this daemon does not offer: ${this.missing.join(", ")}`);
-    this.problems = this.problems.filter((problem) => !this.missing.some((path) => problem.includes(path)));
   }
 
   /** @param {import("playwright-core").Page} page @param {string} name */

@@ -8,13 +8,13 @@ import { FrameReader } from "../../ui/js/pure/sse.js";
 const data = (value) => ({ event: "message", data: JSON.stringify(value), comment: null });
 
 test("frames are whole however they are cut", () => {
-  const stream = ": waiting, place 2 of 3\n\nevent: a\ndata: {\"x\":1}\ndata: more\nid: 7\n\r\ndata: [DONE]\n\n";
+  const stream = ": waiting, place 2 of 3: sd is painting\n\nevent: a\ndata: {\"x\":1}\ndata: more\nid: 7\n\r\ndata: [DONE]\n\n";
   for (let size = 1; size < 12; size += 1) {
     const reader = new FrameReader();
     const frames = [];
     for (let at = 0; at < stream.length; at += size) frames.push(...reader.read(stream.slice(at, at + size)));
     assert.deepEqual(frames.at(-1).data, "[DONE]", `pieces of ${size}`);
-    assert.deepEqual(frames[0], { event: "message", data: "", comment: "waiting, place 2 of 3" });
+    assert.deepEqual(frames[0], { event: "message", data: "", comment: "waiting, place 2 of 3: sd is painting" });
   }
 });
 

@@ -55,7 +55,7 @@ export interface Task {
 }
 export interface Job {
   id: string; model: string; state: string; stage: string | null; step: number | null; steps: number | null; image: number | null; n: number;
-  fraction: number | null; eta_ms: number | null; place: number | null; places: number | null; created_at: number; updated_at: number;
+  fraction: number | null; eta_ms: number | null; place: number | null; places: number | null; why?: string | null; created_at: number; updated_at: number;
   ended_at: number | null; request: Record<string, any>; error: ApiProblem | null; images: string[]; timings: Record<string, number> | null;
   parameters?: Record<string, any>;
 }
@@ -68,6 +68,16 @@ export interface Plan {
   model: string; state: string | null; backend: string; source: string; margin_percent: number; plan: Record<string, any>;
   devices: DeviceEstimate[]; shortages: Shortage[]; leaving: { instance: string; model: string | null; requests: number | null }[];
   lacking: Shortage[]; holds: string[];
+}
+export interface Preset {
+  name: string; title: string; kind: string; repo: string; licence: string | null; licence_url: string | null; parameters: string | null;
+  sizes: Record<string, number>; quantisation: string | null; bytes: number | null; parts: { role: string; repo: string; file: string | null }[];
+  recommended: Record<string, any>; installed: boolean; fit: Fit;
+}
+export interface ModelEstimate {
+  model: string; backend: string | null; source: string; margin_percent: number; plan: Record<string, any>; devices: DeviceEstimate[];
+  shortages: Shortage[]; fits: { gpu_layers: number | null; longest_context: number | null } | null; fit: Fit;
+  download?: { name: string; bytes: number; quantisation: string | null; reason: string | null };
 }
 export interface Build { id: string; version: string | null; variant: any; origin: any; installed?: boolean; suitable?: boolean; proven: any; rejected: { why: string; remedy: string | null } | null }
 export interface Server { server: string; active: string | Build | null; builds: Build[] }

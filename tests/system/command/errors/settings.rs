@@ -10,10 +10,7 @@ fn settings_that_no_plan_can_have() {
     for (options, cause) in [
         (["--cache-type-k", "q9"], format!("'q9' is no value for cache_type_k: {types}")),
         (["--ctx", "0"], "'0' is no value for context_length: it takes a whole number from 1 up".into()),
-        (
-            ["--flash-attn", "maybe"],
-            "'maybe' is no value for flash_attention: it takes on, off or auto".into(),
-        ),
+        (["--ubatch", "0"], "'0' is no value for ubatch_size: it takes a whole number from 1 up".into()),
         (
             ["--extra", "ctx-size=5"],
             "'ctx-size' is no value for extra: Loadmaster gives this flag itself; take its own setting"
@@ -44,6 +41,11 @@ fn lines_that_the_command_does_not_understand() {
         &["run", "m.gguf", "--budget", "host=lots"],
         "invalid value 'host=lots' for '--budget <DEVICE=AMOUNT>': 'lots' is not an amount of memory; write it \
          like 12 GiB, 1.5 GiB, 800 MiB or 4096 B",
+        &see(" run"),
+    );
+    check(
+        &["run", "m.gguf", "--flash-attn", "maybe"],
+        "invalid value 'maybe' for '--flash-attn <WHEN>' [possible values: on, off, auto]",
         &see(" run"),
     );
     check(

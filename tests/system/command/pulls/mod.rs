@@ -2,6 +2,7 @@
 //! The hub and the small models are those of the library's own tests.
 
 mod advice;
+mod estimates;
 mod killed;
 mod shards;
 

@@ -1,6 +1,7 @@
 //! `inspect` and `estimate` of models on a server.
 
 mod answers;
+mod api;
 pub(super) mod fake_hub;
 mod faults;
 mod hubs;

@@ -1,38 +1,76 @@
 //! `loadmaster estimate`
 
-mod fits;
+use std::process::ExitCode;
 
-use std::{process::ExitCode, sync::Arc};
-
+use loadmaster_control::{Estimated, Fits, Layers, imagined};
 use loadmaster_core::{
-    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, LoadRequest, Machine, Model,
-    ModelKind, async_trait,
+    Bytes, Device, DeviceEstimate, DeviceId, DeviceKind, EstimateSource, LoadRequest, Model, ModelKind,
 };
-use loadmaster_orchestrator::{MachineReader, OrchestratorError, Preview, ThisMachine};
-use serde_json::{Value, json};
+use loadmaster_models::{PullOptions, Reference};
+use loadmaster_orchestrator::{MachineReader, Preview, ThisMachine};
 
-use self::fits::{Fits, Layers, Question};
 use crate::{
-    Failed, args::EstimateArgs, config::Config, engine, library, offered, printed::print, source::Source,
+    Failed,
+    args::EstimateArgs,
+    commands::pull::{self, Headers},
+    config::Config,
+    engine, kinds,
+    library::{self, progress::Shown, rested},
+    offered,
+    printed::print,
+    source::Source,
     table,
 };
 
 pub(crate) async fn execute(args: EstimateArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let flags = args.plan.settings();
+    let flags = args.plan.flags();
     if let Some(found) = library::find(&args.file, config).await? {
         let here = args.devices.is_empty();
-        return estimate(&args, found.offer(&flags, config)?.request, here, config).await;
+        let request = found.offer(&flags, config)?.request;
+        flags.check([(request.model.id.as_str(), request.model.kind)])?;
+        return estimate(&args, request, here, config).await;
+    }
+    // Addresses are read as they are, also those of a hub.
+    let is_address = args.file.to_str().is_some_and(|text| text.contains("://"));
+    if let Some(reference) = library::pullable(&args.file, config)?.filter(|_| !is_address) {
+        return of_reference(&args, &reference, config).await;
     }
     library::known(&args.file, config)?;
     let offer = offered::named(&args.file, &flags, config);
     if offer.request.model.kind == ModelKind::Image {
+        flags.check([(offer.request.model.id.as_str(), ModelKind::Image)])?;
         return estimate(&args, offer.request, args.devices.is_empty(), config).await;
     }
     let local = Source::of(&args.file).local(&config.network).await?;
     let here = args.devices.is_empty() && !local.is_fetched();
     let model = Model::from_file(ModelKind::Text, offered::absolute(local.path()));
-    let request = LoadRequest { model, settings: flags };
+    // Of what was at an address, only the header that is here now tells what it is for.
+    flags.check([(model.id.as_str(), kinds::of(&model.path, &offer.request.settings))])?;
+    let request = LoadRequest { model, settings: offer.request.settings };
     estimate(&args, request, here, config).await.map_err(|failed| local.named(failed))
+}
+
+/// Of a model of the hub, or with a short name: what `loadmaster pull` would fetch.
+async fn of_reference(
+    args: &EstimateArgs,
+    reference: &Reference,
+    config: &Config,
+) -> Result<ExitCode, Failed> {
+    let puller = pull::puller(config).await?;
+    let options = PullOptions { budget: rested::budget(config).await?, ..PullOptions::default() };
+    let shown = Shown::begin(true);
+    let plan = puller.plan(reference, options, &shown.job).await;
+    shown.end();
+    let (plan, flags) = (plan?, args.plan.flags());
+    let Some(headers) = Headers::of(&plan, &flags, config)? else {
+        let cause = format!("What {} takes is told by the whole model, of {}", plan.name, Bytes(plan.bytes));
+        return Err(Failed::because(cause).remedy(format!(
+            "Get it first: `loadmaster pull {reference}` checks that it fits this machine."
+        )));
+    };
+    flags.check([(headers.request.model.id.as_str(), headers.request.model.kind)])?;
+    let estimated = estimate(args, headers.request.clone(), false, config).await;
+    estimated.map_err(|failed| headers.named(failed))
 }
 
 /// Estimates for the machine that was asked about. `here` says that it is this one, and that the model's
@@ -44,35 +82,23 @@ async fn estimate(
     config: &Config,
 ) -> Result<ExitCode, Failed> {
     check_names(&args.devices)?;
-    let is_image = request.model.kind == ModelKind::Image;
     let gpus: Vec<Device> = args.devices.iter().map(|(id, Bytes(bytes))| gpu(id, *bytes)).collect();
-    let settings = &mut request.settings;
-    if gpus.len() > 1 && !is_image {
+    if gpus.len() > 1 && request.model.kind != ModelKind::Image {
         // A plan takes one device unless it is told of more.
-        settings.insert("device".to_owned(), gpus.iter().map(|gpu| gpu.id.to_string()).collect());
+        let names = gpus.iter().map(|gpu| gpu.id.to_string()).collect();
+        request.settings.insert("device".to_owned(), names);
     }
-    let asks_for_layers = settings.get("gpu_layers").is_some_and(|layers| *layers != json!(0));
-    let machine = Imagined { gpus, software: asks_for_layers, real: ThisMachine::new() };
-    let orchestrator = engine::start_on(config, Arc::new(machine))?;
-    let asked = Question { orchestrator: &orchestrator, request };
-    let imagined = asked.preview(&[]).await?;
-    // What makes images has neither layers nor a context to choose.
-    let fits = if is_image { None } else { Some(asked.what_fits(&imagined).await?) };
-    let known = if here { known_here(asked.request, config).await } else { None };
-    let preview = known.unwrap_or(imagined);
+    let machine = imagined(ThisMachine::new().read().await?, &gpus, &request.settings);
+    let orchestrator = engine::start(config)?;
+    let estimated = Estimated::of(&orchestrator, &request, &machine, here).await?;
     if args.json {
-        print(&format!("{:#}\n", as_json(&preview, fits.as_ref())))?;
+        let json =
+            serde_json::to_value(estimated.figures()).map_err(|error| Failed::because(error.to_string()))?;
+        print(&format!("{json:#}\n"))?;
     } else {
-        print(&shown(&preview, fits.as_ref()))?;
+        print(&shown(&estimated.preview, estimated.fits.as_ref()))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What this machine's own server says of the plan, or what it took at its last start. `None` without a
-/// server that can say: then what was computed has to do.
-async fn known_here(request: LoadRequest, config: &Config) -> Option<Preview> {
-    let orchestrator = engine::start(config).ok()?;
-    orchestrator.preview_of(request).await.ok()
 }
 
 /// Refuses a name that stands for two GPUs.
@@ -95,48 +121,6 @@ fn gpu(id: &str, bytes: u64) -> Device {
         total: bytes,
         free: Some(bytes),
     }
-}
-
-/// This machine, with the GPUs that were asked about instead of its own. Nothing is started on it, so no
-/// server need be installed.
-#[derive(Debug)]
-struct Imagined {
-    gpus: Vec<Device>,
-    /// Whether this machine's software GPUs count: they are no capacity, and take layers that are asked for
-    /// where there is nothing better.
-    software: bool,
-    real: ThisMachine,
-}
-
-#[async_trait]
-impl MachineReader for Imagined {
-    async fn read(&self) -> Result<Machine, OrchestratorError> {
-        let mut machine = self.real.read().await?;
-        machine.devices.retain(|device| match device.kind {
-            DeviceKind::Host => true,
-            DeviceKind::Software => self.gpus.is_empty() && self.software,
-            _ => self.gpus.is_empty(),
-        });
-        machine.devices.extend(self.gpus.iter().cloned());
-        machine.hypothetical = true;
-        Ok(machine)
-    }
-}
-
-fn as_json(preview: &Preview, fits: Option<&Fits>) -> Value {
-    let fits = fits.map(|fits| {
-        json!({ "gpu_layers": fits.layers.and_then(|layers| layers.most), "longest_context": fits.longest_context })
-    });
-    json!({
-        "model": preview.plan.model.id,
-        "backend": preview.plan.backend,
-        "source": preview.estimate.source,
-        "margin_percent": preview.estimate.margin_percent,
-        "plan": preview.plan.settings,
-        "devices": preview.estimate.devices,
-        "shortages": preview.shortages,
-        "fits": fits,
-    })
 }
 
 fn shown(preview: &Preview, fits: Option<&Fits>) -> String {

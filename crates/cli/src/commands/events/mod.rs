@@ -1,7 +1,7 @@
 //! `loadmaster events`
 
-mod clock;
-mod words;
+pub(crate) mod clock;
+pub(crate) mod words;
 
 use std::process::ExitCode;
 

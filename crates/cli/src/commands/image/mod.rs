@@ -78,8 +78,8 @@ fn reserve(offer: &mut Offer, request: &ImageRequest) {
 /// The model that was named: a section of the configuration, a file, one of the library, or one that is pulled
 /// first; `None` when that was interrupted.
 async fn chosen(args: &ImageArgs, config: &Config) -> Result<Option<Offer>, Failed> {
-    let flags = loadmaster_core::Settings::new();
-    if let Some(offer) = args.model.to_str().and_then(|name| offered::of_section(name, config)) {
+    let flags = args.load.flags();
+    if let Some(offer) = args.model.to_str().and_then(|name| offered::of_section(name, &flags, config)) {
         return Ok(Some(offer));
     }
     if let Some(found) = library::find(&args.model, config).await? {

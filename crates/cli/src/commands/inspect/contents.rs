@@ -1,7 +1,7 @@
 //! What a header holds, entry by entry.
 
 use loadmaster_core::Bytes;
-use loadmaster_gguf::{Array, Elements, Header, Value};
+use loadmaster_gguf::{Array, Element, Elements, Header, Value};
 use serde_json::{Map, json};
 
 /// How many elements of an array are shown.
@@ -42,69 +42,37 @@ fn value_json(value: &Value) -> serde_json::Value {
 }
 
 fn array_json(array: &Array) -> serde_json::Value {
+    let first = |elements: &Elements| elements.range(0, ELEMENTS).map(element_json).collect::<Vec<_>>();
     json!({
         "array": array.element_type().name(),
         "count": array.count(),
-        "first": array.elements().map(first::<serde_json::Value>),
+        "first": array.elements().map(first),
     })
 }
 
-/// What an element is shown as: a text for people, or JSON.
-trait Shown: Sized {
-    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self;
-    fn string(bytes: &[u8]) -> Self;
-    fn array(array: &Array) -> Self;
-}
-
-/// Strings are cut.
-impl Shown for String {
-    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self {
-        value.to_string()
-    }
-
-    fn string(bytes: &[u8]) -> Self {
-        cut(&Self::from_utf8_lossy(bytes))
-    }
-
-    fn array(array: &Array) -> Self {
-        list(array)
-    }
-}
-
 /// Numbers are numbers, and strings are whole.
-impl Shown for serde_json::Value {
-    fn scalar(value: &(impl ToString + serde::Serialize)) -> Self {
-        json!(value)
-    }
-
-    fn string(bytes: &[u8]) -> Self {
-        json!(String::from_utf8_lossy(bytes))
-    }
-
-    fn array(array: &Array) -> Self {
-        array_json(array)
+fn element_json(element: Element<'_>) -> serde_json::Value {
+    match element {
+        Element::Unsigned(value) => json!(value),
+        Element::Signed(value) => json!(value),
+        Element::F32(value) => json!(value),
+        Element::F64(value) => json!(value),
+        Element::Bool(value) => json!(value),
+        Element::String(bytes) => json!(String::from_utf8_lossy(bytes)),
+        Element::Array(array) => array_json(array),
     }
 }
 
-/// The first elements.
-fn first<S: Shown>(elements: &Elements) -> Vec<S> {
-    fn of<S: Shown>(values: &[impl ToString + serde::Serialize]) -> Vec<S> {
-        values.iter().take(ELEMENTS).map(S::scalar).collect()
-    }
-    match elements {
-        Elements::U8(values) => of(values),
-        Elements::I8(values) => of(values),
-        Elements::U16(values) => of(values),
-        Elements::I16(values) => of(values),
-        Elements::U32(values) => of(values),
-        Elements::I32(values) => of(values),
-        Elements::F32(values) => of(values),
-        Elements::Bool(values) => of(values),
-        Elements::U64(values) => of(values),
-        Elements::I64(values) => of(values),
-        Elements::F64(values) => of(values),
-        Elements::Array(arrays) => arrays.iter().take(ELEMENTS).map(S::array).collect(),
-        Elements::String(strings) => strings.iter().take(ELEMENTS).map(S::string).collect(),
+/// For people: strings are cut.
+fn element(element: Element<'_>) -> String {
+    match element {
+        Element::Unsigned(value) => value.to_string(),
+        Element::Signed(value) => value.to_string(),
+        Element::F32(value) => value.to_string(),
+        Element::F64(value) => value.to_string(),
+        Element::Bool(value) => value.to_string(),
+        Element::String(bytes) => cut(&String::from_utf8_lossy(bytes)),
+        Element::Array(array) => list(array),
     }
 }
 
@@ -136,7 +104,7 @@ pub(super) fn tensors_json(header: &Header) -> serde_json::Value {
 /// The first elements, and how many are left out.
 fn list(array: &Array) -> String {
     let Some(elements) = array.elements() else { return array.to_string() };
-    let shown: Vec<String> = first(elements);
+    let shown: Vec<String> = elements.range(0, ELEMENTS).map(element).collect();
     let left = elements.len() - shown.len();
     let more = if left > 0 { format!(", and {left} more") } else { String::new() };
     format!("[{}{more}]", shown.join(", "))
@@ -170,8 +138,9 @@ mod tests {
     #[test]
     fn long_lists_and_texts_say_what_is_left_out() {
         let numbers = Elements::U32((0..20).collect());
-        assert_eq!(first::<String>(&numbers).len(), ELEMENTS);
-        assert_eq!(json!(first::<serde_json::Value>(&numbers)), json!([0, 1, 2, 3, 4, 5, 6, 7]));
+        let first: Vec<_> = numbers.range(0, ELEMENTS).map(element_json).collect();
+        assert_eq!(json!(first), json!([0, 1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(numbers.range(18, ELEMENTS).map(element).collect::<Vec<_>>(), ["18", "19"]);
         assert_eq!(cut("it's\n\u{1b}[2J"), "it's\\n\\u{1b}[2J");
         assert!(cut(&"x".repeat(CHARACTERS + 7)).ends_with("xx ... and 7 more characters"));
     }

@@ -10,15 +10,7 @@ use loadmaster_core::Bytes;
 use loadmaster_gguf::{ArrayMode, Facts, Header, PerLayer, ReadOptions, WeightSizes};
 use serde_json::{Value, json};
 
-use crate::{
-    Failed,
-    args::InspectArgs,
-    config::Config,
-    library,
-    printed::print,
-    source::{self, Source},
-    table,
-};
+use crate::{Failed, args::InspectArgs, config::Config, library, printed::print, source::Source, table};
 
 pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitCode, Failed> {
     let found = library::find(&args.file, config).await?;
@@ -36,7 +28,7 @@ pub(crate) async fn execute(args: &InspectArgs, config: &Config) -> Result<ExitC
     }
     let arrays = if args.all { ArrayMode::Read } else { ArrayMode::Skip };
     let header = source.header(ReadOptions { arrays }, &config.network).await?;
-    let complete = source::complete(&header);
+    let complete = header.check_whole();
     let facts = Facts::of(&header);
     if args.json {
         let cause = complete.as_ref().err().map(ToString::to_string);

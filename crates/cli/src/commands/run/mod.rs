@@ -10,6 +10,7 @@ mod stats;
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use axum::Router;
@@ -33,6 +34,9 @@ use crate::{
     library::{self, Found},
     offered::{self, Offer},
 };
+
+/// How often it is said anew what is waited for.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, Failed> {
     let prompt = prompt(&args)?;
@@ -64,7 +68,7 @@ pub(crate) async fn execute(args: RunArgs, config: &Config) -> Result<ExitCode, 
 /// The model that was named: a file, one of the library, or one that is pulled first; `None` when that was
 /// interrupted.
 async fn chosen(args: &RunArgs, config: &Config) -> Result<Option<Offer>, Failed> {
-    let flags = args.load.settings();
+    let flags = args.load.flags();
     if let Some(found) = library::find(&args.model, config).await? {
         return found.offer(&flags, config).map(Some);
     }
@@ -134,11 +138,19 @@ async fn with_model(
     }
 }
 
-/// Loads the model, with a sign of life on a terminal.
+/// Loads the model, with a sign of life on a terminal that says what is waited for.
 async fn load(orchestrator: &Orchestrator, model: &str) -> Result<Lease, Failed> {
     let spinner = indicatif::ProgressBar::new_spinner().with_message(format!("loading {model}"));
-    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
-    let lease = orchestrator.lease_with(model, Wish { keep: true, ..Wish::default() }).await;
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let mut waiting = orchestrator.queue(model, Wish { keep: true, ..Wish::default() });
+    let lease = loop {
+        if let Ok(lease) = tokio::time::timeout(TOLD_EVERY, &mut waiting).await {
+            break lease;
+        }
+        if let Some(why) = waiting.place().await.and_then(|place| place.why) {
+            spinner.set_message(why.to_string());
+        }
+    };
     spinner.finish_and_clear();
     Ok(lease?)
 }

@@ -1,15 +1,17 @@
 //! The control API, as `serve` offers it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting};
-use loadmaster_core::async_trait;
+use axum::http::StatusCode;
+use loadmaster_control::{ApiError, ControlState, DaemonLog, Logs, Parts, Program, Setting, Unloaded};
+use loadmaster_core::{LoadRequest, async_trait};
 use loadmaster_gateway::{Guard, Options, Reloaded, Reloads};
-use loadmaster_models::{Budget, Plan};
+use loadmaster_models::{Budget, Catalog, Manifest, Plan};
 use loadmaster_orchestrator::{MachineReader, Orchestrator, OrchestratorError};
 use loadmaster_sysprobe::Probe;
 use serde_json::Value;
@@ -20,11 +22,39 @@ use crate::{
     commands::pull,
     config::Config,
     engine,
-    library::{self, blocking, rested},
+    library::{self, blocking, recommended, rested},
+    load_flags::LoadFlags,
+    offered,
 };
 
 /// The configuration as it holds now: it is read again, and changed over the API.
 pub(super) type Current = Arc<Mutex<Config>>;
+
+/// Models of the library that are not to be offered: they are about to be deleted.
+#[derive(Debug, Default)]
+pub(super) struct LetGo {
+    names: Mutex<BTreeSet<String>>,
+    /// What the command line names: it is always offered.
+    files: Vec<PathBuf>,
+}
+
+impl LetGo {
+    pub(super) fn new(files: Vec<PathBuf>) -> Arc<Self> {
+        Arc::new(Self { names: Mutex::default(), files })
+    }
+
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeSet<String>)) {
+        change(&mut self.names.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn names_on_the_command_line(&self, model: &str) -> bool {
+        self.files.iter().any(|file| file.to_str().is_some_and(|text| text.eq_ignore_ascii_case(model)))
+    }
+}
 
 /// This program, as the control API knows it.
 #[derive(Debug)]
@@ -32,11 +62,19 @@ struct Serving {
     orchestrator: Orchestrator,
     current: Current,
     reloads: Reloads,
+    let_go: Arc<LetGo>,
 }
 
 impl Serving {
     fn config(&self) -> Config {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read_again(&self) -> Result<Reloaded, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        // Nobody reads the configuration any more when the program is about to end.
+        self.reloads.send(reply).map_err(|_| OrchestratorError::Closing)?;
+        Ok(answer.await.map_err(|_| OrchestratorError::Closing)??)
     }
 }
 
@@ -59,11 +97,36 @@ impl Program for Serving {
         Ok(pull::shortage(plan, budget, &self.config()).await?)
     }
 
+    async fn catalog(&self) -> Result<Catalog, ApiError> {
+        let config = self.config();
+        Ok(blocking(move || library::catalog(&config)).await?)
+    }
+
+    async fn request_of(&self, model: Unloaded) -> Result<Option<LoadRequest>, ApiError> {
+        let config = self.config();
+        Ok(blocking(move || request(model, &config)).await?)
+    }
+
     async fn reload(&self) -> Result<Reloaded, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        // Nobody reads the configuration any more when the program is about to end.
-        self.reloads.send(reply).map_err(|_| OrchestratorError::Closing)?;
-        Ok(answer.await.map_err(|_| OrchestratorError::Closing)??)
+        self.let_go.change(BTreeSet::clear);
+        self.read_again().await
+    }
+
+    async fn request(&self, manifest: &Manifest) -> Result<Option<LoadRequest>, ApiError> {
+        let config = self.config();
+        let found = library::Found::of(manifest.clone(), &library::root(&config));
+        // Whatever is not loaded by itself is no failure.
+        Ok(found.offer(&LoadFlags::default(), &config).ok().map(|offer| offer.request))
+    }
+
+    async fn let_go(&self, model: &str) -> Result<(), ApiError> {
+        if self.let_go.names_on_the_command_line(model) {
+            let message = format!("'{model}' was named when this program was begun");
+            let remedy = "Begin it again without `--model` for it.";
+            return Err(ApiError::new(StatusCode::CONFLICT, "in_use", message, remedy));
+        }
+        self.let_go.change(|names| names.extend([model.to_owned()]));
+        self.read_again().await.map(drop)
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -76,6 +139,24 @@ impl Program for Serving {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
+}
+
+/// How a model would be loaded that is not offered: of files as `loadmaster estimate` has it, of what is pulled as
+/// `loadmaster pull` does.
+fn request(model: Unloaded, config: &Config) -> Result<Option<LoadRequest>, Failed> {
+    let none = LoadFlags::default();
+    Ok(match model {
+        Unloaded::Stored(name) => match library::stored(&name, config)? {
+            Some(found) => Some(found.offer(&none, config)?.request),
+            None => None,
+        },
+        Unloaded::File(path) if !path.is_file() => None,
+        Unloaded::File(path) => Some(offered::named(&path, &none, config).request),
+        Unloaded::Fetched { model, recommended } => {
+            let own = recommended::settings(model.kind, &recommended);
+            Some(offered::with_section(model, own, &none, config).request)
+        }
+    })
 }
 
 /// Who may use the API. Beyond this machine everybody needs a token.
@@ -120,12 +201,14 @@ pub(super) fn options(
     reloads: &Reloads,
     log: &DaemonLog,
     current: &Current,
+    let_go: &Arc<LetGo>,
 ) -> Result<Options, Failed> {
     let config = current.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let serving = Serving {
         orchestrator: orchestrator.clone(),
         current: Arc::clone(current),
         reloads: reloads.clone(),
+        let_go: Arc::clone(let_go),
     };
     let state = ControlState::new(Parts {
         orchestrator: orchestrator.clone(),

@@ -24,7 +24,15 @@ use tokio::{
 use self::reload::Reloader;
 use super::{hangups::Hangups, interrupts::Interrupts};
 use crate::{
-    Failed, args::ServeArgs, builds, config::Config, engine, failed::INTERRUPTED, library, offered::Offered,
+    Failed,
+    args::ServeArgs,
+    builds,
+    config::Config,
+    engine,
+    failed::INTERRUPTED,
+    library,
+    load_flags::listed,
+    offered::{self, Offered},
 };
 
 /// How long the last bytes of answers may take to their clients. Clients that say nothing, or do not read,
@@ -49,10 +57,18 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
     let machine = Arc::new(ThisMachine::new());
     let programs = Programs::new(builds::programs(config));
     let orchestrator = engine::start_with(config, machine.clone(), programs.clone())?;
-    let (files, flags) = (args.models, args.load.settings());
+    let (files, flags) = (args.models, args.load.flags());
     let offered = reload::offered(&files, &flags, config).await?;
     // A mistake is told now, and not to the first client.
     let offered = reload::checked(&orchestrator, offered, &Offered::new()).await?;
+    let unheard = offered::unheard(&flags, &files, &offered);
+    if !unheard.is_empty() {
+        tracing::warn!(
+            "no model that is served heeds {}: flags are for the models of --model, and for those of the library \
+             where nobody names any; models of the configuration have their own settings there",
+            listed(&unheard),
+        );
+    }
     let holds = library::hold(offered.values(), config).await?;
     for offer in offered.values() {
         orchestrator.add_with(offer.request.clone(), offer.rules).await?;
@@ -68,7 +84,8 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
     let (stop, mut stopped) = latest::channel(false);
     let (reloads, calls) = mpsc::unbounded_channel();
     let current = Arc::new(Mutex::new(config.clone()));
-    let options = control::options(&orchestrator, machine, &reloads, log, &current)?
+    let let_go = control::LetGo::new(files.clone());
+    let options = control::options(&orchestrator, machine, &reloads, log, &current, &let_go)?
         .with_jobs(JobsOptions::new(config.folders.state.join("jobs")))
         .with_reloads(reloads);
     let (begun, config) = (config.clone(), config.clone());
@@ -78,6 +95,7 @@ pub(crate) async fn execute(args: ServeArgs, config: &Config, log: &DaemonLog) -
         begun,
         config,
         current,
+        let_go,
         offered,
         holds,
         files,

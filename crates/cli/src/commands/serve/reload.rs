@@ -1,19 +1,27 @@
 //! The configuration while `serve` runs: read again when it changed and when somebody asks for it.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::PoisonError};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+};
 
-use loadmaster_core::{Event, Programs, Settings};
+use loadmaster_core::{Event, Programs};
 use loadmaster_gateway::{ReloadCall, ReloadRefused, Reloaded};
 use loadmaster_models::Hold;
 use loadmaster_orchestrator::Orchestrator;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{control::Current, watch::FileWatch};
+use super::{
+    control::{Current, LetGo},
+    watch::FileWatch,
+};
 use crate::{
     Failed, builds,
     commands::{Hangup, hangups::Hangups},
     config::Config,
     engine, library,
+    load_flags::LoadFlags,
     offered::{self, Difference, Offered},
 };
 
@@ -28,13 +36,15 @@ pub(super) struct Reloader {
     pub(super) config: Config,
     /// The same for whoever shows and changes it.
     pub(super) current: Current,
+    /// Models of the library that are about to be deleted.
+    pub(super) let_go: Arc<LetGo>,
     /// The models that hold now.
     pub(super) offered: Offered,
     /// Keep those of the library from being removed.
     pub(super) holds: Vec<Hold>,
     /// What the command line says of models.
     pub(super) files: Vec<PathBuf>,
-    pub(super) flags: Settings,
+    pub(super) flags: LoadFlags,
 }
 
 impl Reloader {
@@ -107,7 +117,9 @@ impl Reloader {
         engine::check_sections(&config)?;
         // Another build may be used by now. Which sections name a program holds as it was at the start.
         self.programs.replace(builds::programs(&self.begun));
-        let offered = offered(&self.files, &self.flags, &config).await?;
+        let mut offered = offered(&self.files, &self.flags, &config).await?;
+        let gone = self.let_go.names();
+        offered.retain(|name, offer| offer.library.is_none() || !gone.contains(name));
         let offered = checked(&self.orchestrator, offered, &self.offered).await?;
         let difference = Difference::between(&self.offered, &offered);
         // Before those that go are let go of: most are the same.
@@ -154,7 +166,11 @@ impl Reloader {
 }
 
 /// The models that are offered. Manifests are read on a thread that may block.
-pub(super) async fn offered(files: &[PathBuf], flags: &Settings, config: &Config) -> Result<Offered, Failed> {
+pub(super) async fn offered(
+    files: &[PathBuf],
+    flags: &LoadFlags,
+    config: &Config,
+) -> Result<Offered, Failed> {
     let (files, flags, config) = (files.to_vec(), flags.clone(), config.clone());
     library::blocking(move || offered::offered(&files, &flags, &config)).await
 }

@@ -71,7 +71,7 @@ fn places_are_in_the_order_of_service() {
     for (ticket, wish) in [(2, batch), (3, Wish::default()), (4, Wish::default())] {
         state.take_in(Duration::from_secs(ticket), ask_with(ticket, "a", wish));
     }
-    let place = |state: &State, ticket| state.place(ticket).map(|QueuePlace { place, of }| (place, of));
+    let place = |state: &State, ticket| state.place(ticket).map(|QueuePlace { place, of, .. }| (place, of));
     assert_eq!(
         [2, 3, 4, 1].map(|ticket| place(&state, ticket)),
         [Some((3, 3)), Some((1, 3)), Some((2, 3)), None]
@@ -79,6 +79,84 @@ fn places_are_in_the_order_of_service() {
     // Once it has waited for a whole turn, the first come is served first.
     state.take_in(Duration::from_secs(12), Input::Tick);
     assert_eq!(place(&state, 2), Some((1, 3)));
+}
+
+/// Why the request of that ticket waits, in words.
+fn why(state: &State, ticket: Ticket) -> String {
+    state.place(ticket).and_then(|place| place.why).map_or_else(String::new, |why| why.to_string())
+}
+
+/// A model that makes images, and takes as long as it wants to finish.
+fn add_painter(state: &mut State, name: &str) {
+    let request = LoadRequest::new(Model::from_file(ModelKind::Image, format!("{name}.gguf")));
+    let rules = ModelRules { drain_seconds: Some(600), ..ModelRules::default() };
+    state.add(request, rules).unwrap();
+}
+
+/// As `prepared`, for a model that makes images.
+fn prepared_painter(model: &str, bytes: u64) -> Input {
+    let mut input = prepared(model, bytes);
+    if let Input::Prepared { outcome: Ok(prepared), .. } = &mut input {
+        Arc::make_mut(&mut prepared.plan).model.kind = ModelKind::Image;
+    }
+    input
+}
+
+#[test]
+fn who_waits_is_told_why_from_the_plan_to_the_start() {
+    let mut state = state(&["chat"], 100);
+    add_painter(&mut state, "sd");
+    state.take_in(Duration::ZERO, ask(1, "sd"));
+    assert_eq!(why(&state, 1), "memory for sd is being planned");
+    state.take_in(Duration::ZERO, prepared_painter("sd", 80));
+    assert_eq!(why(&state, 1), "sd is being loaded");
+    // Somebody who chats comes while it loads, while it paints, and while it ends.
+    state.take_in(Duration::from_secs(1), ask(2, "chat"));
+    state.take_in(Duration::from_secs(1), prepared("chat", 40));
+    assert_eq!(why(&state, 2), "sd is being loaded");
+    state.take_in(Duration::from_secs(2), ready(&id("sd#1"), Some(1)));
+    assert_eq!(why(&state, 1), "", "it has its lease");
+    assert_eq!(why(&state, 2), "sd is painting");
+    state.take_in(Duration::from_secs(2), ask(3, "sd"));
+    assert_eq!(why(&state, 3), "sd is painting", "for others");
+    // A turn later it takes no more, and finishes what it has.
+    state.take_in(Duration::from_secs(13), Input::Tick);
+    state.take_in(Duration::from_secs(13), prepared("chat", 40));
+    assert_eq!(why(&state, 2), "sd is painting");
+    assert_eq!(why(&state, 3), "sd ends, and is loaded again");
+    state.take_in(Duration::from_secs(20), returned("sd#1"));
+    assert_eq!(why(&state, 2), "sd gives its memory back");
+    state.take_in(Duration::from_secs(21), stopped("sd#1"));
+    assert_eq!(why(&state, 2), "memory for chat is being planned");
+    state.take_in(Duration::from_secs(21), prepared_painter("sd", 80));
+    assert_eq!(why(&state, 3), "room is being made for chat");
+    state.take_in(Duration::from_secs(21), prepared("chat", 40));
+    assert_eq!(why(&state, 2), "chat is being loaded");
+}
+
+#[test]
+fn only_those_are_named_who_have_what_is_lacking_and_may_go() {
+    let mut state = State::new(policy(100));
+    let pinned = ModelRules { pinned: true, ..ModelRules::default() };
+    state.add(request("pinned"), pinned).unwrap();
+    for model in ["a", "b", "c"] {
+        state.add(request(model), ModelRules::default()).unwrap();
+    }
+    for (ticket, model, bytes) in [(1, "pinned", 10), (2, "a", 40), (3, "b", 40)] {
+        state.take_in(Duration::ZERO, ask(ticket, model));
+        state.take_in(Duration::ZERO, prepared(model, bytes));
+        let instance = InstanceId::new(model, state.starts);
+        state.take_in(Duration::ZERO, ready(&instance, Some(1)));
+    }
+    // It lingers.
+    state.take_in(Duration::from_secs(5), returned("b#3"));
+    state.take_in(Duration::from_secs(5), ask(4, "c"));
+    state.take_in(Duration::from_secs(5), prepared("c", 60));
+    assert_eq!(why(&state, 4), "a is answering, memory is still held by b");
+    // The same as data.
+    let place = serde_json::to_value(state.place(4)).unwrap();
+    assert_eq!(place["why"]["others"][0], serde_json::json!({ "doing": "answering", "model": "a" }));
+    assert_eq!(place["why"]["waits_for"]["what"], "memory");
 }
 
 #[test]

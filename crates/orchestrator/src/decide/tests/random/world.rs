@@ -83,6 +83,10 @@ impl World {
         let again = state.apply(Duration::from_millis(self.now), Input::Tick);
         let again = short(&again);
         assert!(again.is_empty() || again == ["closed"], "{again:?}");
+        for place in self.open.iter().filter_map(|ticket| state.place(*ticket)) {
+            let why = place.why.expect("who waits can be told why");
+            assert!(why.others.iter().all(|other| other.model != why.model), "it is in its own way: {why:?}");
+        }
     }
 
     /// Notes what the actions lead to, and checks that each is allowed.

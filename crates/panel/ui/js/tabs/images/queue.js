@@ -25,7 +25,7 @@ function Running({ job }) {
   const at = STAGES.findIndex(([name]) => name === stage);
   const step = stage === "sampling" && job.steps ? `step ${job.step} of ${job.steps}` : "";
   const image = job.n > 1 && job.image ? `image ${job.image} of ${job.n}` : "";
-  const place = job.state === "queued" && job.place ? `place ${job.place} of ${job.places}` : "";
+  const place = job.state === "queued" && job.place ? [`place ${job.place} of ${job.places}`, job.why].filter(Boolean).join(": ") : "";
   const eta = job.eta_ms !== null ? `about ${duration(job.eta_ms)} left` : "";
   return html`<article class="job stack">
     <div class="row between"><b class="clip grow">${job.request["prompt"]}</b>

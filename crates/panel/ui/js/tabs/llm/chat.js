@@ -98,6 +98,5 @@ function OneTurn({ turn, last, onAgain }) {
 
 /** @param {string} waiting what the gateway's comment says */
 function words(waiting) {
-  const place = /place (\d+) of (\d+)/.exec(waiting);
-  return place ? `Waiting, place ${place[1]} of ${place[2]}` : waiting.charAt(0).toUpperCase() + waiting.slice(1);
+  return waiting.charAt(0).toUpperCase() + waiting.slice(1);
 }

@@ -1,6 +1,8 @@
 // Get a model: a preset, a repository or an address, or a file of this machine; with the estimate before the download.
+
+/** @import { Preset } from "../../types.js" */
 import { html, useEffect, useState } from "../../lib.js";
-import { Action, Badge, Card, Choice, Empty, ErrorNote, Field, NotHere } from "../../parts/basics.js";
+import { Action, Card, Choice, Empty, ErrorNote, Field, NotHere } from "../../parts/basics.js";
 import { EstimateView } from "../../parts/estimate.js";
 import { bytes } from "../../pure/format.js";
 import { ask, problemOf } from "../../state/api.js";
@@ -24,26 +26,36 @@ async function download(body) {
 }
 
 function Presets() {
-  const [presets, setPresets] = useState(/** @type {any[] | null} */ (null));
+  const [presets, setPresets] = useState(/** @type {Preset[] | null} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const open = connection.value === "open";
   const failed = (/** @type {unknown} */ error) => setProblem(problemOf(error));
   useEffect(() => {
     if (!open || presets) return;
-    ask("GET", "/api/v1/catalog").then((told) => setPresets(told.presets ?? told.models ?? told)).catch(failed);
+    ask("GET", "/api/v1/catalog").then((told) => setPresets(told.presets)).catch(failed);
   }, [open]);
   if (problem?.isMissing) return html`<${NotHere} what="presets" />`;
   return html`<div class="stack">
     <${ErrorNote} problem=${problem} onClose=${() => setProblem(null)} />
     ${!presets && !problem && html`<${Empty} icon="models" title="Looking what fits" />`}
-    ${presets && html`<ul class="presets">${presets.map((preset) => html`<li key=${preset.name} class="inner stack tight">
-      <div class="row between"><b>${preset.title ?? preset.name}</b><${FitBadge} fit=${preset.fit} /></div>
-      <p class="small muted">${preset.description ?? preset.about ?? ""}</p>
-      <div class="row between"><span class="row small muted num">${preset.bytes ? bytes(preset.bytes) : ""}${preset.kind ? html`<${Badge}>${preset.kind}<//>` : null}</span>
-        <${Action} class="slim" icon="download" disabled=${preset.installed} run=${() => download({ source: preset.name })} onError=${failed}>${preset.installed ? "Here" : "Download"}<//></div>
-      ${preset.fit?.why && html`<p class="small muted">${preset.fit.why}</p>`}
-    </li>`)}</ul>`}
+    ${presets && html`<ul class="presets">${presets.map((preset) => html`<${PresetItem} key=${preset.name} preset=${preset} onError=${failed} />`)}</ul>`}
   </div>`;
+}
+
+/** @param {{ preset: Preset, onError: (error: unknown) => void }} props */
+function PresetItem({ preset, onError }) {
+  const [estimate, setEstimate] = useState(/** @type {any} */ (null));
+  const facts = [preset.kind, preset.parameters, preset.quantisation, preset.bytes === null ? null : `about ${bytes(preset.bytes)}`, preset.licence].filter(Boolean);
+  const look = async () => setEstimate(await ask("POST", "/api/v1/estimate", { model: preset.name }));
+  return html`<li class="inner stack tight" data-preset=${preset.name}>
+    <div class="row between"><b>${preset.title}</b><${FitBadge} fit=${preset.fit} /></div>
+    <p class="small muted num">${facts.join(" · ")}</p>
+    ${estimate ? html`<${EstimateView} estimate=${estimate} />` : preset.fit.verdict !== "fits" && html`<p class="small muted">${preset.fit.why}</p>`}
+    <div class="row">
+      <${Action} class="slim" icon="download" disabled=${preset.installed} run=${() => download({ source: preset.name })} onError=${onError}>${preset.installed ? "Here" : "Download"}<//>
+      <${Action} class="slim ghost" icon="eye" label=${`Estimate ${preset.title}`} run=${look} onError=${onError}>Estimate<//>
+    </div>
+  </li>`;
 }
 
 function Address() {
@@ -78,21 +90,33 @@ function Address() {
 function Import() {
   const [path, setPath] = useState("");
   const [picking, setPicking] = useState(false);
+  const [estimate, setEstimate] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [done, setDone] = useState("");
+  const failed = (/** @type {unknown} */ error) => setProblem(problemOf(error));
+  const choose = (/** @type {string} */ file) => {
+    setPath(file);
+    setEstimate(null);
+  };
+  const look = async () => {
+    setProblem(null);
+    setEstimate(null);
+    setEstimate(await ask("POST", "/api/v1/estimate", { path: path.trim() }));
+  };
   const bring = async () => {
     setProblem(null);
     setDone("");
     const told = await ask("POST", "/api/v1/models/import", { path: path.trim() });
     setDone(told?.name ?? path);
-    setPath("");
+    choose("");
   };
   return html`<div class="stack">
     <p class="small muted">A model that lies on this machine already is used where it is; nothing is copied.</p>
-    <${Field} label="Path of a file"><input placeholder="/models/model.gguf" value=${path} onInput=${(/** @type {any} */ event) => setPath(event.target.value)} /><//>
+    <${Field} label="Path of a file"><input placeholder="/models/model.gguf" value=${path} onInput=${(/** @type {any} */ event) => choose(event.target.value)} /><//>
     ${problem?.isMissing ? html`<${NotHere} what="importing" />` : html`<${ErrorNote} problem=${problem} onClose=${() => setProblem(null)} />`}
     ${done && html`<p class="small" role="status">${done} was imported.</p>`}
-    <div class="row"><button class="btn" onClick=${() => setPicking(true)}>Look for it</button><${Action} class="primary" icon="plus" disabled=${path.trim() === ""} run=${bring} onError=${(/** @type {unknown} */ error) => setProblem(problemOf(error))}>Import<//></div>
-    ${picking && html`<${FilePicker} onPick=${(/** @type {string} */ file) => { setPath(file); setPicking(false); }} onClose=${() => setPicking(false)} />`}
+    <${EstimateView} estimate=${estimate} />
+    <div class="row"><button class="btn" onClick=${() => setPicking(true)}>Look for it</button><${Action} icon="eye" disabled=${path.trim() === ""} run=${look} onError=${failed}>Estimate<//><${Action} class="primary" icon="plus" disabled=${path.trim() === ""} run=${bring} onError=${failed}>Import<//></div>
+    ${picking && html`<${FilePicker} onPick=${(/** @type {string} */ file) => { choose(file); setPicking(false); }} onClose=${() => setPicking(false)} />`}
   </div>`;
 }

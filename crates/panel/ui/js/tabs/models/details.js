@@ -45,7 +45,7 @@ export function Details({ name, onClose }) {
       <${Action} class="danger" icon="trash" run=${async () => setRemoval(await ask("GET", `${path}/removal`))} onError=${failed}>Delete<//>`}>
     ${problem?.isMissing ? html`<${NotHere} what="a look into the model's file" />` : html`<${ErrorNote} problem=${problem} />`}
     ${said && html`<${Note} tone="good"><p role="status">${said}</p><//>`}
-    ${removal && html`<${Note} tone="warn"><p>Deleting frees ${bytes(removal.freed)}.${removal.kept?.length > 0 ? ` Kept, because others use them: ${removal.kept.map((/** @type {any} */ one) => one.path ?? one).join(", ")}.` : ""}</p>
+    ${removal && html`<${Note} tone="warn"><p>Deleting frees ${bytes(removal.freed)}.${removal.kept?.length > 0 ? ` What stays: ${removal.kept.map((/** @type {any} */ one) => `${one.path} (${one.why})`).join(", ")}.` : ""}</p>
       <div class="row"><${Action} class="danger" icon="trash" run=${remove} onError=${failed}>Delete ${name}<//><button class="btn" onClick=${() => setRemoval(null)}>Keep it</button></div><//>`}
     ${model && html`<${Files} model=${model} />`}
     ${!header && !problem && html`<${Empty} icon="models" title="Reading its header" />`}

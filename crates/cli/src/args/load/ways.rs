@@ -1,15 +1,13 @@
 //! What lies elsewhere than its layer, and what is loaded with a model.
 
-use std::path::Path;
-
 use clap::Args;
-use loadmaster_core::Settings;
 use serde_json::{Value, json};
 
-use super::load::layers;
+use super::{absolute, language::layers};
+use crate::load_flags::LoadFlags;
 
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Ways of loading")]
+#[command(next_help_heading = "Language models")]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(crate) struct WayArgs {
     /// The shares of several devices, such as 3,1
@@ -57,34 +55,37 @@ pub(crate) struct WayArgs {
 }
 
 impl WayArgs {
-    /// Adds the settings that were given.
-    pub(super) fn add_to(&self, settings: &mut Settings) {
-        let mut put = |name: &str, value: Value, given: bool| {
-            if given {
-                settings.insert(name.to_owned(), value);
-            }
-        };
-        put("tensor_split", json!(self.tensor_split), !self.tensor_split.is_empty());
-        put("cpu_moe_layers", json!(self.cpu_moe), self.cpu_moe.is_some());
-        put("override_tensors", json!(self.override_tensor), !self.override_tensor.is_empty());
-        put("kv_offload", json!(false), self.no_kv_offload);
-        put("kv_unified", json!(true), self.kv_unified);
-        put("swa_full", json!(true), self.swa_full);
-        put("repack", json!(false), self.no_repack);
-        put("op_offload", json!(false), self.no_op_offload);
-        put("lora", self.lora.iter().map(|lora| adapter(lora)).collect(), !self.lora.is_empty());
-        put("mmproj", json!(self.mmproj.as_deref().map(absolute)), self.mmproj.is_some());
-        put("mmproj_offload", json!(false), self.no_mmproj_offload);
-        if let Some(file) = &self.draft {
-            let mut draft = json!({ "file": absolute(file) });
-            if let Some(layers) = &self.draft_gpu_layers {
-                draft["gpu_layers"] = layers.clone();
-            }
-            if let Some(tokens) = self.draft_tokens {
-                draft["tokens"] = tokens.into();
-            }
-            put("draft", draft, true);
+    pub(super) fn add_to(&self, flags: &mut LoadFlags) {
+        let list = |values: &[String]| (!values.is_empty()).then(|| json!(values));
+        let shares = (!self.tensor_split.is_empty()).then(|| json!(self.tensor_split));
+        flags.language("--tensor-split", "tensor_split", shares);
+        flags.language("--cpu-moe", "cpu_moe_layers", self.cpu_moe.clone());
+        flags.language("--override-tensor", "override_tensors", list(&self.override_tensor));
+        for (flag, setting, value, given) in [
+            ("--no-kv-offload", "kv_offload", false, self.no_kv_offload),
+            ("--kv-unified", "kv_unified", true, self.kv_unified),
+            ("--swa-full", "swa_full", true, self.swa_full),
+            ("--no-repack", "repack", false, self.no_repack),
+            ("--no-op-offload", "op_offload", false, self.no_op_offload),
+            ("--no-mmproj-offload", "mmproj_offload", false, self.no_mmproj_offload),
+        ] {
+            flags.language(flag, setting, given.then(|| value.into()));
         }
+        let loras = self.lora.iter().map(|lora| adapter(lora));
+        flags.language("--lora", "lora", (!self.lora.is_empty()).then(|| loras.collect()));
+        flags.language("--mmproj", "mmproj", self.mmproj.as_deref().map(absolute).map(Value::from));
+        flags.language("--draft", "draft", self.draft.as_deref().map(|file| self.draft(file)));
+    }
+
+    fn draft(&self, file: &str) -> Value {
+        let mut draft = json!({ "file": absolute(file) });
+        if let Some(layers) = &self.draft_gpu_layers {
+            draft["gpu_layers"] = layers.clone();
+        }
+        if let Some(tokens) = self.draft_tokens {
+            draft["tokens"] = tokens.into();
+        }
+        draft
     }
 }
 
@@ -96,26 +97,18 @@ fn adapter(text: &str) -> Value {
     }
 }
 
-/// The server may have another current folder.
-fn absolute(file: &str) -> String {
-    std::path::absolute(Path::new(file)).map_or_else(|_| file.to_owned(), |path| path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use loadmaster_core::ModelKind;
 
     use super::*;
-    use crate::args::{Args as CommandLine, Command};
+    use crate::args::load::settings;
 
     #[test]
     fn flags_become_settings() {
         let line = "loadmaster run m.gguf --cpu-moe all --override-tensor ffn_up=host --no-kv-offload --kv-unified \
                     --swa-full --no-repack --no-op-offload --lora /a --lora /b=0.5 --mmproj /p --no-mmproj-offload \
                     --draft /d --draft-gpu-layers 3 --draft-tokens 8 --tensor-split 3,1";
-        let Command::Run(run) = CommandLine::parse_from(line.split_whitespace()).command else {
-            panic!("run")
-        };
         let file = |name: &str| absolute(name);
         let expected = json!({
             "tensor_split": [3.0, 1.0], "cpu_moe_layers": "all", "override_tensors": ["ffn_up=host"],
@@ -123,6 +116,6 @@ mod tests {
             "lora": [file("/a"), {"file": file("/b"), "scale": 0.5}], "mmproj": file("/p"),
             "mmproj_offload": false, "draft": {"file": file("/d"), "gpu_layers": 3, "tokens": 8},
         });
-        assert_eq!(Value::Object(run.load.settings()), expected);
+        assert_eq!(settings(line, ModelKind::Text), expected);
     }
 }

@@ -1,5 +1,7 @@
 //! Jobs: images that are made while their client is away.
 
+mod kept;
+
 use std::{path::Path, time::Duration};
 
 use axum::{body::Body, http::Request};
@@ -161,18 +163,23 @@ async fn a_job_is_cancelled_at_any_moment() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_its_place() {
+async fn who_waits_is_told_its_place_and_why() {
     let folder = tempfile::tempdir().unwrap();
     let studio = open(ENDLESS, folder.path()).await;
     let _running = submit(&studio, &json!({ "prompt": "a" })).await;
     until(|| studio.painters.painting() == 1).await;
     let queued = submit(&studio, &json!({ "prompt": "b" })).await;
     let placed = async {
-        while get(&studio, &queued).await["place"] != 1 {
+        loop {
+            let job = get(&studio, &queued).await;
+            if job["place"] == 1 {
+                break job;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), placed).await.expect("it has a place");
+    let job = tokio::time::timeout(Duration::from_secs(10), placed).await.expect("it has a place");
+    assert_eq!((&job["places"], &job["why"]), (&json!(1), &json!("colour is painting")), "{job}");
     let (status, told) = studio.json("GET", &format!("{queued}/result"), &json!({})).await;
     assert_eq!((status, &told["error"]["code"]), (StatusCode::CONFLICT, &json!("not_finished")));
 }
@@ -216,94 +223,6 @@ async fn wrong_submissions_are_refused_at_once() {
     let none = Studio::open(QUICK, None).await;
     let (status, told) = none.json("POST", JOBS, &json!({ "prompt": "a" })).await;
     assert_eq!((status.as_u16(), &told["error"]["code"]), (501, &json!("not_implemented")));
-}
-
-#[tokio::test]
-async fn jobs_outlive_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let studio = open(ENDLESS, folder.path()).await;
-    let running = submit(&studio, &json!({ "prompt": "a" })).await;
-    until(|| studio.painters.painting() == 1).await;
-    let options =
-        || loadmaster_gateway::Options::default().with_jobs(JobsOptions::new(folder.path().join("jobs")));
-    let shared = loadmaster_gateway::router_with(studio.orchestrator.clone(), options()).unwrap_err();
-    assert!(shared.to_string().contains("another Loadmaster uses them"), "{shared}");
-    // The system gives back the lock of a program that died; this one lives, so its lock is taken away.
-    let dies = || std::fs::remove_file(folder.path().join("jobs/.lock")).unwrap();
-    dies();
-    let next = open(QUICK, folder.path()).await;
-    let told = get(&next, &running).await;
-    assert_eq!((&told["state"], &told["error"]["code"]), (&json!("failed"), &json!("interrupted")));
-    let done = submit(&next, &json!({ "prompt": "a", "seed": 5 })).await;
-    reaches(&next, &done, "completed").await;
-    let before = get(&next, &format!("{done}/result")).await;
-
-    dies();
-    let last = open(QUICK, folder.path()).await;
-    assert_eq!(get(&last, &format!("{done}/result")).await, before);
-    assert_eq!(get(&last, &running).await["error"]["code"], "interrupted");
-    assert_eq!(get(&last, JOBS).await["data"].as_array().unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn what_cannot_be_read_and_what_is_no_job_are_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let jobs = folder.path().join("jobs");
-    let (half, stranger) = (jobs.join("0123456789abcdef0123456789abcdef"), jobs.join("holiday"));
-    std::fs::create_dir_all(&half).unwrap();
-    std::fs::write(half.join("job.json"), "{").unwrap();
-    std::fs::create_dir_all(&stranger).unwrap();
-    let studio = open(QUICK, folder.path()).await;
-    assert_eq!(get(&studio, JOBS).await["data"], json!([]));
-    assert_eq!(std::fs::read_to_string(half.join("job.json")).unwrap(), "{");
-    assert!(stranger.exists());
-}
-
-#[tokio::test]
-async fn what_has_been_kept_long_enough_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = JobsOptions::new(folder.path());
-    options.keep = Duration::from_millis(300);
-    let studio = Studio::open(QUICK, Some(options)).await;
-    let path = submit(&studio, &json!({ "prompt": "a" })).await;
-    let gone = async {
-        while studio.json("GET", &path, &json!({})).await.0 != StatusCode::NOT_FOUND {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it is forgotten");
-    // The next job's end sweeps the files away.
-    let next = submit(&studio, &json!({ "prompt": "a" })).await;
-    let file = |path: &str| folder.path().join(path.rsplit('/').next().unwrap());
-    until(|| !file(&path).exists()).await;
-    drop(next);
-}
-
-#[tokio::test]
-async fn jobs_are_bounded_in_number_and_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = JobsOptions::new(folder.path());
-    (options.max_jobs, options.max_active) = (2, 2);
-    let studio = Studio::open(ENDLESS, Some(options.clone())).await;
-    let first = submit(&studio, &json!({ "prompt": "a" })).await;
-    submit(&studio, &json!({ "prompt": "a" })).await;
-    let (status, told) = studio.json("POST", JOBS, &json!({ "prompt": "a" })).await;
-    assert_eq!((status.as_u16(), &told["error"]["code"]), (429, &json!("too_many_jobs")));
-    studio.json("DELETE", &first, &json!({})).await;
-    submit(&studio, &json!({ "prompt": "a" })).await;
-    drop(studio);
-
-    // The files of one image are more than may be kept: the latest job is the first to go, and all others.
-    options.folder = folder.path().join("small");
-    options.max_bytes = 1000;
-    let studio = Studio::open(QUICK, Some(options)).await;
-    let path = submit(&studio, &json!({ "prompt": "a" })).await;
-    let gone = async {
-        while studio.json("GET", &path, &json!({})).await.0 != StatusCode::NOT_FOUND {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it is forgotten");
 }
 
 #[tokio::test]
