@@ -1,6 +1,6 @@
 //! How far a download is, told as a task.
 
-use loadmaster_models::{Plan, Progress, Step};
+use loadmaster_models::{FileProgress, Plan, Progress, Step};
 
 use crate::task::{Part, Task, TaskState, eta_ms};
 
@@ -27,24 +27,26 @@ pub(super) fn advance(task: &mut Task, progress: &Progress) {
         (task.bytes_per_second, task.eta_ms) = (None, None);
         return;
     }
-    task.bytes = progress.done;
+    if progress.files.is_empty() {
+        task.bytes = progress.done;
+    } else {
+        task.parts = progress.files.iter().map(|file| part(file, &task.parts)).collect();
+        task.bytes = task.parts.iter().map(|part| part.bytes).sum();
+    }
     task.total = progress.total;
     task.bytes_per_second = progress.speed;
-    task.eta_ms = eta_ms(progress.done, progress.total, progress.speed);
-    if !progress.files.is_empty() {
-        let part = |file: &loadmaster_models::FileProgress| Part {
-            name: file.name.clone(),
-            bytes: file.done,
-            total: file.total,
-        };
-        task.parts = progress.files.iter().map(part).collect();
-    }
+    task.eta_ms = eta_ms(task.bytes, progress.total, progress.speed);
+}
+
+/// One file; of one that was not looked at yet, what an earlier try told.
+fn part(file: &FileProgress, earlier: &[Part]) -> Part {
+    let told = earlier.iter().find(|part| part.name == file.name).map_or(0, |part| part.bytes);
+    let bytes = if file.done == 0 { told } else { file.done };
+    Part { name: file.name.clone(), bytes, total: file.total }
 }
 
 #[cfg(test)]
 mod tests {
-    use loadmaster_models::FileProgress;
-
     use super::*;
     use crate::task::TaskKind;
 
@@ -72,5 +74,23 @@ mod tests {
             (task.state, task.bytes, task.step.as_deref()),
             (TaskState::Verifying, 100, Some("verify"))
         );
+    }
+
+    #[test]
+    fn files_that_were_not_looked_at_again_keep_what_came() {
+        let of = |bytes: [u64; 2]| {
+            let files = ["a", "b"].into_iter().zip(bytes);
+            let files =
+                files.map(|(name, done)| FileProgress { name: name.to_owned(), done, total: Some(100) });
+            let done = bytes.iter().sum();
+            Progress { files: files.collect(), ..progress(Step::Download, done, Some(200)) }
+        };
+        let mut task = Task::new("t".to_owned(), TaskKind::Download, "o/r".to_owned());
+        advance(&mut task, &of([50, 40]));
+        task.rest(TaskState::Paused);
+        for (found, told) in [([50, 0], 90), ([50, 41], 91), ([1, 41], 42)] {
+            advance(&mut task, &of(found));
+            assert_eq!((task.bytes, task.parts.iter().map(|part| part.bytes).sum::<u64>()), (told, told));
+        }
     }
 }
